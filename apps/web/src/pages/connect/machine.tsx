@@ -1,0 +1,267 @@
+import type { Machine, Refusal, TimelineEntry } from '@liquefy/client'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useMachine, useReadings, useRefusals, useTimeline } from '../../queries.ts'
+import { machineRoute } from '../../router.tsx'
+import { TimeChart } from '../../ui/charts.tsx'
+import { formatCount, shorten } from '../../ui/format.ts'
+import { Money } from '../../ui/money.tsx'
+import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
+import { Empty, Loaded } from '../../ui/states.tsx'
+import { AgreementRegisters } from '../transact/registers.tsx'
+import { verdictWords } from '../trust/verdict-words.ts'
+
+/** One machine: what it measures, what it earns, what happened to it. */
+export const MachinePage = () => {
+  const { machineId } = machineRoute.useParams()
+  const machine = useMachine(machineId)
+  return (
+    <Loaded query={machine} what="this machine">
+      {(loaded) => (
+        <>
+          <Head machine={loaded} />
+          <Streams machine={loaded} />
+          <div className="columns">
+            <Card title="Registers">
+              {loaded.agreements.length === 0 ? (
+                <Empty title="Nothing is metered">
+                  No agreement names this machine yet: <code>npx liquefy agreement open</code>.
+                </Empty>
+              ) : (
+                loaded.agreements.map((agreementId) => (
+                  <AgreementRegisters key={agreementId} agreementId={agreementId} />
+                ))
+              )}
+            </Card>
+            <Refusals machineId={machineId} />
+          </div>
+          <Timeline machineId={machineId} />
+        </>
+      )}
+    </Loaded>
+  )
+}
+
+const Head = ({ machine }: { machine: Machine }) => (
+  <section className="head">
+    <p className="crumb">
+      <Link to="/">Overview</Link> / machine {machine.machineId}
+    </p>
+    <h1>
+      {machine.name} <StateBadge state={machine.state} />
+    </h1>
+    <dl className="figures">
+      <Figure name="Settled">
+        <Money minor={machine.settledMinor} />
+      </Figure>
+      <Figure name="Owner">
+        <Party address={machine.owner} />
+      </Figure>
+      <Figure
+        name="Key"
+        note={machine.controller ? `signed by the edge, machine ${machine.controller}` : undefined}
+      >
+        {machine.key ? (
+          <span title={machine.key.keyId}>
+            {machine.key.curve}, epoch {machine.key.epoch}, {shorten(machine.key.keyId)}
+          </span>
+        ) : (
+          'none of its own'
+        )}
+      </Figure>
+      <Figure name="Last reading">
+        {machine.lastReadingMs === null ? 'none yet' : <Ago timeMs={machine.lastReadingMs} />}
+      </Figure>
+    </dl>
+  </section>
+)
+
+const spans = [
+  { words: '15 min', milliseconds: 15 * 60_000 },
+  { words: '1 hour', milliseconds: 3_600_000 },
+  { words: '1 day', milliseconds: 86_400_000 },
+  { words: '30 days', milliseconds: 30 * 86_400_000 },
+] as const
+
+const Streams = ({ machine }: { machine: Machine }) => {
+  const [chosen, choose] = useState<string>()
+  const [span, setSpan] = useState<number>(spans[0].milliseconds)
+  const stream = chosen ?? machine.mainStream
+  const readings = useReadings(machine.machineId, stream, span, 600)
+  if (stream === null) {
+    return (
+      <Card title="Readings">
+        <Empty title="No readings yet">
+          The first signed envelope shows here within a second of its arrival. See “Put your own
+          device on it” in the README.
+        </Empty>
+      </Card>
+    )
+  }
+  return (
+    <Card
+      title="Readings"
+      aside={
+        <div className="choices">
+          <Choice
+            label="Stream"
+            options={machine.streams.map((each) => ({ words: each.stream, value: each.stream }))}
+            value={stream}
+            onChoose={choose}
+          />
+          <Choice
+            label="Time span"
+            options={spans.map(({ words, milliseconds }) => ({ words, value: milliseconds }))}
+            value={span}
+            onChoose={setSpan}
+          />
+        </div>
+      }
+    >
+      <Loaded query={readings} what="the readings">
+        {([series]) =>
+          series && series.buckets.length > 0 ? (
+            <TimeChart
+              buckets={series.buckets}
+              unit={series.unit ?? ''}
+              label={`${machine.name}: ${stream} in ${series.unit ?? 'no unit'} over time`}
+            />
+          ) : (
+            <Empty title="Nothing in this span">Choose a longer one.</Empty>
+          )
+        }
+      </Loaded>
+    </Card>
+  )
+}
+
+const Choice = <T extends string | number>({
+  label,
+  options,
+  value,
+  onChoose,
+}: {
+  label: string
+  options: { words: string; value: T }[]
+  value: T
+  onChoose: (value: T) => void
+}) => (
+  <fieldset className="choice">
+    <legend className="visually-hidden">{label}</legend>
+    {options.map((option) => (
+      <label key={option.value}>
+        <input
+          type="radio"
+          name={label}
+          checked={option.value === value}
+          onChange={() => onChoose(option.value)}
+        />
+        <span>{option.words}</span>
+      </label>
+    ))}
+  </fieldset>
+)
+
+const Refusals = ({ machineId }: { machineId: string }) => {
+  const refusals = useRefusals(machineId)
+  return (
+    <Card title="Refused">
+      <Loaded query={refusals} what="the refused readings">
+        {(list) =>
+          list.length === 0 ? (
+            <Empty title="None">Everything this machine sent was authentic.</Empty>
+          ) : (
+            <ul className="rows">
+              {list.slice(0, 12).map((refusal) => (
+                <RefusalRow
+                  key={`${refusal.atMs}-${refusal.code}-${refusal.message}`}
+                  refusal={refusal}
+                />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Card>
+  )
+}
+
+const RefusalRow = ({ refusal }: { refusal: Refusal }) => (
+  <li className="row">
+    <span>
+      <code>{refusal.code}</code>
+      <span className="note">{verdictWords(refusal.code)}</span>
+    </span>
+    <At timeMs={refusal.atMs} />
+  </li>
+)
+
+const Timeline = ({ machineId }: { machineId: string }) => {
+  const timeline = useTimeline(machineId)
+  return (
+    <Card title="Its life so far">
+      <Loaded query={timeline} what="the timeline">
+        {(entries) => (
+          <ol className="timeline">
+            {runsOf(entries).map((run) => (
+              <TimelineRow key={`${run[0].atMs}-${run[0].kind}-${run[0].words}`} run={run} />
+            ))}
+          </ol>
+        )}
+      </Loaded>
+    </Card>
+  )
+}
+
+type Run = [TimelineEntry, ...TimelineEntry[]]
+
+/** Payments one after another are one event of a life; everything else stands alone. */
+const runsOf = (entries: TimelineEntry[]): Run[] => {
+  const runs: Run[] = []
+  for (const entry of entries) {
+    const run = runs.at(-1)
+    if (run && entry.kind === 'settled' && run[0].kind === 'settled') run.push(entry)
+    else runs.push([entry])
+  }
+  return runs
+}
+
+const TimelineRow = ({ run }: { run: Run }) => {
+  const [newest, ...earlier] = run
+  return (
+    <li className={`event event-${newest.kind}`}>
+      <At timeMs={newest.atMs} />
+      {earlier.length === 0 ? (
+        <Happened entry={newest} />
+      ) : (
+        <details>
+          <summary>
+            {newest.words} {formatCount(earlier.length)} payments before it
+          </summary>
+          <ol>
+            {run.map((entry) => (
+              <li key={`${entry.atMs}-${entry.txHash ?? entry.words}`}>
+                <At timeMs={entry.atMs} />
+                <Happened entry={entry} />
+              </li>
+            ))}
+          </ol>
+        </details>
+      )}
+    </li>
+  )
+}
+
+const Happened = ({ entry }: { entry: TimelineEntry }) => (
+  <span>
+    {entry.words}
+    {entry.agreementId ? (
+      <>
+        {' '}
+        <Link to="/agreements/$agreementId" params={{ agreementId: entry.agreementId }}>
+          agreement {shorten(entry.agreementId)}
+        </Link>
+      </>
+    ) : null}
+  </span>
+)

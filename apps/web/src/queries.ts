@@ -1,0 +1,51 @@
+import type { Hex } from '@liquefy/client'
+import { useQuery } from '@tanstack/react-query'
+import { node } from './api.ts'
+
+/** Where this node's ledger is; it does not change while the node runs. */
+export const useDeployment = () =>
+  useQuery({ queryKey: ['deployment'], queryFn: () => node.deployment(), staleTime: Infinity })
+
+export const useStatus = () =>
+  useQuery({ queryKey: ['status'], queryFn: () => node.status(), refetchInterval: 5_000 })
+
+export const useMachines = () =>
+  useQuery({ queryKey: ['machines'], queryFn: () => node.machines() })
+
+export const useMachine = (machineId: string) =>
+  useQuery({ queryKey: ['machine', machineId], queryFn: () => node.machine(machineId) })
+
+export const useTimeline = (machineId: string) =>
+  useQuery({
+    queryKey: ['machine', machineId, 'timeline'],
+    queryFn: () => node.timeline(machineId),
+  })
+
+export const useRefusals = (machineId: string) =>
+  useQuery({
+    queryKey: ['machine', machineId, 'refusals'],
+    queryFn: () => node.refusals(machineId),
+  })
+
+/** The last `spanMs` of one stream (null: none yet), in about `points` buckets. */
+export const useReadings = (
+  machineId: string,
+  stream: string | null,
+  spanMs: number,
+  points: number,
+) =>
+  useQuery({
+    queryKey: ['readings', machineId, stream, spanMs, points],
+    queryFn: async () => {
+      if (stream === null) return []
+      const toMs = Date.now()
+      return node.readings(machineId, { stream, fromMs: toMs - spanMs, toMs, points })
+    },
+    placeholderData: (before) => before,
+  })
+
+export const useAgreements = () =>
+  useQuery({ queryKey: ['agreements'], queryFn: () => node.agreements() })
+
+export const useAgreement = (agreementId: Hex) =>
+  useQuery({ queryKey: ['agreement', agreementId], queryFn: () => node.agreement(agreementId) })

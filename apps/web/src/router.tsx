@@ -1,0 +1,35 @@
+import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router'
+import { MachinePage } from './pages/connect/machine.tsx'
+import { NotFound } from './pages/not-found.tsx'
+import { Overview } from './pages/overview.tsx'
+import { AgreementPage } from './pages/transact/agreement.tsx'
+import { Crash, Shell } from './ui/shell.tsx'
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NotFound,
+  errorComponent: Crash,
+})
+const overview = createRoute({ getParentRoute: () => root, path: '/', component: Overview })
+export const machineRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/$machineId',
+  component: MachinePage,
+})
+export const agreementRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements/$agreementId',
+  component: AgreementPage,
+})
+
+export const router = createRouter({
+  routeTree: root.addChildren([overview, machineRoute, agreementRoute]),
+  defaultErrorComponent: Crash,
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

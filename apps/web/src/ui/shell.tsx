@@ -1,0 +1,60 @@
+import { Link, Outlet } from '@tanstack/react-router'
+import { useLive } from '../live/live.tsx'
+import { useDeployment } from '../queries.ts'
+import { Problem } from './states.tsx'
+
+/** What stands around every page: the way home, whether the figures are live, on which ledger they stand. */
+export const Shell = () => (
+  <>
+    <a className="skip" href="#content">
+      Skip to content
+    </a>
+    <header className="top">
+      <Link to="/" className="brand">
+        <img src="/icon.svg" alt="" width="26" height="26" />
+        Liquefy
+      </Link>
+      <LiveState />
+    </header>
+    <main id="content">
+      <Outlet />
+    </main>
+    <Footer />
+  </>
+)
+
+const LiveState = () => {
+  const { connected } = useLive()
+  return (
+    <p className={connected ? 'live live-on' : 'live live-off'} role="status">
+      <span className="dot" aria-hidden="true" />
+      {connected ? 'Live' : 'Not connected: figures stand still, trying again'}
+    </p>
+  )
+}
+
+const Footer = () => {
+  const deployment = useDeployment().data
+  return (
+    <footer className="bottom">
+      {deployment ? (
+        <p>
+          {deployment.embedded ? 'Embedded ledger' : 'Outside ledger'}, chain {deployment.chainId}.
+          Nothing on this page has to be believed: open an agreement and check it yourself.
+        </p>
+      ) : null}
+      <p>
+        <a href="/docs/json">API</a> · <a href="/metrics">Metrics</a>
+      </p>
+    </footer>
+  )
+}
+
+/** The whole page failed: says what happened and what to do. */
+export const Crash = ({ error }: { error: unknown }) => (
+  <Problem title="This page stopped" error={error}>
+    <button type="button" className="button" onClick={() => window.location.reload()}>
+      Load it again
+    </button>
+  </Problem>
+)

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import chromium from '@sparticuz/chromium'
+import { type Browser, chromium as playwright } from 'playwright-core'
+
+const root = join(import.meta.dirname, '../../..')
+const startMs = 90_000
+
+export interface Demo {
+  url: string
+  stop(): Promise<void>
+}
+
+/** The product as a newcomer runs it: the command line's node with the silo demo, on free ports and a folder of its own. */
+export const startDemo = async (): Promise<Demo> => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'liquefy-page-'))
+  const command = ['up', '--demo', 'silo', '--data-dir', dataDir]
+  const ports = ['--port', '0', '--mqtt-port', '0', '--rpc-port', '0']
+  const node = spawn(
+    process.execPath,
+    [join(root, 'packages/cli/bin/liquefy.js'), ...command, ...ports],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const stop = async () => {
+    await ended(node)
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  try {
+    return { url: await addressOf(node), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+const addressOf = (node: ChildProcess) =>
+  new Promise<string>((resolve, reject) => {
+    let printed = ''
+    const timer = setTimeout(
+      () => reject(new Error(`no address in ${startMs} ms:\n${printed}`)),
+      startMs,
+    )
+    const read = (chunk: Buffer) => {
+      printed += chunk
+      const url = /Liquefy is at (http:\S+)/.exec(printed)?.[1]
+      if (url === undefined) return
+      clearTimeout(timer)
+      resolve(url)
+    }
+    node.stdout?.on('data', read)
+    node.stderr?.on('data', read)
+    node.on('close', (code) => reject(new Error(`the node ended with ${code}:\n${printed}`)))
+  })
+
+const ended = (node: ChildProcess) =>
+  new Promise<void>((resolve) => {
+    if (node.exitCode !== null) return resolve()
+    node.on('close', () => resolve())
+    node.kill('SIGTERM')
+  })
+
+/** Chromium from npm, or the one that CHROMIUM_PATH names. */
+export const startBrowser = async (): Promise<Browser> =>
+  playwright.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? (await chromium.executablePath()),
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--disable-dev-shm-usage',
+    ],
+  })

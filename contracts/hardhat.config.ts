@@ -1,0 +1,45 @@
+import { createRequire } from 'node:module'
+import { defineConfig } from 'hardhat/config'
+
+const require = createRequire(import.meta.url)
+
+const testProfile = {
+  fsPermissions: { readDirectory: ['../docs/protocol/vectors'] },
+  fuzz: { runs: 128, seed: '0x6c697175656679' },
+  invariant: { runs: 24, depth: 40, failOnRevert: true },
+  blockTimestamp: 1_800_000_000n,
+}
+
+export default defineConfig({
+  solidity: {
+    profiles: {
+      default: {
+        version: '0.8.37',
+        path: require.resolve('solc/soljson.js'),
+        settings: {
+          evmVersion: 'osaka',
+          viaIR: true,
+          // No hash of sources and comments in the bytecode: only a change of code changes it.
+          metadata: { bytecodeHash: 'none' },
+          optimizer: { enabled: true, runs: 1_000_000 },
+        },
+      },
+    },
+    npmFilesToBuild: [
+      '@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol',
+    ],
+  },
+  paths: {
+    sources: './src',
+    tests: { solidity: './test' },
+  },
+  test: {
+    solidity: {
+      profiles: {
+        default: testProfile,
+        // Every call a transaction of its own: cold slots, calldata and the base cost count, as they do on a chain.
+        gas: { ...testProfile, isolate: true },
+      },
+    },
+  },
+})

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ITariff} from "../ITariff.sol";
+
+/// @title One price a register: floor(sum(register x price) / 10^scale), floored once
+/// @notice data = abi.encode(uint256[] prices, uint8 scale). A sum of 2^256 or more reverts.
+contract LinearTariff is ITariff {
+    /// @inheritdoc ITariff
+    function validate(bytes calldata data, uint256 registerCount) external pure returns (bool) {
+        (uint256[] memory prices, uint8 scale) = abi.decode(data, (uint256[], uint8));
+        return prices.length == registerCount && scale <= 77;
+    }
+
+    /// @inheritdoc ITariff
+    function owed(bytes calldata data, uint256[] calldata registers, uint64) external pure returns (uint256) {
+        (uint256[] memory prices, uint8 scale) = abi.decode(data, (uint256[], uint8));
+        uint256 sum = 0;
+        for (uint256 i = 0; i < registers.length; ++i) {
+            sum += registers[i] * prices[i];
+        }
+        return sum / 10 ** scale;
+    }
+}

@@ -1,0 +1,311 @@
+import { foldTermsOf } from '@liquefy/protocol'
+import type { Hex } from 'viem'
+import { readBundle } from './bundle.ts'
+import { checkCheckpoint } from './checkpoint-check.ts'
+import { checkClaimedMoney, checkMetered, checkRegisters } from './claim-check.ts'
+import { checkEnvelope, type EnvelopeContext, signerWords } from './envelope-check.ts'
+import { type FaultBook, faultBook } from './fault.ts'
+import { type FoldPoint, foldPoints, lastPoint, registersAt } from './fold-point.ts'
+import type { LedgerMachine, LedgerReader } from './ledger.ts'
+import type { ClaimLine, EnvelopeLine, HeaderLine } from './line.ts'
+import { checkLoggedTimes } from './logged-time-check.ts'
+import { type MeterHistory, meterHistory } from './meter-history.ts'
+import { checkMeterSignatures } from './meter-signature-check.ts'
+import { latestAsOf, type Price, priceOf } from './price.ts'
+import type { AuditReport, PeriodReport } from './report.ts'
+import { checkSettlements, type PeriodMoney } from './settlement-check.ts'
+import {
+  checkComplete,
+  firstSeqOf,
+  type NamedHead,
+  type StreamEvidence,
+  streamEvidence,
+  takeEnvelope,
+} from './stream-evidence.ts'
+import { type CheckedTerms, checkTerms, type ExpectedDeployment } from './terms-check.ts'
+
+export interface AuditOptions {
+  /** Lines of a bundle (docs/protocol/bundle.md), as they come. */
+  lines: AsyncIterable<string> | Iterable<string>
+  ledger: LedgerReader
+  /** The agreement that is to be audited, and addresses that are trusted already; the bundle must be of these. */
+  expected?: ExpectedDeployment & { agreementId?: Hex }
+  /** Called now and then with the number of envelopes checked so far. */
+  onProgress?: (progress: { envelopes: number }) => void
+}
+
+/** Longest that a page's thread is kept busy. */
+const BUSY_MS = 40
+const SIGNER_MACHINE = 1
+
+interface Checked extends CheckedTerms {
+  header: HeaderLine
+  context: EnvelopeContext
+  streams: StreamEvidence[]
+  /** Where each envelope stands in the log. */
+  places: Pick<EnvelopeLine, 'stream' | 'seq' | 'logIndex' | 'loggedAt'>[]
+  /** Whose keys may sign meter values; empty if an account signs. */
+  meterSigners: LedgerMachine[]
+  price: Price
+  writtenMs: number
+  anchoredSize: bigint
+}
+
+interface Tally {
+  envelopes: number
+  readings: number
+  unanchored: number
+  signedBy: Set<string>
+}
+
+/**
+ * Recomputes a bill from signed readings and compares it with the ledger, believing nothing that the bundle claims. Never throws on what
+ * a bundle holds: it becomes the first fault. Throws if the ledger cannot be read.
+ */
+export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
+  const faults = faultBook()
+  const tally: Tally = { envelopes: 0, readings: 0, unanchored: 0, signedBy: new Set() }
+  let header: HeaderLine | undefined
+  let checked: Checked | undefined
+  let busySince = performance.now()
+
+  const rest = await readBundle(
+    options.lines,
+    {
+      async onHead(first, checkpoint, anchor) {
+        header = first
+        const expected = options.expected ?? {}
+        const terms = await checkTerms(first, expected, options.ledger, faults)
+        if (!terms) return
+        const head = await checkCheckpoint(
+          first,
+          checkpoint,
+          anchor,
+          expected,
+          options.ledger,
+          faults,
+        )
+        checked = await prepare(first, terms, head, options.ledger, faults)
+      },
+      async onEnvelope(line, lineNumber) {
+        tally.envelopes += 1
+        if (checked) takeLine(checked, tally, line, lineNumber, faults)
+        if (performance.now() - busySince > BUSY_MS) {
+          options.onProgress?.({ envelopes: tally.envelopes })
+          await new Promise<void>((resolve) => setTimeout(resolve, 0))
+          busySince = performance.now()
+        }
+      },
+    },
+    faults,
+  )
+  if (!header || !checked) return report(header, tally, faults, undefined)
+
+  checkLoggedTimes(checked.context.head, checked.places, faults)
+  const stated = [...rest.claims, ...rest.meterValues.map(({ line }) => line)]
+  const histories = fold(checked)
+  for (const [index, evidence] of checked.streams.entries()) {
+    checkComplete(
+      evidence,
+      namedHeads(evidence.stream, stated),
+      histories[index]?.waitingFrom,
+      faults,
+    )
+  }
+  checkMeterSignatures(
+    checked.header,
+    checked.terms,
+    checked.meterSigners,
+    rest.meterValues,
+    faults,
+  )
+  const setting = { ...checked, histories, faults }
+  checkMetered(setting, checked.streams)
+  checkRegisters(
+    setting,
+    rest.claims,
+    rest.meterValues.map(({ line }) => line),
+  )
+  const points = foldPoints(
+    histories,
+    stated.map(({ heads }) => heads),
+  )
+  const payments = await options.ledger.payments(header.clearingHouse, header.agreementId)
+  const money = await checkSettlements({ ...setting, points }, payments)
+  await checkClaimedMoney(setting, rest.claims, money, checked.price)
+  return report(header, tally, faults, {
+    histories,
+    periods: await sumUp(checked, histories, money),
+    money,
+  })
+}
+
+async function prepare(
+  header: HeaderLine,
+  terms: CheckedTerms,
+  head: EnvelopeContext['head'],
+  ledger: LedgerReader,
+  faults: FaultBook,
+): Promise<Checked | undefined> {
+  const machineId = terms.terms.machineId
+  const signers = await withController(ledger, header, machineId)
+  if (signers.length === 0) {
+    faults.add({ code: 'TERMS_MISMATCH', message: `the registry knows no machine ${machineId}` })
+    return undefined
+  }
+  const streams = terms.terms.meters.map((meter) => streamEvidence(meter.stream, meter.startHead))
+  return {
+    ...terms,
+    header,
+    context: {
+      header,
+      machineId,
+      signers,
+      head,
+      streams: new Set(streams.map(({ stream }) => stream)),
+    },
+    streams,
+    places: [],
+    meterSigners:
+      terms.terms.signerKind === SIGNER_MACHINE
+        ? await withController(ledger, header, BigInt(terms.terms.signer))
+        : [],
+    price: await priceOf(terms.terms, ledger),
+    writtenMs: head.timestamp,
+    anchoredSize: head.anchoredSize,
+  }
+}
+
+async function withController(
+  ledger: LedgerReader,
+  { registry }: HeaderLine,
+  machineId: bigint,
+): Promise<LedgerMachine[]> {
+  const machine = await ledger.machine(registry, machineId)
+  if (!machine) return []
+  const controller =
+    machine.controller === 0n ? undefined : await ledger.machine(registry, machine.controller)
+  return controller ? [machine, controller] : [machine]
+}
+
+function takeLine(
+  checked: Checked,
+  tally: Tally,
+  line: EnvelopeLine,
+  lineNumber: number,
+  faults: FaultBook,
+): void {
+  const { context, streams } = checked
+  if (line.logIndex >= checked.anchoredSize) tally.unanchored += 1
+  const envelope = checkEnvelope(context, line, lineNumber, faults)
+  if (!envelope) return
+  const { stream, seq, logIndex, loggedAt } = line
+  checked.places.push({ stream, seq, logIndex, loggedAt })
+  if (envelope.content.kind === 'readings') tally.readings += envelope.content.readings.length
+  tally.signedBy.add(signerWords(context.machineId, envelope))
+  for (const evidence of streams) {
+    if (evidence.stream === line.stream)
+      takeEnvelope(evidence, envelope, line, context.signers, faults)
+  }
+}
+
+function fold(checked: Checked): MeterHistory[] {
+  return checked.streams.map((evidence, index) => {
+    const rule = checked.rules[index]
+    if (!rule) throw new RangeError(`Meter ${index} has no rule.`)
+    const startSeq = firstSeqOf(evidence) ?? 1n
+    const terms = foldTermsOf(checked.terms, index, rule, startSeq)
+    return meterHistory(terms, evidence.startHead, evidence.logged, checked.writtenMs)
+  })
+}
+
+function namedHeads(
+  stream: string,
+  stated: readonly { type: string; period: number; heads: ClaimLine['heads'] }[],
+): NamedHead[] {
+  return stated.flatMap(({ type, period, heads }) =>
+    heads
+      .filter((head) => head.stream === stream)
+      .map(({ seq }) => ({
+        seq,
+        by: `${type === 'claim' ? 'the claim' : 'a signed meter value'} of period ${period}`,
+      })),
+  )
+}
+
+async function sumUp(
+  checked: Checked,
+  histories: MeterHistory[],
+  money: ReadonlyMap<number, PeriodMoney>,
+): Promise<PeriodReport[]> {
+  const point: FoldPoint = lastPoint(histories)
+  const periods = new Set([...money.keys(), ...histories.flatMap((history) => history.periods())])
+  const reports: PeriodReport[] = []
+  for (const period of [...periods].sort((a, b) => a - b)) {
+    const registers = registersAt(histories, point, period)
+    const asOf = latestAsOf(checked.terms, period, checked.writtenMs)
+    const owed = await checked.price(registers, period, asOf)
+    reports.push({
+      period,
+      registers: registers.map(String),
+      owedMinor: String(owed),
+      paidMinor: String(money.get(period)?.paidMinor ?? 0n),
+      settledRegisters: money.get(period)?.settledRegisters?.map(String) ?? null,
+    })
+  }
+  return reports
+}
+
+function report(
+  header: HeaderLine | undefined,
+  tally: Tally,
+  faults: FaultBook,
+  result:
+    | {
+        histories: MeterHistory[]
+        periods: PeriodReport[]
+        money: ReadonlyMap<number, PeriodMoney>
+      }
+    | undefined,
+): AuditReport {
+  const histories = result?.histories ?? []
+  const money = [...(result?.money.values() ?? [])]
+  const sum = (amounts: bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)
+  const unpriced: Record<string, number> = {}
+  for (const history of histories) {
+    for (const [code, count] of Object.entries(history.unpriced)) {
+      unpriced[code] = (unpriced[code] ?? 0) + count
+    }
+  }
+  return {
+    agreement: header?.agreementId ?? null,
+    envelopes: tally.envelopes,
+    readings: tally.readings,
+    priced: histories.reduce((total, history) => total + history.priced, 0),
+    unpriced,
+    waiting: histories.reduce((total, history) => total + history.waiting, 0),
+    periods: result?.periods ?? [],
+    owedMinor: String(sum((result?.periods ?? []).map(({ owedMinor }) => BigInt(owedMinor)))),
+    settledMinor: String(sum(money.map(({ paidMinor }) => paidMinor))),
+    differenceMinor: String(sum(money.map(differenceOf))),
+    firstFault: faults.first(),
+    unanchored: tally.unanchored,
+    signedBy: [...tally.signedBy].sort(),
+    settledAfterMinor: String(sum(money.map(({ paidAfterMinor }) => paidAfterMinor))),
+    restsOn: header
+      ? {
+          chainId: header.chainId,
+          registry: header.registry,
+          clearingHouse: header.clearingHouse,
+          evidenceAnchor: header.evidenceAnchor,
+          log: header.log,
+        }
+      : null,
+  }
+}
+
+/** What escrow could not pay is no difference: it was proven, and stands on the ledger as arrears. */
+function differenceOf({ paidMinor, provenMinor, supportedMinor }: PeriodMoney): bigint {
+  const accounted = paidMinor > provenMinor ? paidMinor : provenMinor
+  return accounted - supportedMinor
+}

@@ -1,0 +1,45 @@
+import type { Hex } from 'viem'
+import type { Fault } from './fault.ts'
+
+/** What an audit found. Amounts, registers and positions are decimal strings in smallest units. */
+export interface AuditReport {
+  agreement: Hex | null
+  /** Envelopes that the bundle holds and that were checked. */
+  envelopes: number
+  readings: number
+  priced: number
+  unpriced: Record<string, number>
+  /** Behind a gap in `seq` that is neither closed, declared nor given up. */
+  waiting: number
+  periods: PeriodReport[]
+  /** What all evidence in the bundle is worth under the tariff, settled or not. */
+  owedMinor: string
+  /** Paid on the ledger. */
+  settledMinor: string
+  /** Settled on the ledger minus what the evidence supports at the settled heads. */
+  differenceMinor: string
+  firstFault: Fault | null
+  /** Envelopes in the log, but beyond the last anchor on the ledger. */
+  unanchored: number
+  /** Whose keys signed the readings: `machine 7`, or `edge 3 (controller)`. */
+  signedBy: string[]
+  /** Paid after this bundle was written, on evidence that it does not hold; no part of `settledMinor`. */
+  settledAfterMinor: string
+  /** The addresses that the bundle names and that this verdict rests on: compare them with those you trust. */
+  restsOn: {
+    chainId: number
+    registry: Hex
+    clearingHouse: Hex
+    evidenceAnchor: Hex
+    log: Hex
+  } | null
+}
+
+export interface PeriodReport {
+  period: number
+  /** Recomputed from all evidence. */
+  registers: string[]
+  owedMinor: string
+  paidMinor: string
+  settledRegisters: string[] | null
+}

@@ -1,0 +1,177 @@
+import type { Terms } from '@liquefy/protocol'
+import type { FaultBook } from './fault.ts'
+import { type FoldPoint, type FoldPoints, lastPoint, registersAt } from './fold-point.ts'
+import type { Payment } from './ledger.ts'
+import type { MeterHistory } from './meter-history.ts'
+import { listText, type Price } from './price.ts'
+
+type Settled = Extract<Payment, { kind: 'settled' }>
+
+/** What the ledger did in one period, next to what the evidence supports. */
+export interface PeriodMoney {
+  period: number
+  /** Paid on evidence that the bundle holds. */
+  paidMinor: bigint
+  /** Paid on later evidence, after the bundle was written. */
+  paidAfterMinor: bigint
+  /** `min(tariff, cap)` of the highest registers settled on evidence that the bundle holds. */
+  provenMinor: bigint
+  /** The same from the evidence: what may have been paid at most. */
+  supportedMinor: bigint
+  settledRegisters: bigint[] | undefined
+  /** All payments so far after each event, for a node that had not seen the last ones yet. */
+  paidOverTime: { paidMinor: bigint; blockSeconds: number }[]
+}
+
+export interface SettlementSetting {
+  terms: Terms
+  histories: readonly MeterHistory[]
+  points: FoldPoints
+  price: Price
+  /** When the bundle was written, ms since 1970, by the log's own signed word. */
+  writtenMs: number
+  faults: FaultBook
+}
+
+/**
+ * `SETTLED_REGISTER_MISMATCH` for each settlement, and `AMOUNT_MISMATCH` for each payment. A settlement whose head the
+ * bundle does not hold is a fault unless its block came after the bundle was written.
+ */
+export async function checkSettlements(
+  setting: SettlementSetting,
+  payments: readonly Payment[],
+): Promise<Map<number, PeriodMoney>> {
+  const money = new Map<number, PeriodMoney>()
+  for (const period of new Set(payments.map((payment) => payment.period))) {
+    const events = payments.filter((payment) => payment.period === period)
+    await checkAmounts(setting, period, events)
+    money.set(period, await weigh(setting, period, events))
+  }
+  return money
+}
+
+/** Adds up what was paid, and finds what the evidence supports of it. */
+async function weigh(
+  setting: SettlementSetting,
+  period: number,
+  events: readonly Payment[],
+): Promise<PeriodMoney> {
+  const money: PeriodMoney = {
+    period,
+    paidMinor: 0n,
+    paidAfterMinor: 0n,
+    provenMinor: 0n,
+    supportedMinor: 0n,
+    settledRegisters: undefined,
+    paidOverTime: [],
+  }
+  let ranAhead = false
+  for (const event of events) {
+    if (event.kind === 'short') continue
+    if (event.kind === 'settled') {
+      const point = setting.points.find(event.evidenceHead)
+      ranAhead ||= !point && (event.blockSeconds + 1) * 1000 > setting.writtenMs
+      if (!ranAhead) await takeSettlement(setting, money, event, point)
+    }
+    // Once a period has run ahead of the bundle, its later payments cannot be told apart.
+    if (ranAhead) money.paidAfterMinor += event.paidMinor
+    else money.paidMinor += event.paidMinor
+    const paidMinor = money.paidMinor + money.paidAfterMinor
+    money.paidOverTime.push({ paidMinor, blockSeconds: event.blockSeconds })
+  }
+  return money
+}
+
+async function takeSettlement(
+  setting: SettlementSetting,
+  money: PeriodMoney,
+  event: Settled,
+  point: FoldPoint | undefined,
+): Promise<void> {
+  const { histories, price, faults } = setting
+  const fold = registersAt(histories, point ?? lastPoint(histories), money.period)
+  const same = listText(fold) === listText(event.registers)
+  if (!point || !same) {
+    faults.add({
+      code: 'SETTLED_REGISTER_MISMATCH',
+      message: point
+        ? 'the registers settled are not those of the fold at the settled evidence head'
+        : 'the evidence has no point with the settled evidence head',
+      period: money.period,
+      expected: point ? listText(fold) : event.evidenceHead,
+      found: point ? listText(event.registers) : 'none',
+    })
+  }
+  const proven = await price(event.registers, money.period, event.asOf)
+  if (proven >= money.provenMinor) {
+    money.provenMinor = proven
+    money.settledRegisters = event.registers
+  }
+  // Without a point, at most what the evidence shows at all can be supported.
+  const supported = point
+    ? fold
+    : fold.map((register, index) => least(register, event.registers[index] ?? 0n))
+  const amount = await price(supported, money.period, event.asOf)
+  if (amount > money.supportedMinor) money.supportedMinor = amount
+}
+
+/** Replays what the clearing house must have done: pay what is missing, as far as escrow goes, and say so where it does not. */
+async function checkAmounts(
+  { price, faults }: SettlementSetting,
+  period: number,
+  events: readonly Payment[],
+): Promise<void> {
+  let paid = 0n
+  let proven = 0n
+  let unsaid = 0n
+  const fault = (expected: bigint, found: bigint, message: string) =>
+    faults.add({
+      code: 'AMOUNT_MISMATCH',
+      message,
+      period,
+      expected: String(expected),
+      found: String(found),
+    })
+  for (const event of events) {
+    if (event.kind === 'short') {
+      if (event.missingMinor !== unsaid) {
+        fault(unsaid, event.missingMinor, 'the escrow was said to be short by another amount')
+      }
+      unsaid = 0n
+      continue
+    }
+    if (unsaid !== 0n) {
+      return fault(
+        paid + unsaid,
+        paid,
+        'the ledger paid less than the tariff gives for the registers settled',
+      )
+    }
+    let due = proven
+    if (event.kind === 'settled') {
+      due = await price(event.registers, period, event.asOf)
+      if (due > proven) proven = due
+    }
+    const missing = due > paid ? due - paid : 0n
+    paid += event.paidMinor
+    if (event.paidMinor > missing) {
+      return fault(
+        paid - event.paidMinor + missing,
+        paid,
+        'the ledger paid more than the tariff gives for the registers settled',
+      )
+    }
+    unsaid = missing - event.paidMinor
+  }
+  if (unsaid !== 0n) {
+    fault(
+      paid + unsaid,
+      paid,
+      'the ledger paid less than the tariff gives for the registers settled',
+    )
+  }
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}

@@ -1,0 +1,132 @@
+import { Command } from 'commander'
+import { agreementIdOf } from '../agreement-id.ts'
+import { readOffer } from '../agreement-offer.ts'
+import { openAgreements } from '../agreement-opening.ts'
+import { contextOf } from '../context.ts'
+import { ledgerOf, shortHex } from '../contracts.ts'
+import { moneyText } from '../money.ts'
+import { table } from '../output.ts'
+import { personOf, walletOf } from '../wallet.ts'
+
+/** `liquefy agreement`: who pays whom, for what. */
+export function agreementCommand(): Command {
+  const command = new Command('agreement').description('who pays whom, for what, at which price')
+  command.addCommand(open())
+  command.addCommand(list())
+  command.addCommand(show())
+  return command
+}
+
+function open(): Command {
+  return new Command('open')
+    .description('open an agreement that a file describes, signed by both parties')
+    .argument('<file>', 'JSON: payer, payee, machineId, meters, tariff, capMinor, …')
+    .option('--payer-key-file <file>', 'if the payer is none of the embedded chain’s people')
+    .option('--payee-key-file <file>', 'likewise for the payee')
+    .action(
+      async (
+        file: string,
+        options: { payerKeyFile?: string; payeeKeyFile?: string },
+        command: Command,
+      ) => {
+        const context = contextOf(command)
+        const { ledger, contracts } = await ledgerOf(context)
+        const { timestamp } = await ledger.client.getBlock()
+        const names = new Map<string, string>()
+        const addressOf = (name: string) => {
+          const { address } = personOf(context.folder, name)
+          names.set(address.toLowerCase(), name)
+          return address
+        }
+        // The chain's clock may be ahead of ours by the blocks of this second.
+        const nowSeconds = Math.max(Number(timestamp), Math.floor(Date.now() / 1000))
+        const { terms, rules, fundMinor } = readOffer(file, contracts, addressOf, nowSeconds)
+        const party = (address: string, keyFile: string | undefined) => {
+          const as = names.get(address.toLowerCase())
+          return walletOf(context.folder, {
+            ...(as ? { as } : {}),
+            ...(keyFile ? { keyFile } : {}),
+          })
+        }
+        const parties = {
+          payer: party(terms.payer, options.payerKeyFile),
+          payee: party(terms.payee, options.payeeKeyFile),
+        }
+        // The node must know the rules, of which the ledger has only hashes, before it meters by them.
+        await context.node().submitRules(rules)
+        const [agreementId] = await openAgreements(ledger, contracts.clearingHouse, parties, [
+          { terms, fundMinor },
+        ])
+        context.out.result(
+          { agreementId, machineId: terms.machineId.toString(), fundedMinor: fundMinor.toString() },
+          `Agreement ${agreementId} is open.\nSee it: liquefy agreement show ${agreementId?.slice(0, 14)}`,
+        )
+      },
+    )
+}
+
+function list(): Command {
+  return new Command('list')
+    .description('agreements that the node meters')
+    .action(async (_options: object, command: Command) => {
+      const context = contextOf(command)
+      const client = context.node()
+      const [agreements, { asset }] = await Promise.all([client.agreements(), client.deployment()])
+      const money = moneyText(asset)
+      context.out.result(agreements, () =>
+        agreements.length === 0
+          ? 'No agreements yet. Open one: liquefy agreement open <file>'
+          : table([
+              ['agreement', 'machine', 'state', 'owed', 'paid', 'escrow'],
+              ...agreements.map((agreement) => [
+                shortHex(agreement.agreementId),
+                agreement.machineName,
+                agreement.open ? 'open' : 'closed',
+                money(agreement.owedMinor),
+                money(agreement.includedMinor),
+                money(agreement.escrowMinor),
+              ]),
+            ]),
+      )
+    })
+}
+
+function show(): Command {
+  return new Command('show')
+    .description('one agreement: tariff in words, periods, settlements')
+    .argument('<agreement>', 'agreement id, or its beginning')
+    .action(async (given: string, _options: object, command: Command) => {
+      const context = contextOf(command)
+      const id = await agreementIdOf(context, given)
+      const client = context.node()
+      const [agreement, { asset }] = await Promise.all([client.agreement(id), client.deployment()])
+      const money = moneyText(asset)
+      context.out.result(agreement, () =>
+        [
+          table([
+            ['agreement', agreement.agreementId],
+            ['machine', `${agreement.machineId} ${agreement.machineName}`],
+            ['payer', agreement.payer],
+            ['payee', agreement.payee],
+            ['state', agreement.open ? 'open' : 'closed'],
+            ['tariff', agreement.tariffInWords],
+            ...agreement.rulesInWords.map((words) => ['rule', words]),
+            ['owed', money(agreement.owedMinor)],
+            ['paid', money(agreement.includedMinor)],
+            ['escrow', money(agreement.escrowMinor)],
+            ['accrued', `${money(agreement.position.accruedMinor)} to ${agreement.position.owner}`],
+          ]),
+          table([
+            ['period', 'registers', 'owed', 'paid', 'arrears'],
+            ...agreement.periods.map((period) => [
+              String(period.period),
+              period.registers.join(', '),
+              money(period.owedMinor),
+              money(period.includedMinor),
+              money(period.arrearsMinor),
+            ]),
+          ]),
+        ].join('\n\n'),
+      )
+    })
+}

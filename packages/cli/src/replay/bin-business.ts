@@ -1,0 +1,94 @@
+import {
+  type CounterRule,
+  encodeTariffData,
+  type Hex,
+  owed,
+  ruleHash,
+  type Tariff,
+  type Terms,
+  ZERO_DIGEST,
+} from '@liquefy/protocol'
+import { keccak256, padHex, stringToHex, toHex } from 'viem'
+import { type Collection, MOST } from '../bins/collection.ts'
+import type { KnownContracts } from '../data-folder.ts'
+
+/** A collection is paid by what it took away: 2 smallest units a millilitre and 100 a gram. */
+const BIN_TARIFF: Tariff = { kind: 'linear', prices: [2n, 100n], scale: 0 }
+
+const counter = (unit: string, registerUnit: string, most: bigint): CounterRule => ({
+  rule: 'counter',
+  version: 1,
+  unit,
+  scale: 3,
+  registerUnit,
+  factor: { numerator: 1, denominator: 1 },
+  maxRate: { burst: most.toString(), perHour: '0' },
+})
+
+/** Litres to three places are millilitres, kilograms to three places grams. */
+export const BIN_RULES = [
+  counter('l', 'ml', MOST.volumeMl),
+  counter('kg', 'g', MOST.massG),
+] as const
+
+const DAY_SECONDS = 86_400
+const PERIOD_SECONDS = 31 * DAY_SECONDS
+/** Far above what a bin can fill in a month; the rule bounds each single collection. */
+const LIMIT = { burst: 10n ** 12n, perHour: 0n }
+
+export interface Registers {
+  volumeMl: bigint
+  massG: bigint
+}
+
+export function sumOf(collections: readonly Collection[]): Registers {
+  return collections.reduce(
+    (sum, { volumeMl, massG }) => ({ volumeMl: sum.volumeMl + volumeMl, massG: sum.massG + massG }),
+    { volumeMl: 0n, massG: 0n },
+  )
+}
+
+export function priceOf({ volumeMl, massG }: Registers): bigint {
+  return owed(BIN_TARIFF, [volumeMl, massG], 0n)
+}
+
+/** One bin's agreement: the city pays the collector by millilitres and grams. */
+export function binTerms(options: {
+  contracts: KnownContracts
+  payer: Hex
+  payee: Hex
+  machineId: bigint
+  siteId: string
+  startMs: number
+  endMs: number
+}): Terms {
+  const { contracts, machineId, startMs } = options
+  const start = Math.floor(startMs / 1000)
+  const [volume, mass] = BIN_RULES
+  return {
+    payer: options.payer,
+    payee: options.payee,
+    asset: contracts.asset.address,
+    machineId,
+    meters: [
+      { stream: 'volume', ruleHash: ruleHash(volume), startHead: ZERO_DIGEST },
+      { stream: 'mass', ruleHash: ruleHash(mass), startHead: ZERO_DIGEST },
+    ],
+    signerKind: 1,
+    signer: padHex(toHex(machineId), { size: 32 }),
+    tariff: contracts.linearTariff,
+    tariffData: encodeTariffData(BIN_TARIFF),
+    limits: [LIMIT, LIMIT],
+    capMinor: 10n ** 12n,
+    start: BigInt(start),
+    periodSeconds: PERIOD_SECONDS,
+    periods: Math.ceil((options.endMs / 1000 - start) / PERIOD_SECONDS) + 1,
+    backfillSeconds: 2 * DAY_SECONDS,
+    lateSeconds: 2 * DAY_SECONDS,
+    gapTimeoutSeconds: DAY_SECONDS,
+    settleSeconds: PERIOD_SECONDS,
+    shared: false,
+    openBy: BigInt(start + DAY_SECONDS),
+    salt: keccak256(stringToHex(options.siteId)),
+  }
+}

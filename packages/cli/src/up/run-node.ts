@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { createClient } from '@liquefy/client'
+import { type RunningNode, startNode } from '@liquefy/node'
+import { type RunningProduct, runProduct, walletLedger } from '@liquefy/simulator'
+import { createWalletClient, http } from 'viem'
+import type { Context } from '../context.ts'
+import { forgetRunning, writeRunning } from '../data-folder.ts'
+import { openLogger } from '../logger.ts'
+import { openLedger } from '../transactions.ts'
+import { personOf } from '../wallet.ts'
+import { untilStopped } from './until-stopped.ts'
+
+const webRoot = fileURLToPath(new URL('../../../../apps/web/dist', import.meta.url))
+
+export interface UpOptions {
+  demo?: 'silo'
+  host?: string
+  port?: number
+  mqttPort?: number
+  rpcPort?: number
+  rpcUrl?: string
+}
+
+/** Starts the node and, if wanted, a demo on it; stops both in order when asked to. */
+export async function runNode(context: Context, options: UpOptions): Promise<void> {
+  const { folder, out } = context
+  const stopped = untilStopped()
+  const logger = openLogger()
+  const { demo, ...ports } = options
+  const node = await startNode({
+    ...ports,
+    dataDir: folder,
+    logger,
+    ...(process.env.LIQUEFY_WEB_ROOT === undefined && existsSync(webRoot) ? { webRoot } : {}),
+  })
+  writeRunning(folder, {
+    pid: process.pid,
+    url: node.url,
+    rpcUrl: node.rpcUrl,
+    mqttUrl: node.mqttUrl,
+  })
+  let product: RunningProduct | undefined
+  try {
+    out.result({ url: node.url, mqttUrl: node.mqttUrl, rpcUrl: node.rpcUrl, dataDir: folder }, () =>
+      addressText(node, folder),
+    )
+    const running = demo ? startDemo(node, folder) : undefined
+    // Whoever stops while the demo is still being set up need not wait for it.
+    product = await Promise.race([running, stopped.then(() => undefined)])
+    if (product) {
+      const names = product.machines.map(({ name, machineId }) => `${name} (machine ${machineId})`)
+      out.say(`Demo: ${names.join(', ')}. Money moves within half a minute.`)
+    }
+    await stopped
+    out.say('Stopping…')
+    product ??= await running?.catch(() => undefined)
+  } finally {
+    await product?.stop()
+    await node.stop()
+    forgetRunning(folder)
+  }
+}
+
+async function startDemo(node: RunningNode, folder: string): Promise<RunningProduct> {
+  const { product } = await import('@liquefy/example-silo')
+  const { deployment } = node
+  const { client: publicClient } = await openLedger(node.rpcUrl)
+  const transport = http(node.rpcUrl)
+  const ledger = walletLedger({
+    deployment,
+    publicClient,
+    walletOf: (person) => createWalletClient({ account: personOf(folder, person), transport }),
+  })
+  return runProduct(product, {
+    deployment,
+    client: createClient({ url: node.url }),
+    ledger,
+    dataDir: folder,
+    nameMachine: (machineId, name) => node.nameMachine(machineId, name),
+    onProblem: (machine, error) => process.stderr.write(`${machine}: ${String(error)}\n`),
+  })
+}
+
+function addressText(node: RunningNode, folder: string): string {
+  return [
+    `Liquefy is at ${node.url}`,
+    `  machines publish to ${node.mqttUrl}`,
+    `  the ledger is at ${node.rpcUrl}, chain ${node.deployment.chainId}`,
+    `  data is kept in ${folder}`,
+    'Ctrl+C stops it in order.',
+  ].join('\n')
+}

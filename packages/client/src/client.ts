@@ -1,0 +1,172 @@
+import { ApiError } from './errors.ts'
+import type {
+  Agreement,
+  AgreementSummary,
+  ApiProblem,
+  Deployment,
+  EnvelopeProof,
+  EnvelopeSummary,
+  Hex,
+  LogHead,
+  Machine,
+  MachineSummary,
+  NodeEvent,
+  ReadingSeries,
+  Refusal,
+  Status,
+  TimelineEntry,
+} from './types.ts'
+
+/** One method a route of a node's HTTP API. Every method throws {@link ApiError} on an answer that is not 2xx. */
+export interface Client {
+  deployment(): Promise<Deployment>
+  status(): Promise<Status>
+  machines(): Promise<MachineSummary[]>
+  machine(machineId: string): Promise<Machine>
+  /** Buckets of one stream between two times, at most `points` of them. */
+  readings(
+    machineId: string,
+    query: { stream: string; fromMs: number; toMs: number; points: number },
+  ): Promise<ReadingSeries[]>
+  /** Newest first. */
+  timeline(machineId: string): Promise<TimelineEntry[]>
+  /** Newest first; `beforeIndex` pages back. */
+  envelopes(
+    machineId: string,
+    query?: { stream?: string; limit?: number; beforeIndex?: string },
+  ): Promise<EnvelopeSummary[]>
+  /** Newest first. Machine `0`: those whom the ledger does not know, with the id that they gave in the message. */
+  refusals(machineId: string): Promise<Refusal[]>
+  agreements(): Promise<AgreementSummary[]>
+  agreement(agreementId: Hex): Promise<Agreement>
+  /** The evidence bundle, line by line, as it arrives. */
+  bundle(agreementId: Hex): AsyncIterable<string>
+  envelope(logIndex: string): Promise<EnvelopeProof>
+  logHead(): Promise<LogHead>
+  consistency(from: string, to: string): Promise<{ proof: Hex[] }>
+  /** Makes rules known to the node; it finds them by their hash. */
+  submitRules(rules: unknown[]): Promise<{ ruleHashes: Hex[] }>
+  /**
+   * Follows the node's events until `signal` aborts; after a cut it resumes behind the last event seen.
+   * `onState` tells whether the stream is connected.
+   */
+  events(options: {
+    signal: AbortSignal
+    onEvent: (event: NodeEvent) => void
+    onState?: (connected: boolean) => void
+  }): Promise<void>
+}
+
+const retryMs = 1_000
+
+/**
+ * A client of the node at `url` (origin, without a path).
+ *
+ * @throws {ApiError} `NODE_UNREACHABLE` if nothing answers, else the code that the node gave.
+ */
+export const createClient = ({ url }: { url: string }): Client => {
+  const request = async (path: string, init?: RequestInit): Promise<Response> => {
+    let response: Response
+    try {
+      response = await fetch(new URL(path, url), init)
+    } catch (cause) {
+      throw new ApiError(0, {
+        code: 'NODE_UNREACHABLE',
+        message: `No node answers at ${url}. Start one with \`npx liquefy up\`, or give its address.`,
+        cause,
+      })
+    }
+    if (!response.ok) throw new ApiError(response.status, await problemOf(response))
+    return response
+  }
+  const get = async <T>(path: string, query: Record<string, string | number | undefined> = {}) => {
+    const search = new URLSearchParams()
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) search.set(name, String(value))
+    }
+    const suffix = search.size === 0 ? '' : `?${search.toString()}`
+    const response = await request(`/v1/${path}${suffix}`)
+    return (await response.json()) as T
+  }
+
+  return {
+    deployment: () => get('deployment'),
+    status: () => get('status'),
+    machines: () => get('machines'),
+    machine: (machineId) => get(`machines/${machineId}`),
+    readings: (machineId, query) => get(`machines/${machineId}/readings`, query),
+    timeline: (machineId) => get(`machines/${machineId}/timeline`),
+    envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),
+    refusals: (machineId) => get(`machines/${machineId}/refusals`),
+    agreements: () => get('agreements'),
+    agreement: (agreementId) => get(`agreements/${agreementId}`),
+    bundle: async function* (agreementId) {
+      const response = await request(`/v1/agreements/${agreementId}/bundle`)
+      yield* linesOf(response)
+    },
+    envelope: (logIndex) => get(`envelopes/${logIndex}`),
+    logHead: () => get('log/head'),
+    consistency: (from, to) => get('log/consistency', { from, to }),
+    submitRules: async (rules) => {
+      const response = await request('/v1/rules', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(rules),
+      })
+      return (await response.json()) as { ruleHashes: Hex[] }
+    },
+    events: async ({ signal, onEvent, onState }) => {
+      let lastId: string | undefined
+      while (!signal.aborted) {
+        try {
+          const response = await request('/v1/events', {
+            signal,
+            headers: lastId === undefined ? {} : { 'last-event-id': lastId },
+          })
+          onState?.(true)
+          for await (const line of linesOf(response)) {
+            if (line.startsWith('id:')) lastId = line.slice(3).trim()
+            if (line.startsWith('data:')) onEvent(JSON.parse(line.slice(5)) as NodeEvent)
+          }
+        } catch (error) {
+          if (!signal.aborted && !(error instanceof ApiError) && !(error instanceof TypeError))
+            throw error
+        }
+        onState?.(false)
+        await pause(retryMs, signal)
+      }
+    },
+  }
+}
+
+const pause = (milliseconds: number, signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    if (signal.aborted) return resolve()
+    const timer = setTimeout(resolve, milliseconds)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+
+const problemOf = async (response: Response): Promise<ApiProblem> => {
+  const text = await response.text()
+  try {
+    const { code, message } = JSON.parse(text) as Partial<ApiProblem>
+    if (typeof code === 'string' && typeof message === 'string') return { code, message }
+  } catch {
+    // Not ours: a proxy in between answers in its own words, which are passed on below.
+  }
+  return { code: `HTTP_${response.status}`, message: text.slice(0, 500) || response.statusText }
+}
+
+async function* linesOf(response: Response): AsyncGenerator<string> {
+  if (!response.body) return
+  let rest = ''
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (line !== '') yield line
+  }
+  if (rest !== '') yield rest
+}

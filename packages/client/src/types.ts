@@ -1,0 +1,236 @@
+/**
+ * What the HTTP API of a node answers. Amounts and quantities are decimal strings in smallest units; hashes,
+ * addresses and digests are 0x strings; times end in `Ms` (since 1970) unless they are signed ones (`asOf`, seconds).
+ */
+
+export type Hex = `0x${string}`
+
+export interface Deployment {
+  chainId: number
+  /** JSON-RPC endpoint of the ledger as a client on this machine reaches it. */
+  rpcUrl: string
+  embedded: boolean
+  registry: Hex
+  /** Verifier of P-256 keys that sign SHA-256 of a digest: what devices register with. */
+  p256Sha256Verifier: Hex
+  clearingHouse: Hex
+  evidenceAnchor: Hex
+  linearTariff: Hex
+  tieredTariff: Hex
+  /** Account that signs checkpoints and sends anchors. */
+  log: Hex
+  asset: { address: Hex; symbol: string; decimals: number }
+  mqttUrl: string
+  /** Named accounts of the embedded chain, empty on an outside one. */
+  people: { name: string; address: Hex }[]
+}
+
+export interface Status {
+  machines: number
+  envelopes: {
+    logged: number
+    duplicate: number
+    refused: Record<string, number>
+    priced: number
+    unpriced: Record<string, number>
+    waiting: number
+  }
+  owedMinor: string
+  settledMinor: string
+  chain: {
+    chainId: number
+    embedded: boolean
+    block: number
+    finalBlock: number
+    logSize: string
+    anchoredSize: string
+    outbox: Record<string, number>
+  }
+}
+
+export type MachineState = 'registered' | 'active' | 'suspended' | 'decommissioned'
+
+export interface MachineSummary {
+  machineId: string
+  /** Chosen by the product definition; the id where none was given. */
+  name: string
+  owner: Hex
+  state: MachineState
+  controller: string | null
+  lastReadingMs: number | null
+  /** The stream that its first agreement meters, else the first that it published. */
+  mainStream: string | null
+  envelopes: number
+  refused: number
+  owedMinor: string
+  settledMinor: string
+}
+
+export interface Machine extends MachineSummary {
+  key: { keyId: Hex; curve: 'P-256' | 'secp256k1'; epoch: string; x: Hex; y: Hex } | null
+  streams: {
+    stream: string
+    envelopes: number
+    lastSeq: string
+    lastMs: number
+    unit: string | null
+  }[]
+  agreements: Hex[]
+}
+
+/** One point of a chart: minute rollup, or a bucket of several. */
+export interface ReadingBucket {
+  timeMs: number
+  count: number
+  min: number
+  max: number
+  mean: number
+  last: number
+}
+
+export interface ReadingSeries {
+  stream: string
+  name: string
+  unit: string | null
+  bucketMs: number
+  buckets: ReadingBucket[]
+}
+
+export interface TimelineEntry {
+  atMs: number
+  kind:
+    | 'registered'
+    | 'state'
+    | 'key'
+    | 'owner'
+    | 'agreement'
+    | 'refused'
+    | 'unpriced'
+    | 'declaration'
+    | 'settled'
+  /** Stable code where there is one: a state, a verdict. */
+  code: string
+  /** One sentence in plain words. */
+  words: string
+  agreementId?: Hex
+  txHash?: Hex
+}
+
+export interface EnvelopeSummary {
+  logIndex: string
+  digest: Hex
+  stream: string
+  seq: string
+  loggedAtMs: number
+  firstMs: number
+  lastMs: number
+  readings: number
+  /** Admission code, or the fold's where it was admitted. */
+  code: string
+}
+
+export interface PeriodView {
+  period: number
+  startMs: number
+  endMs: number
+  asOf: string
+  registers: string[]
+  /** By the node's own fold, not yet signed by the meter. */
+  owedMinor: string
+  /** Signed by the meter, accepted, not yet on the ledger. */
+  signedMinor: string
+  includedMinor: string
+  finalMinor: string
+  arrearsMinor: string
+  heads: { stream: string; seq: string }[]
+}
+
+export interface AgreementSummary {
+  agreementId: Hex
+  machineId: string
+  machineName: string
+  payer: Hex
+  payee: Hex
+  open: boolean
+  owedMinor: string
+  includedMinor: string
+  finalMinor: string
+  escrowMinor: string
+}
+
+export interface Agreement extends AgreementSummary {
+  /** What stands in the way of metering or of payment, in words; null if nothing does. */
+  problem: string | null
+  terms: unknown
+  rules: unknown[]
+  tariffInWords: string
+  rulesInWords: string[]
+  registerUnits: string[]
+  periods: PeriodView[]
+  position: { owner: Hex; accruedMinor: string }
+  /** Newest first. */
+  settlements: {
+    period: number
+    asOf: string
+    registers: string[]
+    paidMinor: string
+    txHash: Hex
+    block: number
+    final: boolean
+    atMs: number
+  }[]
+}
+
+export interface LogHead {
+  size: string
+  root: Hex
+  timestamp: number
+  signature: Hex
+  anchored: { size: string; root: Hex; txHash: Hex } | null
+}
+
+/** Server-sent events of `GET /v1/events`; `id` rises, so that `Last-Event-ID` resumes. */
+export type NodeEvent =
+  | { type: 'logged'; machineId: string; stream: string; seq: string; atMs: number }
+  | { type: 'refused'; machineId: string; code: string; atMs: number }
+  | {
+      type: 'owed'
+      agreementId: Hex
+      period: number
+      owedMinor: string
+      registers: string[]
+      atMs: number
+    }
+  | { type: 'meter-value'; agreementId: Hex; period: number; code: string; atMs: number }
+  | {
+      type: 'settled'
+      agreementId: Hex
+      period: number
+      paidMinor: string
+      txHash: Hex
+      atMs: number
+    }
+  | { type: 'status'; status: Status; atMs: number }
+
+/** Every answer that is not 2xx. */
+export interface ApiProblem {
+  code: string
+  message: string
+}
+
+/** A frame that was not logged, newest first in lists. */
+export interface Refusal {
+  code: string
+  message: string
+  atMs: number
+}
+
+/** One logged envelope with what proves that it stands in the log. */
+export interface EnvelopeProof extends EnvelopeSummary {
+  machineId: string
+  /** The envelope as received, base64. */
+  raw: string
+  /** Inclusion proof (RFC 9162) towards `checkpoint`. */
+  proof: Hex[]
+  checkpoint: { size: string; root: Hex; timestamp: number; signature: Hex }
+}

@@ -1,0 +1,26 @@
+export type { Clock } from './clock.ts'
+export type { DeliveryLimits } from './delivery.ts'
+export { writeEnvelopeFile } from './envelope-file.ts'
+export {
+  type Identity,
+  loadIdentity,
+  passwordToken,
+  proofOfPossession,
+  saveIdentity,
+} from './identity.ts'
+export { createKey, hasKey, loadKey } from './key.ts'
+export {
+  type Machine,
+  type MachineEvents,
+  type MachineOptions,
+  type Measured,
+  openMachine,
+  type Published,
+  type Receipt,
+  type Refusal,
+  type Sample,
+} from './machine.ts'
+export type { MeterEvent } from './metering.ts'
+export type { PackEvery } from './pack.ts'
+export type { SpoolLimits } from './spool.ts'
+export type { OpenTransport, Transport, TransportHandlers } from './transport.ts'

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Curve,
+  type Hex,
+  LiquefyError,
+  type PrivateKey,
+  parsePublicKey,
+  privateKeyFromBytes,
+} from '@liquefy/protocol'
+import { writeDurably } from './durable-file.ts'
+
+/** JSON Web Key (RFC 7518, section 6.2; RFC 8812 for secp256k1) as it stands in `key.json`. */
+interface KeyFile {
+  kty: 'EC'
+  crv: Curve
+  x: string
+  y: string
+  d: string
+}
+
+const file = (folder: string) => join(folder, 'key.json')
+
+const toBase64Url = (hex: Hex) => Buffer.from(hex.slice(2), 'hex').toString('base64url')
+
+/**
+ * Makes the key of a machine and keeps it in `<folder>/key.json` (a JWK, mode 0600). P-256 is what secure elements
+ * speak, and the default.
+ *
+ * @throws LiquefyError `KEY_EXISTS` if the folder has a key: a lost key is a lost machine, so none is overwritten.
+ */
+export function createKey(folder: string, curve: Curve = 'P-256'): PrivateKey {
+  if (existsSync(file(folder))) {
+    throw new LiquefyError(
+      'KEY_EXISTS',
+      `${file(folder)} exists already. Load it, or choose another folder for a new machine.`,
+    )
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const key = randomKey(curve)
+  const jwk: KeyFile = {
+    kty: 'EC',
+    crv: curve,
+    x: toBase64Url(key.publicKey.x),
+    y: toBase64Url(key.publicKey.y),
+    d: Buffer.from(key.d).toString('base64url'),
+  }
+  writeDurably(file(folder), `${JSON.stringify(jwk, undefined, 2)}\n`, 0o600)
+  return key
+}
+
+/**
+ * Reads the key of `createKey`.
+ *
+ * @throws LiquefyError `KEY_MISSING` if there is none, `KEY_INVALID` if the file is no EC key of ours or its public
+ * part does not belong to its private one.
+ */
+export function loadKey(folder: string): PrivateKey {
+  if (!existsSync(file(folder))) {
+    throw new LiquefyError(
+      'KEY_MISSING',
+      `${file(folder)} does not exist. Make a key first: createKey('${folder}').`,
+    )
+  }
+  chmodSync(file(folder), 0o600)
+  const key = parseKeyFile(readFileSync(file(folder), 'utf8'))
+  if (!key) {
+    throw new LiquefyError('KEY_INVALID', `${file(folder)} holds no P-256 or secp256k1 JWK.`)
+  }
+  return key
+}
+
+/** Whether the folder holds a key. */
+export function hasKey(folder: string): boolean {
+  return existsSync(file(folder))
+}
+
+function randomKey(curve: Curve): PrivateKey {
+  for (;;) {
+    try {
+      return privateKeyFromBytes(curve, new Uint8Array(randomBytes(32)))
+    } catch (error) {
+      // About one in 2^32 draws (P-256) lies beyond the group order: draw again.
+      if (!(error instanceof LiquefyError)) throw error
+    }
+  }
+}
+
+function parseKeyFile(text: string): PrivateKey | undefined {
+  try {
+    const jwk = JSON.parse(text) as Partial<KeyFile>
+    if (jwk.kty !== 'EC' || (jwk.crv !== 'P-256' && jwk.crv !== 'secp256k1')) return undefined
+    const bytes = (text?: string) => Buffer.from(text ?? '', 'base64url')
+    const key = privateKeyFromBytes(jwk.crv, new Uint8Array(bytes(jwk.d)))
+    const stated = parsePublicKey({
+      curve: jwk.crv,
+      x: `0x${bytes(jwk.x).toString('hex')}`,
+      y: `0x${bytes(jwk.y).toString('hex')}`,
+    })
+    if (!stated.ok) return undefined
+    return stated.key.x === key.publicKey.x && stated.key.y === key.publicKey.y ? key : undefined
+  } catch {
+    return undefined
+  }
+}

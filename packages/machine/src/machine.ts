@@ -1,0 +1,426 @@
+import { EventEmitter } from 'node:events'
+import {
+  type Declaration,
+  encodeEnvelope,
+  type Hex,
+  LiquefyError,
+  type PrivateKey,
+  type ReadingInput,
+} from '@liquefy/protocol'
+import { type Clock, systemClock } from './clock.ts'
+import { createDelivery, type DeliveryLimits } from './delivery.ts'
+import { lockFolder } from './folder-lock.ts'
+import { type Identity, passwordToken, resolveIdentity } from './identity.ts'
+import { loadKey } from './key.ts'
+import { type MeterEvent, type Metering, openMetering } from './metering.ts'
+import { mqttTransport } from './mqtt-transport.ts'
+import { parseJson, readReceipts, readRefusal } from './node-message.ts'
+import { createPacks, type PackEvery } from './pack.ts'
+import { openSpool, type Spool, type SpoolLimits } from './spool.ts'
+import type { OpenTransport } from './transport.ts'
+
+/** A reading as a program gives it; `timeMs` is now if left out. Billed values are bigint or decimal fractions. */
+export type Sample = Omit<ReadingInput, 'timeMs'> & { timeMs?: number }
+
+/** An envelope that is on disk. */
+export interface Published {
+  machineId: bigint
+  stream: string
+  seq: bigint
+  digest: Hex
+}
+
+/** An envelope that the node has logged. `code` is the admission code. */
+export interface Receipt extends Published {
+  loggedAt: number
+  code: string
+}
+
+/** A frame that the node did not log. Its envelope stays on disk and is tried again, rarely. */
+export interface Refusal {
+  code: string
+  message: string
+  digest?: Hex
+}
+
+export interface MachineEvents {
+  receipt: [Receipt]
+  refused: [Refusal]
+  meter: [MeterEvent]
+  online: []
+  offline: [reason: string]
+}
+
+export interface MachineOptions extends Partial<Identity> {
+  /** Where key, identity and spool live. One folder is one signing machine. */
+  folder: string
+  /** Default: one envelope a sample. */
+  packEvery?: PackEvery
+  /** A meter value is signed this often while registers change. Default 10 s. */
+  signEveryMs?: number
+  spool?: Partial<SpoolLimits>
+  delivery?: Partial<DeliveryLimits>
+  /** PEM of the authority behind the broker's certificate. */
+  ca?: string
+  /** Time of a simulation; `tick` is then called by whoever moves it. */
+  clock?: Clock
+  transport?: OpenTransport
+}
+
+/** Streams of one measured machine. */
+export interface Measured {
+  readonly machineId: bigint
+  /** Adds a reading. Resolves when its envelope is on disk, which with `packEvery` may be a while: no need to wait. */
+  sample(stream: string, sample: Sample): Promise<void>
+  /** Signs an envelope of these readings at once; resolves when it is on disk. */
+  publish(stream: string, readings: readonly Sample[]): Promise<Published>
+  /** Says that the stream was off from a to b, and why. */
+  declareGap(
+    stream: string,
+    gap: Omit<Extract<Declaration, { kind: 'gap' }>, 'kind'>,
+  ): Promise<Published>
+  /** Says that the next reading comes from another sensor. */
+  declareReplacement(
+    stream: string,
+    replacement: Omit<Extract<Declaration, { kind: 'replacement' }>, 'kind'>,
+  ): Promise<Published>
+  /** The same for one stream. */
+  stream(stream: string): {
+    sample(sample: Sample): Promise<void>
+    publish(readings: readonly Sample[]): Promise<Published>
+  }
+}
+
+export interface Machine extends Measured {
+  /** A machine that cannot sign and has this one as its controller. */
+  for(machineId: bigint): Measured
+  on<Name extends keyof MachineEvents>(
+    name: Name,
+    listener: (...event: MachineEvents[Name]) => void,
+  ): () => void
+  isOnline(): boolean
+  /** Envelopes on disk that no receipt has named. */
+  pendingCount(): number
+  head(stream: string): { seq: bigint; digest: Hex }
+  /** Agreements that it meters, with registers by period. */
+  agreements: Metering['agreements']
+  /** Closes open packs and resolves once every envelope has its receipt. @throws LiquefyError `TIMEOUT`. */
+  flushed(timeoutMs?: number): Promise<void>
+  /** Signs meter values of all that has changed, due or not, and resolves with the node's answers. @throws `TIMEOUT`. */
+  meterNow(timeoutMs?: number): Promise<MeterEvent[]>
+  /** What the timer does: packs, resends, meter values. Only those who bring their own clock need to call it. */
+  tick(): void
+  /** Envelopes of open packs are written first. What has no receipt is sent when the folder is opened again. */
+  close(): Promise<void>
+}
+
+const TICK_MS = 200
+const MEBIBYTE = 1024 * 1024
+const SPOOL_LIMITS: SpoolLimits = {
+  maxBytes: 256 * MEBIBYTE,
+  segmentBytes: MEBIBYTE,
+  historyBytes: 16 * MEBIBYTE,
+}
+const DELIVERY_LIMITS: DeliveryLimits = { window: 128, resendMs: 10_000 }
+
+/**
+ * Puts a machine on the wire. Folder must hold a key (`createKey`) and, unless passed here, the identity (`saveIdentity`).
+ *
+ * @throws LiquefyError `KEY_MISSING`, `IDENTITY_MISSING`, `BROKER_MISSING`, `FOLDER_LOCKED`, `SPOOL_CORRUPT`, `TRANSPORT_PLAIN`.
+ */
+export async function openMachine(options: MachineOptions): Promise<Machine> {
+  const { folder, clock = systemClock } = options
+  const key = loadKey(folder)
+  const identity = resolveIdentity(folder, givenIdentity(options))
+  const openTransport = options.transport ?? mqttOf(options, identity, key, clock)
+  const unlock = lockFolder(folder)
+  try {
+    return startMachine({ options, key, identity, clock, openTransport, unlock })
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function startMachine(input: {
+  options: MachineOptions
+  key: PrivateKey
+  identity: Identity
+  clock: Clock
+  openTransport: OpenTransport
+  unlock: () => void
+}): Machine {
+  const { options, key, identity, clock } = input
+  const { machineId, chainId, registry } = identity
+  const topic = (name: string) => `liquefy/v1/${machineId}/${name}`
+  const events = new EventEmitter<MachineEvents>()
+  const measured = new Set([machineId])
+  const spool: Spool = openSpool(options.folder, { ...SPOOL_LIMITS, ...options.spool }, (entries) =>
+    metering.beforeDrop(entries),
+  )
+  let online = false
+  let closed = false
+
+  const delivery = createDelivery({
+    spool,
+    // A real wire loses and delays in real time, whatever the time of the readings.
+    clock: options.transport ? clock : systemClock,
+    limits: { ...DELIVERY_LIMITS, ...options.delivery },
+    send: (bytes) => transport.publish(topic('envelope'), bytes),
+  })
+  const metering = openMetering({
+    folder: options.folder,
+    key,
+    chainId,
+    clearingHouse: identity.clearingHouse,
+    signerId: machineId,
+    measured,
+    spool,
+    clock,
+    signEveryMs: options.signEveryMs ?? 10_000,
+    publish: (value) =>
+      transport.publish(topic('meter'), new TextEncoder().encode(JSON.stringify(value))),
+    emit: (event) => events.emit('meter', event),
+  })
+  const packs = createPacks((chain, samples) => {
+    const { machineId, stream } = parseChain(chain)
+    publishReadings(
+      machineId,
+      stream,
+      samples.map(({ reading }) => reading),
+    ).then(
+      () => {
+        for (const { resolve } of samples) resolve()
+      },
+      (error: unknown) => {
+        for (const { reject } of samples) reject(error)
+      },
+    )
+  })
+  const transport = input.openTransport({
+    subscriptions: ['receipt', 'refused', 'agreement', 'meter/answer'].map(topic),
+    onOnline() {
+      online = true
+      delivery.online()
+      events.emit('online')
+    },
+    onOffline(reason) {
+      online = false
+      delivery.offline()
+      events.emit('offline', reason)
+    },
+    onMessage,
+  })
+  const timer = setInterval(onTimer, TICK_MS)
+  timer.unref()
+
+  function onMessage(from: string, payload: Uint8Array): void {
+    const json = parseJson(payload)
+    if (from === topic('receipt')) onReceipt(json)
+    else if (from === topic('refused')) onRefused(json)
+    else if (from === topic('agreement')) metering.onAgreement(json)
+    else if (from === topic('meter/answer')) metering.onAnswer(json)
+  }
+
+  function onReceipt(json: unknown): void {
+    for (const { digest, receipt } of readReceipts(json)) {
+      const entry = spool.receipt(digest, receipt)
+      if (!entry) continue
+      delivery.settled(digest)
+      events.emit('receipt', { ...parseChain(entry.chain), seq: entry.seq, digest, ...receipt })
+    }
+    delivery.pump()
+  }
+
+  function onRefused(json: unknown): void {
+    const refusal = readRefusal(json)
+    // An overloaded node asks to be tried again: the resend timer does that.
+    if (refusal.digest && refusal.code !== 'OVERLOADED') delivery.refused(refusal.digest)
+    events.emit('refused', refusal)
+  }
+
+  /** Whoever brings a clock, or a wire of his own, decides when time passes there. */
+  function onTimer(): void {
+    if (!options.clock) tick()
+    else if (!options.transport) delivery.pump()
+  }
+
+  function tick(): void {
+    if (closed) return
+    packs.flush(clock.nowMs())
+    delivery.pump()
+    if (online) metering.sign()
+  }
+
+  async function append(
+    machineId: bigint,
+    stream: string,
+    content: Parameters<typeof encodeEnvelope>[0]['content'],
+  ): Promise<Published> {
+    const entry = await spool.append(`${machineId}/${stream}`, (head) =>
+      encodeEnvelope({
+        signer: key,
+        iss: { chainId, registry, machineId: identity.machineId },
+        machineId,
+        stream,
+        iat: Math.floor(clock.nowMs() / 1000),
+        seq: head.seq + 1n,
+        prev: head.digest,
+        content,
+      }),
+    )
+    delivery.pump()
+    return { machineId, stream, seq: entry.seq, digest: entry.digest }
+  }
+
+  const withTime = (sample: Sample): ReadingInput => ({
+    ...sample,
+    timeMs: sample.timeMs ?? clock.nowMs(),
+  })
+
+  function publishReadings(
+    machineId: bigint,
+    stream: string,
+    readings: readonly ReadingInput[],
+  ): Promise<Published> {
+    const inOrder = readings.toSorted((a, b) => a.timeMs - b.timeMs)
+    return append(machineId, stream, { kind: 'readings', readings: inOrder })
+  }
+
+  function declare(
+    machineId: bigint,
+    stream: string,
+    declaration: Declaration,
+  ): Promise<Published> {
+    packs.flushChain(`${machineId}/${stream}`)
+    return append(machineId, stream, { kind: 'declaration', declaration })
+  }
+
+  function measure(machineId: bigint): Measured {
+    const measuredMachine: Measured = {
+      machineId,
+      sample(stream, sample) {
+        if (closed) return Promise.reject(closedError())
+        const reading = withTime(sample)
+        const every = options.packEvery ?? { records: 1 }
+        return new Promise((resolve, reject) =>
+          packs.add(`${machineId}/${stream}`, { reading, resolve, reject }, every, clock.nowMs()),
+        )
+      },
+      publish(stream, readings) {
+        packs.flushChain(`${machineId}/${stream}`)
+        return publishReadings(machineId, stream, readings.map(withTime))
+      },
+      declareGap: (stream, gap) => declare(machineId, stream, { kind: 'gap', ...gap }),
+      declareReplacement: (stream, replacement) =>
+        declare(machineId, stream, { kind: 'replacement', ...replacement }),
+      stream: (stream) => ({
+        sample: (sample) => measuredMachine.sample(stream, sample),
+        publish: (readings) => measuredMachine.publish(stream, readings),
+      }),
+    }
+    return measuredMachine
+  }
+
+  /** Waits for a condition that events of the machine bring about. */
+  function until(isMet: () => boolean, what: string, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => finish(new LiquefyError('TIMEOUT', what)), timeoutMs)
+      const poll = setInterval(() => isMet() && finish(), 5)
+      function finish(error?: LiquefyError): void {
+        clearTimeout(deadline)
+        clearInterval(poll)
+        if (error) reject(error)
+        else resolve()
+      }
+      if (isMet()) finish()
+    })
+  }
+
+  async function flushed(timeoutMs = 60_000): Promise<void> {
+    packs.flush()
+    await spool.written()
+    const what = `${spool.pendingCount()} envelopes have no receipt after ${timeoutMs} ms. Is the node reachable?`
+    await until(() => spool.pendingCount() === 0, what, timeoutMs)
+  }
+
+  async function meterNow(timeoutMs = 60_000): Promise<MeterEvent[]> {
+    const answers: MeterEvent[] = []
+    const forget = on('meter', (event) => answers.push(event))
+    const forgetOnline = on('online', () => metering.sign(true))
+    try {
+      metering.sign(true)
+      const what = `The node did not answer a meter value within ${timeoutMs} ms. Is it reachable?`
+      await until(() => metering.unanswered() === 0, what, timeoutMs)
+      return answers
+    } finally {
+      forget()
+      forgetOnline()
+    }
+  }
+
+  function on<Name extends keyof MachineEvents>(
+    name: Name,
+    listener: (...event: MachineEvents[Name]) => void,
+  ): () => void {
+    const known = listener as never
+    events.on(name, known)
+    return () => events.off(name, known)
+  }
+
+  return {
+    ...measure(machineId),
+    for(id) {
+      measured.add(id)
+      return measure(id)
+    },
+    on,
+    isOnline: () => online,
+    pendingCount: () => spool.pendingCount(),
+    head: (stream) => spool.head(`${machineId}/${stream}`),
+    agreements: () => metering.agreements(),
+    flushed,
+    meterNow,
+    tick,
+    async close() {
+      if (closed) return
+      packs.flush()
+      closed = true
+      clearInterval(timer)
+      await spool.written()
+      await transport.close()
+      await spool.close()
+      input.unlock()
+    },
+  }
+}
+
+function givenIdentity(options: MachineOptions): Partial<Identity> {
+  const { machineId, chainId, registry, clearingHouse, mqttUrl } = options
+  const given = Object.entries({ machineId, chainId, registry, clearingHouse, mqttUrl })
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
+}
+
+function mqttOf(
+  options: MachineOptions,
+  identity: Identity,
+  key: PrivateKey,
+  clock: Clock,
+): OpenTransport {
+  if (!identity.mqttUrl) {
+    throw new LiquefyError('BROKER_MISSING', 'Pass mqttUrl, or keep it with saveIdentity.')
+  }
+  return mqttTransport({
+    url: identity.mqttUrl,
+    machineId: identity.machineId,
+    password: () => passwordToken(key, identity, clock.nowMs()),
+    ...(options.ca ? { ca: options.ca } : {}),
+  })
+}
+
+function parseChain(chain: string): { machineId: bigint; stream: string } {
+  const at = chain.indexOf('/')
+  return { machineId: BigInt(chain.slice(0, at)), stream: chain.slice(at + 1) }
+}
+
+const closedError = () => new LiquefyError('MACHINE_CLOSED', 'Open the machine again.')

@@ -1,0 +1,206 @@
+import {
+  advance,
+  agreementId,
+  decodeEnvelope,
+  evidenceHead,
+  type FoldState,
+  type FoldTerms,
+  foldFromJson,
+  foldHead,
+  foldTermsOf,
+  foldToJson,
+  type Hex,
+  type LoggedEnvelope,
+  type MeterRule,
+  type MeterValue,
+  parseRule,
+  parseTerms,
+  registerAt,
+  ruleHash,
+  type StreamHead,
+  startFold,
+  type Terms,
+  withinRateBound,
+  ZERO_DIGEST,
+} from '@liquefy/protocol'
+import type { Chain, ChainHead } from './segment.ts'
+import type { SpoolEntry } from './spool.ts'
+
+/** An agreement whose terms this machine has checked against their id. */
+export interface KnownAgreement {
+  agreementId: Hex
+  terms: Terms
+  rules: readonly MeterRule[]
+  /** JSON as it came, kept on disk. */
+  json: { agreementId: Hex; terms: unknown; rules: unknown }
+}
+
+export type ReadAgreement =
+  | { ok: true; agreement: KnownAgreement }
+  | { ok: false; code: 'TERMS_INVALID' | 'RULE_UNKNOWN' | 'NOT_MINE'; message: string }
+
+/**
+ * Believes of `{agreementId, terms, rules}` only what can be checked: that the terms have that id on this clearing house,
+ * that each rule has the hash in the terms, and that this machine is who signs.
+ */
+export function readAgreement(
+  json: unknown,
+  mine: { chainId: number; clearingHouse: Hex; signerId: bigint; measured: ReadonlySet<bigint> },
+): ReadAgreement {
+  const given = (json ?? {}) as { agreementId?: Hex; terms?: unknown; rules?: unknown }
+  const parsed = parseTerms(given.terms)
+  if (!parsed.ok) return { ok: false, code: 'TERMS_INVALID', message: parsed.message }
+  const { terms } = parsed
+  const id = agreementId({ ...mine, terms })
+  if (id !== given.agreementId) {
+    return { ok: false, code: 'TERMS_INVALID', message: `These terms are agreement ${id}.` }
+  }
+  const signer = BigInt(terms.signer)
+  const signsIt = signer === mine.signerId || mine.measured.has(signer)
+  if (terms.signerKind !== 1 || !signsIt || !mine.measured.has(terms.machineId)) {
+    return {
+      ok: false,
+      code: 'NOT_MINE',
+      message: `Agreement ${id} is metered by another machine.`,
+    }
+  }
+  // Without meters the ledger asks for no owner: a stranger could open any number of them and take every place here.
+  if (terms.meters.length === 0) {
+    return { ok: false, code: 'NOT_MINE', message: `Agreement ${id} meters nothing.` }
+  }
+  const offered = (Array.isArray(given.rules) ? given.rules : [])
+    .map((rule) => parseRule(rule))
+    .filter((rule) => rule.ok)
+    .map(({ rule }) => rule)
+  const byHash = new Map(offered.map((rule) => [ruleHash(rule), rule]))
+  const rules: MeterRule[] = []
+  for (const meter of terms.meters) {
+    const rule = byHash.get(meter.ruleHash.toLowerCase() as Hex)
+    if (!rule) {
+      return { ok: false, code: 'RULE_UNKNOWN', message: `No rule with hash ${meter.ruleHash}.` }
+    }
+    rules.push(rule)
+  }
+  const stored = { agreementId: id, terms: given.terms, rules }
+  return { ok: true, agreement: { agreementId: id, terms, rules, json: stored } }
+}
+
+/** How far one meter of an agreement has been folded. */
+export interface MeterFold {
+  chain: Chain
+  terms: FoldTerms
+  startHead: Hex
+  /** Over all that is no longer kept; where a refold begins. */
+  base: FoldState
+  state: FoldState
+}
+
+/** The first `seq` metered, one after `startHead`; undefined if that lies before all that is kept. */
+export function firstSeq(
+  startHead: Hex,
+  kept: readonly SpoolEntry[],
+  head: ChainHead,
+  read: (entry: SpoolEntry) => Uint8Array,
+): bigint | undefined {
+  const digest = startHead.toLowerCase()
+  const [first] = kept
+  if (digest === ZERO_DIGEST) return first === undefined || first.seq === 1n ? 1n : undefined
+  if (digest === head.digest) return head.seq + 1n
+  const entry = kept.find((entry) => entry.digest === digest)
+  if (entry) return entry.seq + 1n
+  const decoded = first && decodeEnvelope(read(first))
+  return decoded?.ok && decoded.envelope.prev === digest ? first?.seq : undefined
+}
+
+/** The fold of one meter before its first envelope, or from a stored base. */
+export function beginFold(
+  { terms, rules }: KnownAgreement,
+  meterIndex: number,
+  from: { startSeq: bigint; base?: string },
+): MeterFold {
+  const meter = terms.meters[meterIndex]
+  const rule = rules[meterIndex]
+  if (!meter || !rule) throw new RangeError(`The terms have no meter ${meterIndex}.`)
+  const foldTerms = foldTermsOf(terms, meterIndex, rule, from.startSeq)
+  const base = from.base ? foldFromJson(from.base) : startFold(foldTerms)
+  const chain = `${terms.machineId}/${meter.stream}`
+  return { chain, terms: foldTerms, startHead: meter.startHead, base, state: base }
+}
+
+export const foldBaseToJson = (fold: MeterFold) => foldToJson(fold.base)
+
+/**
+ * Folds what has receipts, from `state` on. Stops before the first envelope without one: the node may have logged it,
+ * and only its receipt tells when.
+ */
+export function foldReceipted(
+  terms: FoldTerms,
+  state: FoldState,
+  kept: readonly SpoolEntry[],
+  read: (entry: SpoolEntry) => Uint8Array,
+): FoldState {
+  const nextSeq = BigInt(state.nextSeq)
+  const first = kept[0]
+  if (!first || first.seq > nextSeq) return state
+  const ahead = kept.slice(Number(nextSeq - first.seq))
+  const hole = ahead.findIndex(({ receipt }) => !receipt)
+  const line = hole < 0 ? ahead : ahead.slice(0, hole)
+  const behind = hole < 0 ? [] : ahead.slice(hole).filter(({ receipt }) => receipt)
+  if (line.length === 0) return state
+  // Whether one of the line came too late depends on the hole too; its receipt will tell.
+  const earliestBehindMs = Math.min(...behind.map(({ receipt }) => receipt?.loggedAt ?? Infinity))
+  const latestMs = Math.max(...line.map(({ receipt }) => receipt?.loggedAt ?? 0))
+  if (latestMs > earliestBehindMs + terms.gapTimeoutSeconds * 1000) return state
+  const logged = line.map((entry) => toLogged(entry, read(entry)))
+  return advance(terms, state, logged, Number.NEGATIVE_INFINITY).state
+}
+
+function toLogged(entry: SpoolEntry, bytes: Uint8Array): LoggedEnvelope {
+  const decoded = decodeEnvelope(bytes)
+  if (!decoded.ok) throw new Error(`Spooled envelope ${entry.digest}: ${decoded.message}`)
+  const { content, iat } = decoded.envelope
+  const { seq, digest, receipt } = entry
+  const code = (receipt?.code ?? 'OK') as LoggedEnvelope['code']
+  return { seq, digest, loggedAt: receipt?.loggedAt ?? 0, code, content, iat }
+}
+
+/** The meter value of one period by the folds as they stand, and how far they read. */
+export function meterValueOf(
+  { agreementId, terms }: KnownAgreement,
+  folds: readonly MeterFold[],
+  period: number,
+): { value: MeterValue; heads: StreamHead[] } {
+  const heads = folds.map((fold) => ({ fold, head: foldHead(fold.state) }))
+  return {
+    value: {
+      agreementId,
+      period,
+      asOf: asOfSeconds(folds, terms, period),
+      registers: folds.map(({ state }) => registerAt(state, period)),
+      evidenceHead: evidenceHead(heads.map(({ fold, head }) => head?.digest ?? fold.startHead)),
+    },
+    heads: heads
+      .filter(({ head }) => head)
+      .map(({ fold, head }) => ({ stream: fold.terms.stream, seq: head?.seq ?? 0n })),
+  }
+}
+
+/** Periods that have a register above zero. */
+export function meteredPeriods(folds: readonly MeterFold[]): number[] {
+  const periods = folds.flatMap(({ state }) => Object.keys(state.periods).map(Number))
+  return [...new Set(periods)].sort((a, b) => a - b)
+}
+
+/** Whether the contract would take it: a larger `asOf` makes a fast start pass later. */
+export const mayBeSettled = (agreement: KnownAgreement, value: MeterValue) =>
+  withinRateBound(agreement.terms, value)
+
+/** The time of the last reading, whole seconds, kept within the period. */
+function asOfSeconds(folds: readonly MeterFold[], terms: Terms, period: number): bigint {
+  const lastMs = Math.max(0, ...folds.map(({ state }) => state.lastReadingMs ?? 0))
+  const startSeconds = terms.start + BigInt(period) * BigInt(terms.periodSeconds)
+  const endSeconds = startSeconds + BigInt(terms.periodSeconds)
+  const seconds = BigInt(Math.floor(lastMs / 1000))
+  if (seconds < startSeconds) return startSeconds
+  return seconds < endSeconds ? seconds : endSeconds
+}

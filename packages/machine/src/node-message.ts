@@ -1,0 +1,40 @@
+import type { Hex } from '@liquefy/protocol'
+import type { LogReceipt } from './segment.ts'
+
+const DIGEST = /^0x[0-9a-f]{64}$/
+const CODE = /^[A-Z_]{1,64}$/
+
+/** JSON from the wire; undefined if it is none. */
+export function parseJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(payload))
+  } catch {
+    return undefined
+  }
+}
+
+/** The entries of a receipt (docs/protocol/transport.md) that can be read. */
+export function readReceipts(json: unknown): { digest: Hex; receipt: LogReceipt }[] {
+  const { entries } = (json ?? {}) as { entries?: unknown }
+  if (!Array.isArray(entries)) return []
+  return entries.flatMap((entry) => {
+    const { digest, loggedAt, code } = (entry ?? {}) as Record<string, unknown>
+    if (!isDigest(digest) || typeof code !== 'string' || !CODE.test(code)) return []
+    if (typeof loggedAt !== 'number' || !Number.isSafeInteger(loggedAt) || loggedAt < 0) return []
+    return [{ digest, receipt: { loggedAt, code } }]
+  })
+}
+
+/** A `refused` message, with what of it can be read. */
+export function readRefusal(json: unknown): { code: string; message: string; digest?: Hex } {
+  const { code, message, digest } = (json ?? {}) as Record<string, unknown>
+  return {
+    code: typeof code === 'string' ? code : 'UNKNOWN',
+    message: typeof message === 'string' ? message : '',
+    ...(isDigest(digest) ? { digest } : {}),
+  }
+}
+
+function isDigest(value: unknown): value is Hex {
+  return typeof value === 'string' && DIGEST.test(value)
+}

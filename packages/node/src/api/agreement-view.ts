@@ -1,0 +1,158 @@
+import type { Agreement, AgreementSummary, Hex, PeriodView } from '@liquefy/client'
+import {
+  explainRule,
+  explainTariff,
+  formatDecimal,
+  type MeterRule,
+  termsToJson,
+} from '@liquefy/protocol'
+import {
+  type AgreementMoney,
+  noMoney,
+  readMoney,
+  readPositionOwners,
+  readSettlements,
+} from '../store/agreements.ts'
+import { readProblem, readSigned } from '../store/meter-values.ts'
+import { type OwedRow, readOwed } from '../store/metering.ts'
+import { readMachineNames } from '../store/overview.ts'
+import type { MeteredAgreement } from '../transact/agreements.ts'
+import { tariffUnit } from '../transact/units.ts'
+import type { ApiContext } from './context.ts'
+import { unknown } from './problem.ts'
+
+const SETTLEMENTS_SHOWN = 200
+
+/** All agreements, the oldest first. */
+export async function agreementList(context: ApiContext): Promise<AgreementSummary[]> {
+  const db = context.database.pool
+  const [money, owed, names] = await Promise.all([
+    readMoney(db, context.block().final),
+    readOwed(db),
+    readMachineNames(db),
+  ])
+  const owedById = Map.groupBy(owed, ({ agreementId }) => agreementId)
+  return context.agreements
+    .all()
+    .map((agreement) =>
+      summaryOf(
+        agreement,
+        names.get(agreement.machineId),
+        money.get(agreement.agreementId) ?? noMoney(),
+        owedById.get(agreement.agreementId) ?? [],
+      ),
+    )
+}
+
+function summaryOf(
+  { agreementId, machineId, payer, payee, open }: MeteredAgreement,
+  name: string | undefined,
+  money: AgreementMoney,
+  owed: readonly OwedRow[],
+): AgreementSummary {
+  return {
+    agreementId,
+    machineId: String(machineId),
+    machineName: name ?? String(machineId),
+    payer,
+    payee,
+    open,
+    owedMinor: String(owed.reduce((sum, row) => sum + row.owedMinor, 0n)),
+    includedMinor: String(money.paidMinor),
+    finalMinor: String(money.paidFinalMinor),
+    escrowMinor: String(money.escrowMinor),
+  }
+}
+
+/** One agreement. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
+export async function agreementView(context: ApiContext, agreementId: Hex): Promise<Agreement> {
+  const db = context.database.pool
+  const agreement = context.agreements.get(agreementId)
+  if (!agreement) throw unknown('AGREEMENT_UNKNOWN', `Agreement ${agreementId}`)
+  const { final } = context.block()
+  const [moneyById, owed, names, signed, settlements, owners, skipped] = await Promise.all([
+    readMoney(db, final, [agreementId]),
+    readOwed(db, agreementId),
+    readMachineNames(db),
+    readSigned(db, agreementId),
+    readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
+    readPositionOwners(db),
+    readProblem(db, agreementId),
+  ])
+  const money = moneyById.get(agreementId) ?? noMoney()
+  const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
+  const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
+  return {
+    ...summaryOf(agreement, names.get(agreement.machineId), money, owed),
+    problem: agreement.problem ?? moneyProblem(context, money) ?? skipped ?? null,
+    terms: agreement.terms ? termsToJson(agreement.terms) : agreement.termsJson,
+    rules,
+    tariffInWords: agreement.tariff
+      ? explainTariff(agreement.tariff, {
+          units: units.map(tariffUnit),
+          asset: context.deployment.asset,
+        })
+      : 'A tariff contract that this node does not know.',
+    rulesInWords: rules.map(explainRule),
+    registerUnits: units,
+    periods: periodsOf(agreement, money, owed, signed),
+    position: {
+      owner: owners.get(agreementId) ?? agreement.payee,
+      accruedMinor: String(money.accruedMinor),
+    },
+    settlements: settlements.map((one) => ({
+      period: one.period,
+      asOf: String(one.asOf),
+      registers: one.registers,
+      paidMinor: String(one.paidMinor),
+      txHash: one.txHash,
+      block: one.block,
+      final: one.block <= final,
+      atMs: one.atMs,
+    })),
+  }
+}
+
+function moneyProblem({ deployment }: ApiContext, money: AgreementMoney): string | undefined {
+  const arrears = [...money.periods.values()].reduce(
+    (sum, { provenMinor, paidMinor }) => sum + larger(provenMinor - paidMinor, 0n),
+    0n,
+  )
+  if (arrears === 0n) return undefined
+  const { symbol, decimals } = deployment.asset
+  return `Escrow is short by ${formatDecimal(arrears, decimals, { grouping: true })} ${symbol}; fund the agreement.`
+}
+
+function periodsOf(
+  { terms }: MeteredAgreement,
+  money: AgreementMoney,
+  owed: readonly OwedRow[],
+  signed: ReadonlyMap<number, bigint>,
+): PeriodView[] {
+  if (!terms) return []
+  const rows = new Map(owed.map((row) => [row.period, row]))
+  const periods = [...new Set([...rows.keys(), ...money.periods.keys()])].sort((a, b) => a - b)
+  return periods.map((period) => {
+    const row = rows.get(period)
+    const onLedger = money.periods.get(period)
+    const startMs = (Number(terms.start) + period * terms.periodSeconds) * 1000
+    const paid = onLedger?.paidMinor ?? 0n
+    return {
+      period,
+      startMs,
+      endMs: startMs + terms.periodSeconds * 1000,
+      asOf: String(row?.asOf ?? startMs / 1000),
+      registers: row?.registers.map(String) ?? terms.meters.map(() => '0'),
+      owedMinor: String(row?.owedMinor ?? 0n),
+      signedMinor: String(signed.get(period) ?? 0n),
+      includedMinor: String(paid),
+      finalMinor: String(onLedger?.paidFinalMinor ?? 0n),
+      arrearsMinor: String(larger((onLedger?.provenMinor ?? 0n) - paid, 0n)),
+      heads: row?.heads ?? [],
+    }
+  })
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}

@@ -1,0 +1,28 @@
+import type { Deployment } from '@liquefy/client'
+import type { BaseLogger } from 'pino'
+import type { Clock } from '../clock.ts'
+import type { NodeEvents } from '../events.ts'
+import type { Database } from '../store/database.ts'
+import type { Agreements } from '../transact/agreements.ts'
+import type { MoneyCheck } from '../transact/money-check.ts'
+import type { Evidence } from '../trust/evidence.ts'
+
+/** What the API reads. It writes nothing but rules. */
+export interface ApiContext {
+  deployment: Deployment
+  database: Database
+  agreements: Agreements
+  evidence: Evidence
+  clock: Clock
+  events: NodeEvents
+  /** Blocks that the node's tables hold, and those of them that stay. */
+  block(): { included: number; final: number }
+  /** Frames since the start. */
+  frames(): { received: number; logged: number; duplicate: number; refused: number; held: number }
+  connectedMachines(): number
+  /** Compares the database's view of money with the ledger (INV-5); an answer may be a minute old. */
+  checkMoney(): Promise<MoneyCheck>
+  /** Called after rules became known. */
+  onRules(): Promise<void>
+  logger: BaseLogger
+}

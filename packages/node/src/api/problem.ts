@@ -1,0 +1,45 @@
+import { LiquefyError } from '@liquefy/protocol'
+import type { FastifyError, FastifyInstance } from 'fastify'
+import type { BaseLogger } from 'pino'
+
+/** An answer that is not 2xx: `code` and a message that says what to do. */
+export class ProblemError extends LiquefyError {
+  readonly status: number
+
+  constructor(status: number, code: string, message: string) {
+    super(code, message)
+    this.status = status
+  }
+}
+
+/** 404 for something that this node does not know. */
+export function unknown(code: string, what: string): ProblemError {
+  return new ProblemError(404, code, `${what} is not known to this node.`)
+}
+
+/** Every error becomes an `ApiProblem`; what we did not foresee is logged, and its text kept from the outside. */
+export function answerProblems(app: FastifyInstance, logger: BaseLogger): void {
+  app.setErrorHandler((error: FastifyError | ProblemError, request, reply) => {
+    const { status, code, message } = problemOf(error)
+    if (status >= 500) logger.error({ err: error, url: request.url }, 'request failed')
+    return reply.status(status).send({ code, message })
+  })
+}
+
+function problemOf(error: FastifyError | ProblemError): {
+  status: number
+  code: string
+  message: string
+} {
+  if (error instanceof ProblemError) {
+    return { status: error.status, code: error.code, message: error.message }
+  }
+  const status = error.statusCode ?? 500
+  if (status === 413) {
+    return { status, code: 'TOO_LARGE', message: 'The body is too large; send it in parts.' }
+  }
+  if (status >= 400 && status < 500) {
+    return { status, code: 'REQUEST_INVALID', message: error.message.slice(0, 500) }
+  }
+  return { status: 500, code: 'INTERNAL', message: 'The node failed; its log says why.' }
+}

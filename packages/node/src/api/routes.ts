@@ -1,0 +1,226 @@
+import { Readable } from 'node:stream'
+import type { Hex } from '@liquefy/client'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { readEnvelope } from '../store/envelopes.ts'
+import { readFineSeries } from '../store/fine-series.ts'
+import { readFoldCodes } from '../store/overview.ts'
+import { readRefusals } from '../store/refusals.ts'
+import { agreementList, agreementView } from './agreement-view.ts'
+import { openBundle } from './bundle.ts'
+import type { ApiContext } from './context.ts'
+import type { EventStream } from './event-stream.ts'
+import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
+import { createMetrics } from './metrics.ts'
+import { ProblemError, unknown } from './problem.ts'
+import * as schemas from './schemas.ts'
+import { statusView } from './status-view.ts'
+
+const REFUSALS_SHOWN = 200
+const RULES_BODY_BYTES = 262_144
+
+/** Schema of a route: what it takes and answers, and that every other answer is a problem. */
+function route(
+  summary: string,
+  answer: object,
+  takes: Pick<FastifySchema, 'params' | 'querystring' | 'body'> = {},
+): { schema: FastifySchema & { summary: string } } {
+  return { schema: { summary, ...takes, response: { 200: answer, default: schemas.problem } } }
+}
+
+/** All routes under /v1, and /healthz and /metrics. */
+export function addRoutes(app: FastifyInstance, context: ApiContext, stream: EventStream): void {
+  app.get(
+    '/v1/deployment',
+    route('Where ledger and broker are', schemas.deployment),
+    () => context.deployment,
+  )
+  app.get('/v1/status', route('Figures of the whole node', schemas.status), () =>
+    statusView(context),
+  )
+  addMachineRoutes(app, context)
+  addAgreementRoutes(app, context)
+  addLogRoutes(app, context)
+  app.get(
+    '/v1/events',
+    {
+      schema: {
+        summary: 'Server-sent events; resumes behind the header Last-Event-ID',
+        produces: ['text/event-stream'],
+        response: { 200: { type: 'string' } },
+      } as FastifySchema,
+    },
+    (request, reply) => {
+      reply.hijack()
+      const lastId = request.headers['last-event-id']
+      stream.serve(reply.raw, typeof lastId === 'string' ? lastId : undefined)
+    },
+  )
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        summary: 'Whether the log runs and the view of money equals the ledger',
+        response: { 200: schemas.health, 503: schemas.health },
+      } as FastifySchema,
+    },
+    async (_request, reply) => {
+      const money = await context.checkMoney()
+      const halted = context.evidence.halted()
+      const ok = money.ok && halted === undefined
+      return reply.status(ok ? 200 : 503).send({ ok, log: halted ?? 'running', money })
+    },
+  )
+  const metrics = createMetrics(context)
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  )
+}
+
+function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
+  const db = context.database.pool
+  const params = schemas.machineParams
+  app.get('/v1/machines', route('All machines', schemas.machineSummaries), () =>
+    machineList(context),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/machines/:id',
+    route('One machine', schemas.machine, { params }),
+    ({ params: { id } }) => machineView(context, BigInt(id)),
+  )
+  app.get<{
+    Params: { id: string }
+    Querystring: { stream: string; fromMs: number; toMs: number; points?: number }
+  }>(
+    '/v1/machines/:id/readings',
+    route('Readings of a stream in buckets', schemas.readingSeries, {
+      params,
+      querystring: schemas.readingsQuery,
+    }),
+    ({ params: { id }, query }) => {
+      if (query.toMs <= query.fromMs) {
+        throw new ProblemError(400, 'REQUEST_INVALID', 'toMs must be after fromMs.')
+      }
+      return readFineSeries(db, { ...query, points: query.points ?? 300, machineId: BigInt(id) })
+    },
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/machines/:id/timeline',
+    route('What happened to a machine, newest first', schemas.timeline, { params }),
+    ({ params: { id } }) => timelineView(context, BigInt(id)),
+  )
+  app.get<{
+    Params: { id: string }
+    Querystring: { stream?: string; limit?: number; beforeIndex?: string }
+  }>(
+    '/v1/machines/:id/envelopes',
+    route('Logged envelopes of a machine, newest first', schemas.envelopeSummaries, {
+      params,
+      querystring: schemas.envelopesQuery,
+    }),
+    ({ params: { id }, query: { stream, limit, beforeIndex } }) =>
+      envelopeList(context, {
+        machineId: BigInt(id),
+        limit: limit ?? 100,
+        ...(stream === undefined ? {} : { stream }),
+        ...(beforeIndex === undefined ? {} : { beforeIndex: BigInt(beforeIndex) }),
+      }),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/machines/:id/refusals',
+    route(
+      'What was refused from a machine, newest first; from 0: from whom the ledger does not know',
+      schemas.refusals,
+      { params: schemas.refusalParams },
+    ),
+    async ({ params: { id } }) =>
+      (await readRefusals(db, BigInt(id), REFUSALS_SHOWN)).map(({ code, message, atMs }) => ({
+        code,
+        message,
+        atMs,
+      })),
+  )
+}
+
+function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
+  const params = schemas.agreementParams
+  app.get('/v1/agreements', route('All agreements', schemas.agreementSummaries), () =>
+    agreementList(context),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/agreements/:id',
+    route('One agreement', schemas.agreement, { params }),
+    ({ params: { id } }) => agreementView(context, id.toLowerCase() as Hex),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/agreements/:id/bundle',
+    {
+      schema: {
+        summary: 'The evidence bundle, one JSON object a line',
+        params,
+        produces: ['application/x-ndjson'],
+        response: { 200: { type: 'string' }, default: schemas.problem },
+      } as FastifySchema,
+    },
+    async ({ params: { id } }, reply) => {
+      const lines = await openBundle(context, id.toLowerCase() as Hex)
+      return reply
+        .type('application/x-ndjson; charset=utf-8')
+        .send(Readable.from(lines, { objectMode: false, highWaterMark: 65_536 }))
+    },
+  )
+  app.post<{ Body: unknown[] }>(
+    '/v1/rules',
+    {
+      ...route('Makes meter rules known; they are found by their hash', schemas.rulesTaken, {
+        body: schemas.rulesBody,
+      }),
+      bodyLimit: RULES_BODY_BYTES,
+    },
+    async ({ body }) => {
+      const taken = await context.agreements.submitRules(body)
+      if (!taken.ok) throw new ProblemError(422, taken.code, taken.message)
+      await context.onRules()
+      return { ruleHashes: taken.ruleHashes }
+    },
+  )
+}
+
+function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { database, evidence } = context
+  app.get('/v1/log/head', route('Signed head of the evidence log', schemas.logHead), () =>
+    evidence.head(),
+  )
+  app.get<{ Querystring: { from: string; to: string } }>(
+    '/v1/log/consistency',
+    route('Consistency proof between two sizes (RFC 9162)', schemas.consistency, {
+      querystring: schemas.consistencyQuery,
+    }),
+    async ({ query }) => {
+      const [from, to] = [BigInt(query.from), BigInt(query.to)]
+      const size = BigInt((await evidence.head()).size)
+      if (from > to || to > size) {
+        throw new ProblemError(400, 'REQUEST_INVALID', `from <= to <= ${size} must hold.`)
+      }
+      return { proof: await evidence.consistencyProof(from, to) }
+    },
+  )
+  app.get<{ Params: { logIndex: string } }>(
+    '/v1/envelopes/:logIndex',
+    route('One logged envelope with its inclusion proof', schemas.envelopeProof, {
+      params: schemas.envelopeParams,
+    }),
+    async ({ params: { logIndex } }) => {
+      const row = await readEnvelope(database.pool, BigInt(logIndex))
+      if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
+      const codes = await readFoldCodes(database.pool, [row.digest])
+      const { anchored: _, ...checkpoint } = await evidence.head()
+      return {
+        ...summaryOf(row, codes.get(row.digest)),
+        machineId: String(row.machineId),
+        raw: row.raw.toString('base64'),
+        proof: await evidence.inclusionProof(row.logIndex, BigInt(checkpoint.size)),
+        checkpoint,
+      }
+    },
+  )
+}

@@ -1,0 +1,261 @@
+/** JSON Schemas of what the API takes and answers: the source of its validation and of its OpenAPI document. */
+
+interface Schema {
+  [keyword: string]: unknown
+}
+
+const text = { type: 'string' } as const
+const integer = { type: 'integer' } as const
+const number = { type: 'number' } as const
+const boolean = { type: 'boolean' } as const
+const digits = { type: 'string', pattern: '^(0|[1-9][0-9]{0,77})$' } as const
+const hex = { type: 'string', pattern: '^0x([0-9a-fA-F]{2})*$' } as const
+const counts = { type: 'object', additionalProperties: integer } as const
+const anything = {} as const
+
+const object = (properties: Record<string, Schema>, optional: string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+})
+const list = (items: Schema): Schema => ({ type: 'array', items })
+const orNull = (schema: Schema & { type: string }): Schema => ({
+  ...schema,
+  type: [schema.type, 'null'],
+})
+const objectOrNull = (properties: Record<string, Schema>): Schema => ({
+  anyOf: [object(properties), { type: 'null' }],
+})
+
+export const problem = object({ code: text, message: text })
+
+export const deployment = object({
+  chainId: integer,
+  rpcUrl: text,
+  embedded: boolean,
+  registry: hex,
+  p256Sha256Verifier: hex,
+  clearingHouse: hex,
+  evidenceAnchor: hex,
+  linearTariff: hex,
+  tieredTariff: hex,
+  log: hex,
+  asset: object({ address: hex, symbol: text, decimals: integer }),
+  mqttUrl: text,
+  people: list(object({ name: text, address: hex })),
+})
+
+export const status = object({
+  machines: integer,
+  envelopes: object({
+    logged: integer,
+    duplicate: integer,
+    refused: counts,
+    priced: integer,
+    unpriced: counts,
+    waiting: integer,
+  }),
+  owedMinor: digits,
+  settledMinor: digits,
+  chain: object({
+    chainId: integer,
+    embedded: boolean,
+    block: integer,
+    finalBlock: integer,
+    logSize: digits,
+    anchoredSize: digits,
+    outbox: counts,
+  }),
+})
+
+const machineSummaryFields = {
+  machineId: digits,
+  name: text,
+  owner: hex,
+  state: { type: 'string', enum: ['registered', 'active', 'suspended', 'decommissioned'] },
+  controller: orNull(text),
+  lastReadingMs: orNull(integer),
+  mainStream: orNull(text),
+  envelopes: integer,
+  refused: integer,
+  owedMinor: digits,
+  settledMinor: digits,
+}
+export const machineSummaries = list(object(machineSummaryFields))
+
+export const machine = object({
+  ...machineSummaryFields,
+  key: objectOrNull({
+    keyId: hex,
+    curve: { type: 'string', enum: ['P-256', 'secp256k1'] },
+    epoch: digits,
+    x: hex,
+    y: hex,
+  }),
+  streams: list(
+    object({
+      stream: text,
+      envelopes: integer,
+      lastSeq: digits,
+      lastMs: integer,
+      unit: orNull(text),
+    }),
+  ),
+  agreements: list(hex),
+})
+
+export const readingSeries = list(
+  object({
+    stream: text,
+    name: text,
+    unit: orNull(text),
+    bucketMs: integer,
+    buckets: list(
+      object({
+        timeMs: integer,
+        count: integer,
+        min: number,
+        max: number,
+        mean: number,
+        last: number,
+      }),
+    ),
+  }),
+)
+
+export const timeline = list(
+  object({ atMs: integer, kind: text, code: text, words: text, agreementId: hex, txHash: hex }, [
+    'agreementId',
+    'txHash',
+  ]),
+)
+
+const envelopeFields = {
+  logIndex: digits,
+  digest: hex,
+  stream: text,
+  seq: digits,
+  loggedAtMs: integer,
+  firstMs: integer,
+  lastMs: integer,
+  readings: integer,
+  code: text,
+}
+export const envelopeSummaries = list(object(envelopeFields))
+
+export const refusals = list(object({ code: text, message: text, atMs: integer }))
+
+const checkpoint = { size: digits, root: hex, timestamp: integer, signature: hex }
+
+export const envelopeProof = object({
+  ...envelopeFields,
+  machineId: digits,
+  raw: text,
+  proof: list(hex),
+  checkpoint: object(checkpoint),
+})
+
+export const logHead = object({
+  ...checkpoint,
+  anchored: objectOrNull({ size: digits, root: hex, txHash: hex }),
+})
+
+export const consistency = object({ proof: list(hex) })
+
+const agreementSummaryFields = {
+  agreementId: hex,
+  machineId: digits,
+  machineName: text,
+  payer: hex,
+  payee: hex,
+  open: boolean,
+  owedMinor: digits,
+  includedMinor: digits,
+  finalMinor: digits,
+  escrowMinor: digits,
+}
+export const agreementSummaries = list(object(agreementSummaryFields))
+
+export const agreement = object({
+  ...agreementSummaryFields,
+  problem: orNull(text),
+  terms: anything,
+  rules: list(anything),
+  tariffInWords: text,
+  rulesInWords: list(text),
+  registerUnits: list(text),
+  periods: list(
+    object({
+      period: integer,
+      startMs: integer,
+      endMs: integer,
+      asOf: digits,
+      registers: list(digits),
+      owedMinor: digits,
+      signedMinor: digits,
+      includedMinor: digits,
+      finalMinor: digits,
+      arrearsMinor: digits,
+      heads: list(object({ stream: text, seq: digits })),
+    }),
+  ),
+  position: object({ owner: hex, accruedMinor: digits }),
+  settlements: list(
+    object({
+      period: integer,
+      asOf: digits,
+      registers: list(digits),
+      paidMinor: digits,
+      txHash: hex,
+      block: integer,
+      final: boolean,
+      atMs: integer,
+    }),
+  ),
+})
+
+export const rulesTaken = object({ ruleHashes: list(hex) })
+
+export const health = object({
+  ok: boolean,
+  log: text,
+  money: object({
+    ok: boolean,
+    block: integer,
+    differences: list(object({ what: text, database: text, ledger: text })),
+  }),
+})
+
+// ── what the API takes ──────────────────────────────────────────────────────────────────────────────────────────
+
+const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
+const stream = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,31}$' } as const
+const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } as const
+
+export const machineParams = object({
+  id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
+})
+export const refusalParams = object({
+  id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
+})
+export const agreementParams = object({ id: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } })
+export const envelopeParams = object({ logIndex })
+export const readingsQuery = object(
+  {
+    stream,
+    fromMs: timeMs,
+    toMs: timeMs,
+    points: { type: 'integer', minimum: 1, maximum: 5_000, default: 300 },
+  },
+  ['points'],
+)
+export const envelopesQuery = object(
+  {
+    stream,
+    limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
+    beforeIndex: logIndex,
+  },
+  ['stream', 'limit', 'beforeIndex'],
+)
+export const consistencyQuery = object({ from: logIndex, to: logIndex })
+export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const

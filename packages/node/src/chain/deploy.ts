@@ -1,0 +1,153 @@
+import {
+  clearingHouseAbi,
+  clearingHouseBytecode,
+  erc7913P256VerifierBytecode,
+  evidenceAnchorBytecode,
+  linearTariffBytecode,
+  machineRegistryAbi,
+  machineRegistryBytecode,
+  p256Sha256VerifierBytecode,
+  testEuroAbi,
+  testEuroBytecode,
+  tieredTariffBytecode,
+} from '@liquefy/abi'
+import {
+  type Abi,
+  encodeDeployData,
+  encodeFunctionData,
+  getContractAddress,
+  type Hex,
+  type PublicClient,
+} from 'viem'
+import type { PrivateKeyAccount } from 'viem/accounts'
+import {
+  type Asset,
+  type ContractDeployment,
+  contractAddresses,
+  DeploymentError,
+} from './deployment.ts'
+import { type Fees, feesNow } from './fees.ts'
+
+/** Ten million test euros each: worth nothing, and enough for every demo. */
+const MINTED_MINOR = 10_000_000n * 10n ** 6n
+
+interface Step {
+  to?: Hex
+  data: Hex
+}
+
+const EMPTY: Abi = []
+
+const create = (bytecode: Hex, abi: Abi = EMPTY, args: unknown[] = []): Step => ({
+  data: encodeDeployData({ abi, bytecode, args }),
+})
+
+/** The contracts in their order: the address of each follows from the deployer and its place. The test euro is the last of them. */
+function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) {
+  const at = (nonce: number): Hex =>
+    getContractAddress({ from: deployer, nonce: BigInt(nonce) }).toLowerCase() as Hex
+  const addresses = {
+    p256Sha256Verifier: at(0),
+    p256RawVerifier: at(1),
+    registry: at(2),
+    clearingHouse: at(3),
+    evidenceAnchor: at(4),
+    linearTariff: at(5),
+    tieredTariff: at(6),
+    asset: asset ?? { address: at(7), symbol: 'tEUR', decimals: 6 },
+  }
+  const { p256Sha256Verifier, p256RawVerifier, registry } = addresses
+  const steps: Step[] = [
+    create(p256Sha256VerifierBytecode),
+    create(erc7913P256VerifierBytecode),
+    create(machineRegistryBytecode, machineRegistryAbi, [p256Sha256Verifier, p256RawVerifier]),
+    create(clearingHouseBytecode, clearingHouseAbi, [registry]),
+    create(evidenceAnchorBytecode),
+    create(linearTariffBytecode),
+    create(tieredTariffBytecode),
+  ]
+  if (asset) return { addresses, steps }
+  const mints = holders.map((holder) => ({
+    to: addresses.asset.address,
+    data: encodeFunctionData({
+      abi: testEuroAbi,
+      functionName: 'mint',
+      args: [holder, MINTED_MINOR],
+    }),
+  }))
+  return { addresses, steps: [...steps, create(testEuroBytecode), ...mints] }
+}
+
+/** Later steps call contracts that stand only when the earlier ones are mined: their gas cannot be estimated. */
+const gasOf = (step: Step): bigint => 500_000n + 250n * BigInt(step.data.length / 2)
+
+/** Throws {@link DeploymentError} unless the chain is the deployment's and every contract has code. */
+export async function checkDeployment(
+  client: PublicClient,
+  deployment: ContractDeployment,
+): Promise<void> {
+  const chainId = await client.getChainId()
+  if (chainId !== deployment.chainId) {
+    throw new DeploymentError(
+      `The deployment is for chain ${deployment.chainId}, but the ledger is chain ${chainId}. Check RPC_URL and the deployment file.`,
+    )
+  }
+  for (const [name, address] of Object.entries(contractAddresses(deployment))) {
+    if ((await client.getCode({ address })) === undefined) {
+      throw new DeploymentError(
+        `The ledger has no contract at ${address} (${name}). Check RPC_URL and the deployment file.`,
+      )
+    }
+  }
+}
+
+/** What is to be deployed. */
+export interface DeployOptions {
+  client: PublicClient
+  /** An account that sends nothing else: steps are told by its nonce. */
+  deployer: PrivateKeyAccount
+  /** Who gets test euros. */
+  holders: readonly Hex[]
+  /** What money is, if it stands on the chain already; without it the test euro is deployed. */
+  asset?: Asset | undefined
+}
+
+/** Gas that the steps still to be done may use at most. */
+export async function gasToDeploy(options: DeployOptions): Promise<bigint> {
+  const { client, deployer, holders, asset } = options
+  const { steps } = plan(deployer.address, holders, asset)
+  const done = await client.getTransactionCount({ address: deployer.address })
+  return steps.slice(done).reduce((sum, step) => sum + gasOf(step), 0n)
+}
+
+/**
+ * Deploys every contract, and mints test euros to `holders`. One that was cut short goes on where it stopped, and one which is
+ * done does nothing. `fees` and `fromBlock`, the first block that can hold an event: what the chain takes now, and 0, unless told.
+ * Throws {@link DeploymentError} if the chain refuses a step.
+ */
+export async function deployContracts(
+  options: DeployOptions & { fees?: Fees; fromBlock?: number },
+): Promise<ContractDeployment> {
+  const { client, deployer, holders, asset, fromBlock = 0 } = options
+  const chainId = await client.getChainId()
+  const { addresses, steps } = plan(deployer.address, holders, asset)
+  const done = await client.getTransactionCount({ address: deployer.address })
+  const fees = options.fees ?? (await feesNow(client))
+  const raws: Hex[] = []
+  for (const [nonce, step] of [...steps.entries()].slice(done)) {
+    raws.push(
+      await deployer.signTransaction({ ...step, ...fees, chainId, nonce, gas: gasOf(step) }),
+    )
+  }
+  const hashes = await Promise.all(
+    raws.map((serializedTransaction) => client.sendRawTransaction({ serializedTransaction })),
+  )
+  for (const hash of hashes) {
+    const { status } = await client.waitForTransactionReceipt({ hash })
+    if (status !== 'success')
+      throw new DeploymentError(`The ledger refused deployment step ${hash}.`)
+  }
+  const deployment = { chainId, fromBlock, ...addresses }
+  await checkDeployment(client, deployment)
+  return deployment
+}

@@ -1,0 +1,90 @@
+import { LiquefyError } from '@liquefy/protocol'
+import { type Hex, isAddress } from 'viem'
+
+/** Where the contracts are. Written to `<dataDir>/deployment.json`; for an outside chain named by LIQUEFY_DEPLOYMENT. */
+export interface ContractDeployment {
+  chainId: number
+  /** First block that can hold an event of these contracts. */
+  fromBlock: number
+  p256Sha256Verifier: Hex
+  p256RawVerifier: Hex
+  registry: Hex
+  clearingHouse: Hex
+  evidenceAnchor: Hex
+  linearTariff: Hex
+  tieredTariff: Hex
+  asset: Asset
+}
+
+/** The token that agreements are paid in. */
+export interface Asset {
+  address: Hex
+  symbol: string
+  decimals: number
+}
+
+export class DeploymentError extends LiquefyError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('DEPLOYMENT_INVALID', message, options)
+    this.name = 'DeploymentError'
+  }
+}
+
+const CONTRACTS = [
+  'p256Sha256Verifier',
+  'p256RawVerifier',
+  'registry',
+  'clearingHouse',
+  'evidenceAnchor',
+  'linearTariff',
+  'tieredTariff',
+] as const
+
+/** The addresses of a deployment that must have code. */
+export function contractAddresses(deployment: ContractDeployment): Record<string, Hex> {
+  const named = CONTRACTS.map((name): [string, Hex] => [name, deployment[name]])
+  return Object.fromEntries([...named, ['asset', deployment.asset.address]])
+}
+
+function address(json: Record<string, unknown>, name: string): Hex {
+  const value = json[name]
+  if (typeof value !== 'string' || !isAddress(value, { strict: false })) {
+    throw new DeploymentError(`The deployment lacks the address "${name}".`)
+  }
+  return value.toLowerCase() as Hex
+}
+
+function wholeNumber(json: Record<string, unknown>, name: string): number {
+  const value = json[name]
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw new DeploymentError(`The deployment lacks the number "${name}".`)
+  }
+  return value as number
+}
+
+/** Reads a deployment file's text. Throws {@link DeploymentError} naming what is missing. */
+export function parseDeployment(text: string): ContractDeployment {
+  let json: Record<string, unknown>
+  try {
+    json = JSON.parse(text) as Record<string, unknown>
+  } catch (cause) {
+    throw new DeploymentError('The deployment file is no JSON.', { cause })
+  }
+  const asset = (json.asset ?? {}) as Record<string, unknown>
+  return {
+    chainId: wholeNumber(json, 'chainId'),
+    fromBlock: wholeNumber(json, 'fromBlock'),
+    p256Sha256Verifier: address(json, 'p256Sha256Verifier'),
+    p256RawVerifier: address(json, 'p256RawVerifier'),
+    registry: address(json, 'registry'),
+    clearingHouse: address(json, 'clearingHouse'),
+    evidenceAnchor: address(json, 'evidenceAnchor'),
+    linearTariff: address(json, 'linearTariff'),
+    tieredTariff: address(json, 'tieredTariff'),
+    asset: {
+      address: address(asset, 'address'),
+      symbol: typeof asset.symbol === 'string' ? asset.symbol : '',
+      decimals: wholeNumber(asset, 'decimals'),
+    },
+  }
+}

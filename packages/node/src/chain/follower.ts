@@ -1,0 +1,302 @@
+import { LiquefyError } from '@liquefy/protocol'
+import type { Hex, PublicClient } from 'viem'
+import type { Clock } from '../clock.ts'
+import type { Database } from '../store/database.ts'
+import {
+  type BlockRow,
+  dropEmptyBlocksBelow,
+  forgetAbove,
+  readBlocksDown,
+  saveBlocks,
+  type Touched,
+} from '../store/ledger.ts'
+import type { ContractDeployment } from './deployment.ts'
+import { followedAddresses, type LedgerEvent, readLedgerEvent } from './events.ts'
+import type { Logger } from './logger.ts'
+
+/** What the follower has just applied to the tables. */
+export interface Applied extends Touched {
+  toBlock: number
+  /** First block that was replaced by a reorganisation, if there was one. */
+  reorgedFrom?: number
+}
+
+/** Copies the ledger's events of our contracts into the node's tables, and follows reorganisations. */
+export interface Follower {
+  /** Resolves when everything up to the ledger's head at the time of the call is applied. */
+  synced(): Promise<void>
+  /** Called after each commit; the answer removes the listener. */
+  onApplied(listener: (change: Applied) => void): () => void
+  /** Looks now instead of at the next poll. */
+  kick(): void
+  /** Blocks applied and blocks final; -1 before the first. */
+  block(): { included: number; final: number }
+  /** Ends after the range in work. */
+  stop(): Promise<void>
+}
+
+/** Blocks asked for at once: within what public endpoints allow. */
+const RANGE = 1_000
+const READ_DOWN = 64
+const MAX_RETRY_MS = 15_000
+
+interface Header {
+  number: number
+  hash: Hex
+  parentHash: Hex
+  timeMs: number
+}
+
+class FollowerStoppedError extends LiquefyError {
+  constructor() {
+    super('FOLLOWER_STOPPED', 'The node is shutting down.')
+    this.name = 'FollowerStoppedError'
+  }
+}
+
+/** The ledger changed while it was being read; the next look begins anew. */
+class MovedError extends Error {}
+
+/**
+ * Starts following. `finality`: `head` for the embedded chain, whose blocks are on disk before they exist; else the
+ * chain's `finalized` tag, or, where it knows none, `finalityBlocks` below the head.
+ */
+export function startFollower(options: {
+  client: PublicClient
+  deployment: ContractDeployment
+  database: Database
+  clock: Clock
+  logger: Logger
+  pollMs: number
+  finality: 'head' | 'tag'
+  finalityBlocks: number
+}): Follower {
+  const { client, deployment, database, clock, logger, pollMs, finality, finalityBlocks } = options
+  const addresses = followedAddresses(deployment)
+  const listeners = new Set<(change: Applied) => void>()
+  const waiting = new Set<{ block: number; resolve: () => void; reject: (error: Error) => void }>()
+  let applied = -1
+  let final = -1
+  let stopping = false
+  let again = false
+  let wake = Promise.withResolvers<void>()
+
+  const headerOf = async (
+    which: { blockNumber: bigint } | { blockTag: 'latest' | 'finalized' },
+  ) => {
+    const block = await client.getBlock({ ...which, includeTransactions: false })
+    if (block.number === null || block.hash === null) throw new MovedError('A block without hash')
+    const header: Header = {
+      number: Number(block.number),
+      hash: block.hash,
+      parentHash: block.parentHash,
+      timeMs: Number(block.timestamp) * 1000,
+    }
+    return header
+  }
+
+  /** The ledger's block of that number, undefined if it has none (a chain that became shorter). */
+  const headerAt = (number: number) =>
+    headerOf({ blockNumber: BigInt(number) }).catch((error: Error) => {
+      if (error.name === 'BlockNotFoundError') return undefined
+      throw error
+    })
+
+  /** The highest block that node and ledger share; undefined if they share none. */
+  async function commonAncestor(): Promise<BlockRow | undefined> {
+    let from = Number.MAX_SAFE_INTEGER
+    for (;;) {
+      const rows = await readBlocksDown(database.pool, from, READ_DOWN)
+      for (const row of rows) {
+        if ((await headerAt(row.number))?.hash === row.hash) return row
+      }
+      const last = rows.at(-1)
+      if (!last) return undefined
+      from = last.number - 1
+    }
+  }
+
+  /** Events of a range whose blocks all stand on the ledger, and the rows for them. */
+  async function readRange(from: number, to: Header) {
+    const logs = await client.getLogs({
+      address: addresses,
+      fromBlock: BigInt(from),
+      toBlock: BigInt(to.number),
+    })
+    const headers = new Map<number, Header>([[to.number, to]])
+    const events: LedgerEvent[] = []
+    const eventful = new Set<number>()
+    for (const log of logs) {
+      const number = Number(log.blockNumber)
+      const header = headers.get(number) ?? (await headerAt(number))
+      if (!header || header.hash !== log.blockHash)
+        throw new MovedError(`Block ${number} has changed`)
+      headers.set(number, header)
+      eventful.add(number)
+      const event = readLedgerEvent(deployment, log, header.timeMs)
+      if (event) events.push(event)
+    }
+    const blocks = [...headers.values()]
+      .sort((a, b) => a.number - b.number)
+      .map(({ number, hash, timeMs }) => ({
+        number,
+        hash,
+        timeMs,
+        hasEvents: eventful.has(number),
+      }))
+    return { blocks, events }
+  }
+
+  /** Applies one range; true if there is more. */
+  async function step(): Promise<boolean> {
+    const head = await headerOf({ blockTag: 'latest' })
+    const [top] = await readBlocksDown(database.pool, Number.MAX_SAFE_INTEGER, 1)
+    if (top && top.number === head.number && top.hash === head.hash) {
+      await settleFinal(head.number)
+      return false
+    }
+    const base = await commonAncestor()
+    const reorged = top !== undefined && base?.number !== top.number
+    const from = base ? base.number + 1 : deployment.fromBlock
+    const target = Math.min(head.number, from + RANGE - 1)
+    if (target < from && !reorged) return false
+    const to = target === head.number ? head : await headerAt(target)
+    if (!to) throw new MovedError(`Block ${target} has gone`)
+    const range = target < from ? { blocks: [], events: [] } : await readRange(from, to)
+    await requireUnmoved(base, to)
+    await apply(base?.number ?? -1, target, range, reorged)
+    await settleFinal(target)
+    return target < head.number
+  }
+
+  /** Header, logs and header again: if both ends still stand, so does what was read between them. */
+  async function requireUnmoved(base: BlockRow | undefined, to: Header): Promise<void> {
+    if ((await headerAt(to.number))?.hash !== to.hash) throw new MovedError('The end has moved')
+    if (base && base.number + 1 === to.number && to.parentHash !== base.hash) {
+      throw new MovedError('The parent has moved')
+    }
+    if (base && (await headerAt(base.number))?.hash !== base.hash) {
+      throw new MovedError('The start has moved')
+    }
+  }
+
+  async function apply(
+    base: number,
+    toBlock: number,
+    { blocks, events }: { blocks: BlockRow[]; events: LedgerEvent[] },
+    reorged: boolean,
+  ): Promise<void> {
+    if (reorged && base < final) {
+      logger.error({ from: base + 1, final }, 'The ledger has changed blocks that it called final')
+    }
+    // Old and new come in one transaction, so that nobody sees money vanish and return.
+    const touched = await database.transaction(async (db) => {
+      const forgotten = reorged ? await forgetAbove(db, base, clock.nowMs()) : undefined
+      await saveBlocks(db, blocks, events)
+      return forgotten
+    })
+    applied = toBlock
+    const change: Applied = { ...touchedBy(events, touched), toBlock }
+    if (reorged) {
+      change.reorgedFrom = base + 1
+      final = Math.min(final, base)
+      logger.warn({ from: base + 1, to: toBlock }, 'The ledger was reorganised')
+    }
+    for (const listener of listeners) tell(listener, change)
+  }
+
+  function tell(listener: (change: Applied) => void, change: Applied): void {
+    try {
+      listener(change)
+    } catch (error) {
+      logger.error({ err: error }, 'A listener to the ledger failed')
+    }
+  }
+
+  async function settleFinal(head: number): Promise<void> {
+    applied = head
+    final = Math.max(final, Math.min(head, await finalNumber(head)))
+    await dropEmptyBlocksBelow(database.pool, Math.min(final, head))
+    for (const one of waiting) {
+      if (one.block > applied) continue
+      waiting.delete(one)
+      one.resolve()
+    }
+  }
+
+  async function finalNumber(head: number): Promise<number> {
+    if (finality === 'head') return head
+    const tagged = await headerOf({ blockTag: 'finalized' }).catch(() => undefined)
+    return tagged ? tagged.number : head - finalityBlocks
+  }
+
+  async function run(): Promise<void> {
+    let retryMs = pollMs
+    while (!stopping) {
+      again = false
+      try {
+        const more = await step()
+        retryMs = pollMs
+        if (more || again) continue
+        await pause(pollMs)
+      } catch (error) {
+        if (error instanceof MovedError) {
+          await pause(pollMs)
+          continue
+        }
+        logger.warn({ err: error, retryMs }, 'The ledger could not be followed; trying again')
+        retryMs = Math.min(MAX_RETRY_MS, retryMs * 2)
+        await pause(retryMs)
+      }
+    }
+  }
+
+  async function pause(ms: number): Promise<void> {
+    if (stopping || again) return
+    const timer = setTimeout(() => wake.resolve(), ms)
+    await wake.promise
+    clearTimeout(timer)
+    wake = Promise.withResolvers<void>()
+  }
+
+  function kick(): void {
+    again = true
+    wake.resolve()
+  }
+
+  const running = run()
+
+  return {
+    async synced() {
+      const head = Number(await client.getBlockNumber({ cacheTime: 0 }))
+      if (stopping) throw new FollowerStoppedError()
+      await new Promise<void>((resolve, reject) => {
+        waiting.add({ block: head, resolve, reject })
+        kick()
+      })
+    },
+    onApplied(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    kick,
+    block: () => ({ included: applied, final }),
+    async stop() {
+      stopping = true
+      kick()
+      await running
+      for (const { reject } of waiting) reject(new FollowerStoppedError())
+      waiting.clear()
+    },
+  }
+}
+
+function touchedBy(events: readonly LedgerEvent[], before: Touched | undefined): Touched {
+  const machineIds = new Set(before?.machineIds)
+  const agreementIds = new Set(before?.agreementIds)
+  for (const event of events) {
+    if ('machineId' in event) machineIds.add(event.machineId)
+    if ('agreementId' in event) agreementIds.add(event.agreementId)
+  }
+  return { machineIds: [...machineIds], agreementIds: [...agreementIds] }
+}

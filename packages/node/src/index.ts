@@ -1,0 +1,7 @@
+export type { Chain } from './chain/chain.ts'
+export { type EmbeddedChain, startEmbeddedChain } from './chain/embedded.ts'
+export { type Keys, openKeys } from './chain/keys.ts'
+export { type Clock, systemClock } from './clock.ts'
+export { ConfigError, type NodeOptions } from './config.ts'
+export { DataFolderInUseError } from './data-lock.ts'
+export { type RunningNode, startNode } from './main.ts'

@@ -1,0 +1,633 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import {
+  type AdmissionCode,
+  admit,
+  decodeEnvelope,
+  type Envelope,
+  type Hex,
+  type RefusalCode,
+  verifyEnvelope,
+} from '@liquefy/protocol'
+import pg from 'pg'
+import type { BaseLogger } from 'pino'
+import type { Clock } from './clock.ts'
+import type { Denial, Inbox } from './connect/inbox.ts'
+import { topicOf } from './connect/topics.ts'
+import type { NodeEvents } from './events.ts'
+import type { Database, Queryable } from './store/database.ts'
+import {
+  findByDigest,
+  findChainLinks,
+  insertEnvelopes,
+  type LogEntry,
+  type LoggedRow,
+} from './store/envelopes.ts'
+import { type Refusal, recordRefusals } from './store/refusals.ts'
+import { addToRollups, type Rollup, upsertRollups } from './store/rollups.ts'
+import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.ts'
+import { type Identity, isActive, type MachineIdentity } from './trust/identity.ts'
+
+/** What metering does for the pipeline. */
+interface PipelineMetering {
+  /** Something was logged in these streams. */
+  kick(streams: { machineId: bigint; stream: string }[]): void
+  /** Judges a signed meter value; the answer is published as JSON. */
+  acceptMeterValue(senderId: bigint, payload: Uint8Array): Promise<unknown>
+}
+
+interface PipelineLimits {
+  /** Frames and bytes held at most before transports are asked to stop reading; twice as much is refused `OVERLOADED`. */
+  heldFrames: number
+  heldBytes: number
+  /** Frames and bytes of one commit. */
+  batchFrames: number
+  batchBytes: number
+}
+
+export interface PipelineOptions {
+  database: Database
+  clock: Clock
+  identity: Identity
+  evidence: Evidence
+  metering: PipelineMetering
+  events: NodeEvents
+  /** Sends receipts and answers: the broker's `publish`. */
+  publish: (topic: string, payload: string) => Promise<void>
+  limits?: Partial<PipelineLimits>
+  logger: BaseLogger
+}
+
+/** Frames since the start: `received = logged + duplicate + refused + held`. */
+interface PipelineCounts {
+  received: number
+  logged: number
+  duplicate: number
+  refused: number
+  held: number
+}
+
+/** The journey of a frame: decode, identify, verify, admit, commit in groups; then acknowledge, receipt, metering. */
+export interface Pipeline extends Inbox {
+  counts(): PipelineCounts
+  /** Resolves when nothing is held and every denial is counted. */
+  idle(): Promise<void>
+  /** Takes nothing new, finishes what is held. Frames that cannot be committed stay unacknowledged. */
+  close(): Promise<void>
+}
+
+interface Frame {
+  senderId: bigint
+  payload: Uint8Array
+  acknowledge: () => void
+}
+
+/** A frame after decoding and verification. */
+type Judged =
+  | { frame: Frame; kind: 'refused'; machineId: bigint; refusal: FrameRefusal }
+  | { frame: Frame; kind: 'authentic'; machineId: bigint; envelope: Envelope; epoch: bigint }
+  /** Its key counts no more, but it may be a repetition of what was logged while it did. */
+  | { frame: Frame; kind: 'late'; machineId: bigint; envelope: Envelope; refusal: FrameRefusal }
+
+interface FrameRefusal {
+  code: RefusalCode
+  message: string
+  digest?: Hex
+}
+
+/** What one transaction has decided. */
+interface Outcome {
+  logged: { frame: Frame; entry: LogEntry }[]
+  duplicates: { frame: Frame; machineId: bigint; entry: LogEntry }[]
+  refused: { frame: Frame; machineId: bigint; refusal: FrameRefusal }[]
+  head: OpenHead | undefined
+}
+
+const DEFAULT_LIMITS: PipelineLimits = {
+  heldFrames: 10_000,
+  heldBytes: 64 * 1_024 * 1_024,
+  batchFrames: 512,
+  batchBytes: 8 * 1_024 * 1_024,
+}
+const FRAMES_PER_TURN = 32
+const MAX_SEQ = 2n ** 63n - 1n
+const MAX_DENIALS = 2_000
+const DENIAL_FLUSH_MS = 200
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 5_000
+const METER_TRIES = 6
+
+/** Creates the pipeline. It is the inbox that transports are given. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { database, clock, identity, evidence, metering, events, logger } = options
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const queue: Frame[] = []
+  let heldFrames = 0
+  let heldBytes = 0
+  let room: PromiseWithResolvers<void> | undefined
+  let running: Promise<void> | undefined
+  let closing = false
+  const totals = { received: 0, logged: 0, duplicate: 0, refused: 0 }
+  let denials = new Map<string, Refusal>()
+  let denialTimer: NodeJS.Timeout | undefined
+
+  // ── intake ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  function envelope(senderId: bigint, payload: Uint8Array): Promise<void> {
+    // Never resolved: without an acknowledgement the sender keeps it and sends it again.
+    if (closing) return new Promise(() => undefined)
+    totals.received += 1
+    if (heldFrames >= 2 * limits.heldFrames || heldBytes >= 2 * limits.heldBytes) {
+      totals.refused += 1
+      const refusal: FrameRefusal = { code: 'OVERLOADED', message: 'inbox full; send again later' }
+      addDenial({ machineId: senderId, ...refusal, atMs: clock.nowMs() })
+      tellRefused(senderId, refusal)
+      return Promise.resolve()
+    }
+    heldFrames += 1
+    heldBytes += payload.length
+    return new Promise((acknowledge) => {
+      queue.push({ senderId, payload, acknowledge })
+      start()
+    })
+  }
+
+  function whenRoom(): Promise<void> | undefined {
+    if (heldFrames < limits.heldFrames && heldBytes < limits.heldBytes) return undefined
+    room ??= Promise.withResolvers<void>()
+    return room.promise
+  }
+
+  function release(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      heldFrames -= 1
+      heldBytes -= frame.payload.length
+    }
+    if (room !== undefined && heldFrames < limits.heldFrames && heldBytes < limits.heldBytes) {
+      room.resolve()
+      room = undefined
+    }
+  }
+
+  function start(): void {
+    if (running !== undefined) return
+    running = run()
+      .catch((error) => logger.fatal({ err: error }, 'the pipeline stopped'))
+      .finally(() => {
+        running = undefined
+        if (queue.length > 0 && !closing && evidence.halted() === undefined) start()
+      })
+  }
+
+  /** Judges one batch while the one before it is being committed. */
+  async function run(): Promise<void> {
+    let committing: Promise<void> = Promise.resolve()
+    // A burst arrives within one turn: it becomes one commit.
+    await nextTurn()
+    while (queue.length > 0) {
+      const frames = takeBatch()
+      const judged = await withRetry('could not read identities', () => judge(frames))
+      await committing
+      if (judged === undefined) {
+        release(frames)
+        if (closing) return
+        continue
+      }
+      committing = commitAndTell(judged)
+      if (queue.length === 0) await committing
+    }
+    await committing
+  }
+
+  function takeBatch(): Frame[] {
+    let bytes = 0
+    let count = 0
+    for (const frame of queue) {
+      if (count > 0 && (count >= limits.batchFrames || bytes >= limits.batchBytes)) break
+      bytes += frame.payload.length
+      count += 1
+    }
+    return queue.splice(0, count)
+  }
+
+  // ── is it authentic? ──────────────────────────────────────────────────────────────────────────────────────
+
+  async function judge(frames: readonly Frame[]): Promise<Judged[]> {
+    const decoded: ReturnType<typeof decode>[] = []
+    const machineIds = new Set<bigint>()
+    for (const [index, frame] of frames.entries()) {
+      if (index > 0 && index % FRAMES_PER_TURN === 0) await nextTurn()
+      const one = decode(frame)
+      decoded.push(one)
+      machineIds.add(frame.senderId)
+      if (one.ok) machineIds.add(one.envelope.iss.machineId).add(one.envelope.machineId)
+    }
+    const machines = await identity.load(machineIds)
+    const judged: Judged[] = []
+    for (const [index, frame] of frames.entries()) {
+      if (index > 0 && index % FRAMES_PER_TURN === 0) await nextTurn()
+      const one = decoded[index]
+      if (one !== undefined) judged.push(judgeOne(frame, one, machines))
+    }
+    return judged
+  }
+
+  function judgeOne(
+    frame: Frame,
+    decoded: ReturnType<typeof decode>,
+    machines: ReadonlyMap<bigint, MachineIdentity>,
+  ): Judged {
+    // Only known machines have counters: an outside broker's topics could name any number.
+    const isKnown = machines.has(frame.senderId)
+    const machineId = isKnown ? frame.senderId : 0n
+    const refuse = (refusal: FrameRefusal): Judged => {
+      const message = isKnown ? refusal.message : `as ${frame.senderId}: ${refusal.message}`
+      return { frame, kind: 'refused', machineId, refusal: { ...refusal, message } }
+    }
+    if (!decoded.ok) return refuse({ code: decoded.code, message: decoded.message })
+    const { envelope } = decoded
+    const { digest } = envelope
+    if (envelope.iss.machineId !== frame.senderId) {
+      const message = `signed by machine ${envelope.iss.machineId}, sent by ${frame.senderId}`
+      return refuse({ code: 'TOPIC_MISMATCH', message, digest })
+    }
+    const identified = identity.identify(envelope, machines)
+    if (!identified.ok) {
+      const refusal = { code: identified.code, message: identified.message, digest }
+      return identified.code === 'KEY_REVOKED'
+        ? { frame, kind: 'late', machineId, envelope, refusal }
+        : refuse(refusal)
+    }
+    if (!verifyEnvelope(envelope, identified.key)) {
+      return refuse({ code: 'SIGNATURE_INVALID', message: 'signature does not verify', digest })
+    }
+    return { frame, kind: 'authentic', machineId, envelope, epoch: identified.epoch }
+  }
+
+  // ── may it be priced, and where does it stand? ────────────────────────────────────────────────────────────
+
+  function commitAndTell(judged: readonly Judged[]): Promise<void> {
+    return commitTogether(judged).catch((error) => {
+      logger.fatal({ err: error }, 'a batch stays unacknowledged')
+    })
+  }
+
+  async function commitTogether(judged: readonly Judged[]): Promise<void> {
+    const outcome = await withRetry('could not commit', () => commit(judged))
+    if (outcome !== undefined) return tell(outcome)
+    // Only now and then does one frame spoil a batch; alone, it is known.
+    if (closing || evidence.halted() !== undefined) return
+    for (const one of judged) await commitAlone(one)
+  }
+
+  async function commitAlone(one: Judged): Promise<void> {
+    const outcome = await withRetry('could not commit', () => commit([one]))
+    if (outcome !== undefined) return tell(outcome)
+    if (closing || evidence.halted() !== undefined) return
+    const refusal: FrameRefusal = { code: 'ENVELOPE_MALFORMED', message: 'it cannot be stored' }
+    const { frame, machineId } = one
+    logger.error({ machineId: String(machineId) }, 'a frame cannot be stored')
+    const refused = await withRetry('could not count', () =>
+      commit([{ frame, kind: 'refused', machineId, refusal }]),
+    )
+    if (refused !== undefined) tell(refused)
+  }
+
+  /** Decides and stores a batch in one transaction. */
+  async function commit(judged: readonly Judged[]): Promise<Outcome> {
+    const flushed = denials
+    denials = new Map()
+    try {
+      const outcome = await database.transaction((transaction) =>
+        decide(transaction, judged, [...flushed.values()]),
+      )
+      if (outcome.head !== undefined) evidence.committed(outcome.head)
+      return outcome
+    } catch (error) {
+      for (const denial of flushed.values()) addDenial(denial)
+      throw error
+    }
+  }
+
+  async function decide(
+    transaction: Queryable,
+    judged: readonly Judged[],
+    denied: readonly Refusal[],
+  ): Promise<Outcome> {
+    const outcome: Outcome = { logged: [], duplicates: [], refused: [], head: undefined }
+    const candidates = judged.flatMap((one) => (one.kind === 'refused' ? [] : [one]))
+    for (const one of judged) if (one.kind === 'refused') outcome.refused.push(one)
+    if (candidates.length > 0) await logCandidates(transaction, candidates, outcome)
+    const atMs = clock.nowMs()
+    await recordRefusals(
+      transaction,
+      [
+        ...denied,
+        ...outcome.refused.map(({ frame, machineId, refusal }) => ({
+          machineId,
+          code: refusal.code,
+          message: refusal.message,
+          atMs,
+          sample: frame.payload,
+        })),
+      ],
+      outcome.duplicates.map(({ machineId }) => ({ machineId, count: 1 })),
+    )
+    return outcome
+  }
+
+  async function logCandidates(
+    transaction: Queryable,
+    candidates: readonly Exclude<Judged, { kind: 'refused' }>[],
+    outcome: Outcome,
+  ): Promise<void> {
+    const head = await evidence.lockHead(transaction)
+    const known = await findByDigest(
+      transaction,
+      candidates.map(({ envelope }) => envelope.digest),
+    )
+    const fresh = candidates.filter(({ envelope }) => !known.has(envelope.digest))
+    const chain = await readChain(transaction, fresh)
+    const machines = await identity.load(
+      new Set(fresh.flatMap(({ envelope }) => [envelope.machineId, envelope.iss.machineId])),
+    )
+    const loggedAt = Math.max(clock.nowMs(), head.lastLoggedAt)
+    const rows: LoggedRow[] = []
+    const rollups = new Map<string, Rollup>()
+    for (const one of candidates) {
+      const { frame, machineId, envelope } = one
+      const duplicate = known.get(envelope.digest)
+      if (duplicate !== undefined) {
+        outcome.duplicates.push({ frame, machineId, entry: duplicate })
+        continue
+      }
+      if (one.kind === 'late') {
+        outcome.refused.push(one)
+        continue
+      }
+      const code = admitNext(chain, envelope, loggedAt, isActive(envelope.machineId, machines))
+      const row: LoggedRow = {
+        logIndex: head.frontier.size + BigInt(rows.length),
+        envelope,
+        epoch: one.epoch,
+        loggedAt,
+        code,
+        raw: frame.payload,
+      }
+      rows.push(row)
+      const entry = entryOf(row)
+      known.set(envelope.digest, entry)
+      outcome.logged.push({ frame, entry })
+      if (code === 'OK' && envelope.content.kind === 'readings') {
+        addToRollups(rollups, envelope, envelope.content.readings)
+      }
+    }
+    if (rows.length === 0) return
+    await insertEnvelopes(transaction, rows)
+    await upsertRollups(transaction, [...rollups.values()])
+    outcome.head = await evidence.append(
+      transaction,
+      head,
+      rows.map(({ envelope, code }) => ({ digest: envelope.digest, loggedAt, code })),
+    )
+  }
+
+  // ── after the commit ──────────────────────────────────────────────────────────────────────────────────────
+
+  function tell(outcome: Outcome): void {
+    const frames = [...outcome.logged, ...outcome.duplicates, ...outcome.refused].map(
+      ({ frame }) => frame,
+    )
+    totals.logged += outcome.logged.length
+    totals.duplicate += outcome.duplicates.length
+    totals.refused += outcome.refused.length
+    for (const frame of frames) frame.acknowledge()
+    release(frames)
+    for (const { topic, payload } of receiptsOf([...outcome.logged, ...outcome.duplicates])) {
+      send(topic, payload)
+    }
+    const atMs = clock.nowMs()
+    for (const { frame, machineId, refusal } of outcome.refused) {
+      if (machineId !== 0n) tellRefused(frame.senderId, refusal)
+      events.emit({ type: 'refused', machineId: String(machineId), code: refusal.code, atMs })
+    }
+    const streams = lastOfStreams(outcome.logged)
+    for (const { machineId, stream, seq, loggedAt } of streams) {
+      events.emit({
+        type: 'logged',
+        machineId: String(machineId),
+        stream,
+        seq: String(seq),
+        atMs: loggedAt,
+      })
+    }
+    if (streams.length > 0) {
+      metering.kick(streams.map(({ machineId, stream }) => ({ machineId, stream })))
+    }
+  }
+
+  function tellRefused(senderId: bigint, refusal: FrameRefusal): void {
+    send(topicOf(senderId, 'refused'), JSON.stringify(refusal))
+  }
+
+  function send(topic: string, payload: string): void {
+    options.publish(topic, payload).catch((error) => {
+      // Nothing is lost: who has no receipt sends again, and is answered then.
+      logger.warn({ err: error, topic }, 'could not publish')
+    })
+  }
+
+  // ── what never became a frame ─────────────────────────────────────────────────────────────────────────────
+
+  function deny(denial: Denial): void {
+    const atMs = clock.nowMs()
+    addDenial({ ...denial, atMs })
+    events.emit({
+      type: 'refused',
+      machineId: String(denial.machineId),
+      code: denial.code,
+      atMs,
+    })
+  }
+
+  function addDenial(denial: Refusal): void {
+    const { machineId, code, message } = denial
+    // Machines are few and codes fewer, but strangers name what they like: each name is a record of its own as long as there is
+    // room, and beyond that the count goes to nobody.
+    const own = machineId === 0n ? `0 ${code} ${message}` : `${machineId} ${code}`
+    const isRoom = denials.has(own) || denials.size < MAX_DENIALS
+    const key = isRoom ? own : `0 ${code}`
+    const times = (denials.get(key)?.times ?? 0) + (denial.times ?? 1)
+    denials.set(key, { ...denial, machineId: isRoom ? machineId : 0n, times })
+    if (closing) return
+    denialTimer ??= setTimeout(() => {
+      denialTimer = undefined
+      void flushDenials()
+    }, DENIAL_FLUSH_MS)
+  }
+
+  async function flushDenials(): Promise<void> {
+    if (denials.size === 0) return
+    try {
+      await commit([])
+    } catch (error) {
+      logger.warn({ err: error }, 'could not count denials yet')
+    }
+  }
+
+  // ── meter values ──────────────────────────────────────────────────────────────────────────────────────────
+
+  async function meterValue(senderId: bigint, payload: Uint8Array): Promise<void> {
+    let wait = FIRST_RETRY_MS
+    for (let attempt = 1; attempt <= METER_TRIES && !closing; attempt += 1) {
+      try {
+        const answer = await metering.acceptMeterValue(senderId, payload)
+        send(topicOf(senderId, 'meter/answer'), JSON.stringify(answer))
+        return
+      } catch (error) {
+        logger.error({ err: error, attempt }, 'could not judge a meter value')
+        await pause(wait)
+        wait *= 2
+      }
+    }
+    // One that can never be judged must not hold up those behind it; its machine signs a later one anyway.
+  }
+
+  // ── retry ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Repeats while the database is away. Undefined: it never will succeed, or the node is stopping. */
+  async function withRetry<T>(words: string, work: () => Promise<T>): Promise<T | undefined> {
+    let wait = FIRST_RETRY_MS
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (error instanceof LogHaltedError || isFaultOfData(error)) {
+          logger.error({ err: error }, words)
+          return undefined
+        }
+        logger.warn({ err: error, waitMs: wait }, `${words}; trying again`)
+        if (closing) return undefined
+        await pause(wait)
+        wait = Math.min(wait * 2, LAST_RETRY_MS)
+      }
+    }
+  }
+
+  return {
+    envelope,
+    meterValue,
+    deny,
+    whenRoom,
+    counts: () => ({ ...totals, held: heldFrames }),
+    async idle() {
+      while (running !== undefined) await running
+      await flushDenials()
+    },
+    async close() {
+      closing = true
+      clearTimeout(denialTimer)
+      while (running !== undefined) await running
+      await flushDenials()
+    },
+  }
+}
+
+function decode(frame: Frame): ReturnType<typeof decodeEnvelope> {
+  const decoded = decodeEnvelope(frame.payload)
+  if (decoded.ok && decoded.envelope.seq > MAX_SEQ) {
+    return { ok: false, code: 'ENVELOPE_MALFORMED', message: 'seq is beyond 2^63 - 1' }
+  }
+  return decoded
+}
+
+/** First of each place in a stream, as logged before and as decided in this batch. */
+type Chain = Map<string, { digest: Hex; prev: Hex }>
+
+async function readChain(
+  transaction: Queryable,
+  fresh: readonly { envelope: Envelope }[],
+): Promise<Chain> {
+  const places = new Map<string, { machineId: bigint; stream: string; seq: bigint }>()
+  for (const { envelope } of fresh) {
+    const { machineId, stream } = envelope
+    for (const seq of [envelope.seq - 1n, envelope.seq, envelope.seq + 1n]) {
+      if (seq <= MAX_SEQ) places.set(placeOf(machineId, stream, seq), { machineId, stream, seq })
+    }
+  }
+  if (places.size === 0) return new Map()
+  const links = await findChainLinks(transaction, [...places.values()])
+  return new Map(links.map((link) => [placeOf(link.machineId, link.stream, link.seq), link]))
+}
+
+function placeOf(machineId: bigint, stream: string, seq: bigint): string {
+  return `${machineId}/${stream}/${seq}`
+}
+
+function admitNext(
+  chain: Chain,
+  envelope: Envelope,
+  loggedAt: number,
+  active: boolean,
+): AdmissionCode {
+  const { machineId, stream, seq } = envelope
+  const place = placeOf(machineId, stream, seq)
+  const code = admit({
+    envelope,
+    loggedAt,
+    active,
+    sameSeqDigest: chain.get(place)?.digest,
+    previousDigest: chain.get(placeOf(machineId, stream, seq - 1n))?.digest,
+    nextPrev: chain.get(placeOf(machineId, stream, seq + 1n))?.prev,
+  })
+  if (!chain.has(place)) chain.set(place, { digest: envelope.digest, prev: envelope.prev })
+  return code
+}
+
+function entryOf(row: LoggedRow): LogEntry {
+  const { machineId, stream, seq, digest } = row.envelope
+  const { logIndex, loggedAt, code } = row
+  return { logIndex, digest, machineId, stream, seq, loggedAt, code }
+}
+
+/** One receipt for each sender and stream (docs/protocol/transport.md). */
+function receiptsOf(
+  told: readonly { frame: Frame; entry: LogEntry }[],
+): { topic: string; payload: string }[] {
+  const groups = new Map<string, { senderId: bigint; entries: LogEntry[] }>()
+  for (const { frame, entry } of told) {
+    const key = `${frame.senderId} ${entry.machineId} ${entry.stream}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { senderId: frame.senderId, entries: [entry] })
+    else group.entries.push(entry)
+  }
+  return [...groups.values()].map(({ senderId, entries }) => ({
+    topic: topicOf(senderId, 'receipt'),
+    payload: JSON.stringify({
+      machineId: String(entries[0]?.machineId),
+      stream: entries[0]?.stream,
+      entries: entries.map(({ seq, digest, loggedAt, code, logIndex }) => ({
+        seq: String(seq),
+        digest,
+        loggedAt,
+        code,
+        logIndex: String(logIndex),
+      })),
+    }),
+  }))
+}
+
+function lastOfStreams(logged: readonly { entry: LogEntry }[]): LogEntry[] {
+  const last = new Map<string, LogEntry>()
+  for (const { entry } of logged) last.set(`${entry.machineId}/${entry.stream}`, entry)
+  return [...last.values()]
+}
+
+/** The database refuses the values themselves (SQLSTATE 22, 23), or our own code does: trying again changes nothing. */
+function isFaultOfData(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^2[23]/.test(error.code ?? '')
+  return error instanceof TypeError || error instanceof RangeError
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

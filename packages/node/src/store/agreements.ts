@@ -1,0 +1,297 @@
+import type { Hex } from '@liquefy/client'
+import {
+  type MeterRule,
+  type PublicKey,
+  parseRule,
+  parseTerms,
+  type Terms,
+} from '@liquefy/protocol'
+import type { Queryable } from './database.ts'
+import { bytesOf, hexOf } from './hex.ts'
+
+/** An agreement as the ledger has it. `terms` is undefined if they are valid there but beyond what this node meters. */
+export interface StoredAgreement {
+  agreementId: Hex
+  machineId: bigint
+  payer: Hex
+  payee: Hex
+  asset: Hex
+  terms: Terms | undefined
+  termsJson: unknown
+  open: boolean
+  openedMs: number
+  block: number
+  txHash: Hex
+}
+
+/** All agreements that the follower has seen, the oldest first. */
+export async function readAgreements(db: Queryable): Promise<StoredAgreement[]> {
+  const { rows } = await db.query(
+    `SELECT a.*, NOT EXISTS (
+       SELECT FROM agreement_events e WHERE e.agreement_id = a.agreement_id AND e.kind = 'closed'
+     ) AS open
+     FROM agreements a ORDER BY a.block, a.agreement_id`,
+  )
+  return rows.map((row) => {
+    const parsed = parseTerms(row.terms)
+    return {
+      agreementId: hexOf(row.agreement_id),
+      machineId: BigInt(row.machine_id),
+      payer: hexOf(row.payer),
+      payee: hexOf(row.payee),
+      asset: hexOf(row.asset),
+      terms: parsed.ok ? parsed.terms : undefined,
+      termsJson: row.terms,
+      open: row.open,
+      openedMs: Number(row.opened_ms),
+      block: Number(row.block),
+      txHash: hexOf(row.tx_hash),
+    }
+  })
+}
+
+/** All rules that the node knows, by hash. */
+export async function readRules(db: Queryable): Promise<Map<Hex, MeterRule>> {
+  const rules = new Map<Hex, MeterRule>()
+  for (const row of (await db.query('SELECT rule_hash, rule FROM rules')).rows) {
+    const parsed = parseRule(row.rule)
+    if (parsed.ok) rules.set(hexOf(row.rule_hash), parsed.rule)
+  }
+  return rules
+}
+
+/**
+ * Stores rules under their hashes. Those that an agreement names stay for ever; of the others the `maxUnnamed` that were posted last.
+ */
+export async function saveRules(
+  db: Queryable,
+  rules: readonly { hash: Hex; rule: MeterRule }[],
+  maxUnnamed: number,
+): Promise<void> {
+  for (const { hash, rule } of rules) {
+    await db.query(
+      `INSERT INTO rules VALUES ($1, $2) ON CONFLICT (rule_hash) DO UPDATE SET position = DEFAULT`,
+      [bytesOf(hash), JSON.stringify(rule)],
+    )
+  }
+  await db.query(
+    `DELETE FROM rules WHERE rule_hash IN (
+       SELECT rule_hash FROM rules WHERE rule_hash NOT IN (
+         SELECT decode(substr(meter->>'ruleHash', 3), 'hex')
+         FROM agreements a, jsonb_array_elements(a.terms->'meters') AS meter
+       ) ORDER BY position DESC OFFSET $1
+     )`,
+    [maxUnnamed],
+  )
+}
+
+/** Controllers of machines that have one. */
+export async function readControllers(db: Queryable): Promise<Map<bigint, bigint>> {
+  const { rows } = await db.query(
+    'SELECT machine_id, controller FROM machines WHERE controller <> 0',
+  )
+  return new Map(rows.map((row) => [BigInt(row.machine_id), BigInt(row.controller)]))
+}
+
+/** Those of some agreements that are in a token. */
+export async function agreementsIn(
+  db: Queryable,
+  asset: Hex,
+  agreementIds: readonly Hex[],
+): Promise<Hex[]> {
+  const { rows } = await db.query(
+    'SELECT agreement_id FROM agreements WHERE agreement_id = ANY ($1) AND asset = $2',
+    [agreementIds.map(bytesOf), bytesOf(asset)],
+  )
+  return rows.map((row) => hexOf(row.agreement_id))
+}
+
+/** The current key of a machine that signs for itself; undefined if it was revoked, or there never was one. */
+export async function currentKey(db: Queryable, machineId: bigint): Promise<PublicKey | undefined> {
+  const { rows } = await db.query(
+    `SELECT key_id, curve, x, y FROM machine_keys WHERE machine_id = $1
+     ORDER BY block DESC, log_index DESC LIMIT 1`,
+    [machineId],
+  )
+  const [row] = rows
+  if (!row?.key_id) return undefined
+  return { curve: row.curve === 1 ? 'P-256' : 'secp256k1', x: hexOf(row.x), y: hexOf(row.y) }
+}
+
+/** What the ledger says of one period's money, smallest units. */
+interface PeriodMoney {
+  paidMinor: bigint
+  paidFinalMinor: bigint
+  /** The most that signed values have shown to be owed, within the cap. */
+  provenMinor: bigint
+}
+
+/** What the ledger says of one agreement's money, smallest units. */
+export interface AgreementMoney {
+  fundedMinor: bigint
+  refundedMinor: bigint
+  creditedMinor: bigint
+  paidMinor: bigint
+  paidFinalMinor: bigint
+  escrowMinor: bigint
+  accruedMinor: bigint
+  periods: Map<number, PeriodMoney>
+}
+
+/** No money at all: an agreement that nothing has happened to. */
+export function noMoney(): AgreementMoney {
+  return {
+    fundedMinor: 0n,
+    refundedMinor: 0n,
+    creditedMinor: 0n,
+    paidMinor: 0n,
+    paidFinalMinor: 0n,
+    escrowMinor: 0n,
+    accruedMinor: 0n,
+    periods: new Map(),
+  }
+}
+
+/** Sums of the ledger's events by agreement: all, or those of `agreementIds`. Blocks up to `finalBlock` are final. */
+export async function readMoney(
+  db: Queryable,
+  finalBlock: number,
+  agreementIds?: readonly Hex[],
+): Promise<Map<Hex, AgreementMoney>> {
+  const { rows } = await db.query(
+    `SELECT e.agreement_id, e.kind, e.period,
+       coalesce(sum(e.amount), 0) AS amount,
+       coalesce(sum(e.amount) FILTER (WHERE e.block <= $1), 0) AS final,
+       coalesce(max(least((e.detail->>'owed')::numeric, (a.terms->>'capMinor')::numeric))
+         FILTER (WHERE e.kind = 'settled'), 0) AS proven
+     FROM agreement_events e JOIN agreements a USING (agreement_id)
+     WHERE e.kind IN ('funded', 'settled', 'collected', 'credited', 'closed')
+       AND ($2::bytea[] IS NULL OR e.agreement_id = ANY ($2))
+     GROUP BY e.agreement_id, e.kind, e.period`,
+    [finalBlock, agreementIds?.map(bytesOf) ?? null],
+  )
+  const result = new Map<Hex, AgreementMoney>()
+  for (const row of rows) {
+    const id = hexOf(row.agreement_id)
+    const money = result.get(id) ?? noMoney()
+    result.set(id, money)
+    addEvents(money, row)
+  }
+  for (const money of result.values()) {
+    money.escrowMinor = money.fundedMinor - money.paidMinor - money.refundedMinor
+    money.accruedMinor = money.paidMinor - money.creditedMinor
+  }
+  return result
+}
+
+function addEvents(
+  money: AgreementMoney,
+  row: { kind: string; period: number | null; amount: bigint; final: bigint; proven: bigint },
+): void {
+  if (row.kind === 'funded') money.fundedMinor += row.amount
+  if (row.kind === 'closed') money.refundedMinor += row.amount
+  if (row.kind === 'credited') money.creditedMinor += row.amount
+  if ((row.kind !== 'settled' && row.kind !== 'collected') || row.period === null) return
+  money.paidMinor += row.amount
+  money.paidFinalMinor += row.final
+  const period = money.periods.get(row.period)
+  money.periods.set(row.period, {
+    paidMinor: (period?.paidMinor ?? 0n) + row.amount,
+    paidFinalMinor: (period?.paidFinalMinor ?? 0n) + row.final,
+    provenMinor:
+      row.proven > (period?.provenMinor ?? 0n) ? row.proven : (period?.provenMinor ?? 0n),
+  })
+}
+
+/** One settlement on the ledger. */
+export interface Settlement {
+  agreementId: Hex
+  period: number
+  asOf: bigint
+  registers: string[]
+  paidMinor: bigint
+  txHash: Hex
+  block: number
+  atMs: number
+}
+
+/**
+ * Of the events `e`, settlements that moved money or proved more than all before them. Anybody may settle a value again, which does
+ * neither: those rows must not crowd out the real ones.
+ */
+const TELLING = `e.kind IN ('settled', 'collected') AND (e.amount > 0 OR e.kind = 'settled'
+  AND (e.detail->>'owed')::numeric > 0
+  AND NOT EXISTS (SELECT FROM agreement_events b
+    WHERE b.agreement_id = e.agreement_id AND b.kind = 'settled' AND b.period = e.period
+      AND (b.block, b.log_index) < (e.block, e.log_index)
+      AND (b.detail->>'owed')::numeric >= (e.detail->>'owed')::numeric))`
+
+/** The newest settlements of an agreement that moved money or proved more, newest first. */
+export async function readSettlements(
+  db: Queryable,
+  agreementId: Hex,
+  limit: number,
+): Promise<Settlement[]> {
+  const { rows } = await db.query(
+    `SELECT * FROM agreement_events e WHERE e.agreement_id = $1 AND ${TELLING}
+     ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
+    [bytesOf(agreementId), limit],
+  )
+  return rows.map((row) => ({
+    agreementId,
+    period: row.period,
+    asOf: row.as_of ?? 0n,
+    registers: row.detail.registers ?? [],
+    paidMinor: row.amount,
+    txHash: hexOf(row.tx_hash),
+    block: Number(row.block),
+    atMs: Number(row.at_ms),
+  }))
+}
+
+/** Who owns the position of each agreement whose position was ever transferred. */
+export async function readPositionOwners(db: Queryable): Promise<Map<Hex, Hex>> {
+  const { rows } = await db.query(
+    `SELECT DISTINCT ON (agreement_id) agreement_id, detail->>'to' AS owner FROM agreement_events
+     WHERE kind = 'position-transferred' ORDER BY agreement_id, block DESC, log_index DESC`,
+  )
+  return new Map(rows.map((row) => [hexOf(row.agreement_id), row.owner]))
+}
+
+/** Sums of money by what they are: `<agreement> funded`, `<account> withdrawn <asset>` and so on, smallest units. */
+export type MoneyTotals = Map<string, bigint>
+
+/** The database's sums of all money that moved in blocks up to `toBlock`. */
+export async function readMoneyTotals(db: Queryable, toBlock: number): Promise<MoneyTotals> {
+  const { rows } = await db.query(
+    `SELECT '0x' || encode(agreement_id, 'hex') || ' ' || kind AS what, sum(amount) AS amount
+     FROM agreement_events
+     WHERE kind IN ('funded', 'settled', 'collected', 'credited', 'closed') AND block <= $1 GROUP BY 1
+     UNION ALL
+     SELECT '0x' || encode(account, 'hex') || ' withdrawn 0x' || encode(asset, 'hex'), sum(amount)
+     FROM withdrawals WHERE block <= $1 GROUP BY 1`,
+    [toBlock],
+  )
+  return new Map(rows.map((row) => [row.what, row.amount]))
+}
+
+/** Settlements of some agreements that moved money or proved more, in the blocks after `afterBlock` up to `toBlock`, in the order of the ledger. */
+export async function readSettlementsSince(
+  db: Queryable,
+  agreementIds: readonly Hex[],
+  afterBlock: number,
+  toBlock: number,
+): Promise<Pick<Settlement, 'agreementId' | 'period' | 'paidMinor' | 'txHash'>[]> {
+  const { rows } = await db.query(
+    `SELECT e.agreement_id, e.period, e.amount, e.tx_hash FROM agreement_events e
+     WHERE e.agreement_id = ANY ($1) AND e.block > $2 AND e.block <= $3 AND ${TELLING}
+     ORDER BY e.block, e.log_index`,
+    [agreementIds.map(bytesOf), afterBlock, toBlock],
+  )
+  return rows.map((row) => ({
+    agreementId: hexOf(row.agreement_id),
+    period: row.period,
+    paidMinor: row.amount,
+    txHash: hexOf(row.tx_hash),
+  }))
+}

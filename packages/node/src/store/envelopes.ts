@@ -1,0 +1,246 @@
+import type { AdmissionCode, Envelope, Hex } from '@liquefy/protocol'
+import type { Queryable } from './database.ts'
+import { bytesOf, hexOf } from './hex.ts'
+
+/** An envelope as it enters the log. */
+export interface LoggedRow {
+  logIndex: bigint
+  envelope: Envelope
+  epoch: bigint
+  loggedAt: number
+  code: AdmissionCode
+  raw: Uint8Array
+}
+
+/** Where an envelope stands in the log. */
+export interface LogEntry {
+  logIndex: bigint
+  digest: Hex
+  machineId: bigint
+  stream: string
+  seq: bigint
+  loggedAt: number
+  code: AdmissionCode
+}
+
+/** A logged envelope without its bytes. Times in ms since 1970; a declaration's are its from and to. */
+export interface EnvelopeRow extends LogEntry {
+  signerId: bigint
+  kid: Hex
+  epoch: bigint
+  prev: Hex
+  iat: number
+  firstMs: number
+  lastMs: number
+  readings: number
+}
+
+/** First of its (stream, seq): what later envelopes of the stream are admitted by. */
+export interface ChainLink {
+  machineId: bigint
+  stream: string
+  seq: bigint
+  digest: Hex
+  prev: Hex
+}
+
+const COLUMNS =
+  'log_index, digest, machine_id, stream, signer_id, kid, epoch, seq, prev, iat, first_ms, last_ms, readings, logged_at, code'
+
+/** Which of these digests are logged, and where. */
+export async function findByDigest(
+  database: Queryable,
+  digests: readonly Hex[],
+): Promise<Map<Hex, LogEntry>> {
+  const answer = await database.query(
+    `SELECT ${COLUMNS} FROM envelopes WHERE digest = ANY($1::bytea[])`,
+    [digests.map(bytesOf)],
+  )
+  return new Map(answer.rows.map((row) => [hexOf(row.digest), envelopeOf(row)]))
+}
+
+/** For each (machine, stream, seq) the envelope that was logged first there, if any. */
+export async function findChainLinks(
+  database: Queryable,
+  places: readonly { machineId: bigint; stream: string; seq: bigint }[],
+): Promise<ChainLink[]> {
+  const answer = await database.query(
+    `SELECT DISTINCT ON (e.machine_id, e.stream, e.seq) e.machine_id, e.stream, e.seq, e.digest, e.prev
+       FROM unnest($1::numeric[], $2::text[], $3::bigint[]) AS p (machine_id, stream, seq)
+       JOIN envelopes e ON e.machine_id = p.machine_id AND e.stream = p.stream AND e.seq = p.seq
+      ORDER BY e.machine_id, e.stream, e.seq, e.log_index`,
+    [
+      places.map(({ machineId }) => machineId),
+      places.map(({ stream }) => stream),
+      places.map(({ seq }) => seq),
+    ],
+  )
+  return answer.rows.map((row) => ({
+    machineId: row.machine_id,
+    stream: row.stream,
+    seq: row.seq,
+    digest: hexOf(row.digest),
+    prev: hexOf(row.prev),
+  }))
+}
+
+/** Appends envelopes to the table of logged ones. */
+export async function insertEnvelopes(
+  database: Queryable,
+  rows: readonly LoggedRow[],
+): Promise<void> {
+  const spans = rows.map(({ envelope }) => spanOf(envelope))
+  await database.query(
+    `INSERT INTO envelopes (${COLUMNS}, declaration, raw)
+     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::numeric[], $4::text[], $5::numeric[], $6::bytea[], $7::bigint[],
+       $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[], $12::bigint[], $13::int[], $14::bigint[], $15::text[], $16::boolean[], $17::bytea[])`,
+    [
+      rows.map(({ logIndex }) => logIndex),
+      rows.map(({ envelope }) => bytesOf(envelope.digest)),
+      rows.map(({ envelope }) => envelope.machineId),
+      rows.map(({ envelope }) => envelope.stream),
+      rows.map(({ envelope }) => envelope.iss.machineId),
+      rows.map(({ envelope }) => bytesOf(envelope.kid)),
+      rows.map(({ epoch }) => epoch),
+      rows.map(({ envelope }) => envelope.seq),
+      rows.map(({ envelope }) => bytesOf(envelope.prev)),
+      rows.map(({ envelope }) => envelope.iat),
+      spans.map(({ firstMs }) => firstMs),
+      spans.map(({ lastMs }) => lastMs),
+      spans.map(({ readings }) => readings),
+      rows.map(({ loggedAt }) => loggedAt),
+      rows.map(({ code }) => code),
+      rows.map(({ envelope }) => envelope.content.kind === 'declaration'),
+      rows.map(({ raw }) => raw),
+    ],
+  )
+}
+
+function spanOf({ content }: Envelope): { firstMs: number; lastMs: number; readings: number } {
+  if (content.kind === 'declaration') {
+    const { declaration } = content
+    return declaration.kind === 'gap'
+      ? { firstMs: declaration.fromMs, lastMs: declaration.toMs, readings: 0 }
+      : { firstMs: declaration.atMs, lastMs: declaration.atMs, readings: 0 }
+  }
+  const { readings } = content
+  const firstMs = readings[0]?.timeMs ?? 0
+  return { firstMs, lastMs: readings.at(-1)?.timeMs ?? firstMs, readings: readings.length }
+}
+
+/** A machine's envelopes, newest first: before `beforeIndex`, of one stream if given. */
+export async function listEnvelopes(
+  database: Queryable,
+  query: {
+    machineId: bigint
+    stream?: string | undefined
+    beforeIndex?: bigint | undefined
+    limit: number
+  },
+): Promise<EnvelopeRow[]> {
+  const answer = await database.query(
+    `SELECT ${COLUMNS} FROM envelopes
+      WHERE machine_id = $1 AND ($2::text IS NULL OR stream = $2) AND ($3::bigint IS NULL OR log_index < $3)
+      ORDER BY log_index DESC LIMIT $4`,
+    [query.machineId, query.stream ?? null, query.beforeIndex ?? null, query.limit],
+  )
+  return answer.rows.map(envelopeOf)
+}
+
+/** The bytes and the place of one logged envelope. */
+export async function readEnvelope(
+  database: Queryable,
+  logIndex: bigint,
+): Promise<(EnvelopeRow & { raw: Buffer }) | undefined> {
+  const answer = await database.query(
+    `SELECT ${COLUMNS}, raw FROM envelopes WHERE log_index = $1`,
+    [logIndex],
+  )
+  const row = answer.rows[0]
+  return row === undefined ? undefined : { ...envelopeOf(row), raw: row.raw }
+}
+
+/** The next envelopes of a stream in the order of the log, with their bytes: after `afterIndex` (-1: from the first). */
+export async function readStream(
+  database: Queryable,
+  query: { machineId: bigint; stream: string; afterIndex: bigint; limit: number },
+): Promise<(EnvelopeRow & { raw: Buffer })[]> {
+  const answer = await database.query(
+    `SELECT ${COLUMNS}, raw FROM envelopes
+      WHERE machine_id = $1 AND stream = $2 AND log_index > $3 ORDER BY log_index LIMIT $4`,
+    [query.machineId, query.stream, query.afterIndex, query.limit],
+  )
+  return answer.rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
+}
+
+/** A machine's streams with what was logged of each. */
+export async function readStreams(
+  database: Queryable,
+  machineId: bigint,
+): Promise<
+  { stream: string; envelopes: number; lastSeq: bigint; lastMs: number; unit: string | null }[]
+> {
+  const answer = await database.query(
+    `SELECT stream, count(*) AS envelopes, max(seq) AS last_seq, max(last_ms) AS last_ms,
+            (SELECT r.unit FROM rollups r WHERE r.machine_id = e.machine_id AND r.stream = e.stream
+              ORDER BY r.minute_ms DESC LIMIT 1) AS unit
+       FROM envelopes e WHERE machine_id = $1 GROUP BY machine_id, stream ORDER BY stream`,
+    [machineId],
+  )
+  return answer.rows.map((row) => ({
+    stream: row.stream,
+    envelopes: Number(row.envelopes),
+    lastSeq: row.last_seq,
+    lastMs: Number(row.last_ms),
+    unit: row.unit,
+  }))
+}
+
+/** How many envelopes were logged, by admission code; of one machine if given. */
+export async function countEnvelopes(
+  database: Queryable,
+  machineId?: bigint,
+): Promise<Record<string, number>> {
+  const answer = await database.query(
+    'SELECT code, count(*) AS count FROM envelopes WHERE $1::numeric IS NULL OR machine_id = $1 GROUP BY code',
+    [machineId ?? null],
+  )
+  return Object.fromEntries(answer.rows.map((row) => [row.code, Number(row.count)]))
+}
+
+function envelopeOf(row: {
+  log_index: bigint
+  digest: Buffer
+  machine_id: bigint
+  stream: string
+  signer_id: bigint
+  kid: Buffer
+  epoch: bigint
+  seq: bigint
+  prev: Buffer
+  iat: bigint
+  first_ms: bigint
+  last_ms: bigint
+  readings: number
+  logged_at: bigint
+  code: string
+}): EnvelopeRow {
+  return {
+    logIndex: row.log_index,
+    digest: hexOf(row.digest),
+    machineId: row.machine_id,
+    stream: row.stream,
+    signerId: row.signer_id,
+    kid: hexOf(row.kid),
+    epoch: row.epoch,
+    seq: row.seq,
+    prev: hexOf(row.prev),
+    iat: Number(row.iat),
+    firstMs: Number(row.first_ms),
+    lastMs: Number(row.last_ms),
+    readings: row.readings,
+    loggedAt: Number(row.logged_at),
+    // Only the pipeline writes this column, and only with admission codes.
+    code: row.code as AdmissionCode,
+  }
+}

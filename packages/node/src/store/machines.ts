@@ -1,0 +1,60 @@
+import type { MachineState } from '@liquefy/client'
+import type { Queryable } from './database.ts'
+
+/** One row of a machine's key history: a key, or (`keyId` null) the revocation of the epoch's key. */
+export interface KeyRow {
+  epoch: bigint
+  keyId: Buffer | null
+  curve: number | null
+  x: Buffer | null
+  y: Buffer | null
+  /** What still counts under the keys before: last envelope of each stream. */
+  heads: { stream: string; seq: string; digest: string }[]
+}
+
+/** What the ledger says of a machine, as far as verifying needs it. */
+export interface MachineRow {
+  machineId: bigint
+  /** 0: signs for itself. */
+  controller: bigint
+  state: MachineState
+  /** In the order of the ledger. */
+  keys: KeyRow[]
+}
+
+/** Reads machines with their state and whole key history; ids that the ledger does not know are absent. */
+export async function readMachines(
+  database: Queryable,
+  machineIds: readonly bigint[],
+): Promise<MachineRow[]> {
+  const answer = await database.query(
+    `SELECT m.machine_id, m.controller,
+            (SELECT s.state FROM machine_states s WHERE s.machine_id = m.machine_id
+              ORDER BY s.block DESC, s.log_index DESC LIMIT 1) AS state,
+            k.epoch, k.key_id, k.curve, k.x, k.y, k.heads
+       FROM machines m
+       LEFT JOIN machine_keys k ON k.machine_id = m.machine_id
+      WHERE m.machine_id = ANY($1::numeric[])
+      ORDER BY m.machine_id, k.block, k.log_index`,
+    [machineIds],
+  )
+  const machines = new Map<bigint, MachineRow>()
+  for (const row of answer.rows) {
+    let machine = machines.get(row.machine_id)
+    if (machine === undefined) {
+      const state: MachineState = row.state ?? 'registered'
+      machine = { machineId: row.machine_id, controller: row.controller, state, keys: [] }
+      machines.set(machine.machineId, machine)
+    }
+    if (row.epoch === null) continue
+    machine.keys.push({
+      epoch: row.epoch,
+      keyId: row.key_id,
+      curve: row.curve,
+      x: row.x,
+      y: row.y,
+      heads: row.heads,
+    })
+  }
+  return [...machines.values()]
+}

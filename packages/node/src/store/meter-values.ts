@@ -1,0 +1,242 @@
+import type { Hex } from '@liquefy/client'
+import type { Queryable } from './database.ts'
+import { bytesOf, hexOf } from './hex.ts'
+
+/** A signed meter value that equals the node's own fold. */
+export interface AcceptedValue {
+  agreementId: Hex
+  period: number
+  asOf: bigint
+  registers: bigint[]
+  evidenceHead: Hex
+  heads: { stream: string; seq: string }[]
+  signature: Hex
+  owedMinor: bigint
+  receivedMs: number
+}
+
+/** Stores an accepted meter value; the same one again changes nothing. */
+export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promise<void> {
+  await db.query(
+    `INSERT INTO meter_values (agreement_id, period, as_of, registers, evidence_head, heads, signature, owed_minor, received_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+    [
+      bytesOf(value.agreementId),
+      value.period,
+      value.asOf,
+      value.registers.map(String),
+      bytesOf(value.evidenceHead),
+      JSON.stringify(value.heads),
+      bytesOf(value.signature),
+      value.owedMinor,
+      value.receivedMs,
+    ],
+  )
+}
+
+const VALUE_COLUMNS =
+  'agreement_id, period, as_of, registers::text[], evidence_head, heads, signature, owed_minor, received_ms'
+
+function toAcceptedValue(row: {
+  agreement_id: Buffer
+  period: number
+  as_of: bigint
+  registers: string[]
+  evidence_head: Buffer
+  heads: { stream: string; seq: string }[]
+  signature: Buffer
+  owed_minor: bigint
+  received_ms: bigint
+}): AcceptedValue {
+  return {
+    agreementId: hexOf(row.agreement_id),
+    period: row.period,
+    asOf: row.as_of,
+    registers: row.registers.map(BigInt),
+    evidenceHead: hexOf(row.evidence_head),
+    heads: row.heads,
+    signature: hexOf(row.signature),
+    owedMinor: row.owed_minor,
+    receivedMs: Number(row.received_ms),
+  }
+}
+
+/** Accepted values of an agreement in order of time. */
+export async function readMeterValues(db: Queryable, agreementId: Hex): Promise<AcceptedValue[]> {
+  const { rows } = await db.query(
+    `SELECT ${VALUE_COLUMNS} FROM meter_values WHERE agreement_id = $1 ORDER BY period, as_of, received_ms`,
+    [bytesOf(agreementId)],
+  )
+  return rows.map(toAcceptedValue)
+}
+
+/** The most that a signed and accepted value says of each period of an agreement. */
+export async function readSigned(db: Queryable, agreementId: Hex): Promise<Map<number, bigint>> {
+  const { rows } = await db.query(
+    'SELECT period, max(owed_minor) AS owed_minor FROM meter_values WHERE agreement_id = $1 GROUP BY 1',
+    [bytesOf(agreementId)],
+  )
+  return new Map(rows.map((row) => [row.period, row.owed_minor]))
+}
+
+/** Why the ledger skipped the agreement's newest meter value, in words; undefined if it did not. */
+export async function readProblem(db: Queryable, agreementId: Hex): Promise<string | undefined> {
+  const { rows } = await db.query(
+    `SELECT problem, given_up FROM meter_values WHERE agreement_id = $1
+     ORDER BY as_of DESC, received_ms DESC LIMIT 1`,
+    [bytesOf(agreementId)],
+  )
+  const [row] = rows
+  if (!row?.problem) return undefined
+  const next = row.given_up ? 'It is not tried again.' : 'It will be tried again.'
+  return `The ledger skipped the newest meter value: ${row.problem}. ${next}`
+}
+
+/** A value that the ledger has not seen yet. */
+export interface UnsettledValue extends AcceptedValue {
+  /** What the ledger has on record for the period: paid or proven, whichever is more. */
+  onLedgerMinor: bigint
+  /** When the oldest value was received that goes beyond what is on the ledger. */
+  oldestMs: number
+  attempts: number
+}
+
+/**
+ * Of each period of the open agreements the highest accepted value, if it goes beyond what is on the ledger and no intent carries it yet.
+ *
+ * @param asset only of agreements in this token; undefined: in any.
+ */
+export async function readUnsettled(
+  db: Queryable,
+  nowMs: number,
+  asset: Hex | undefined,
+): Promise<UnsettledValue[]> {
+  const { rows } = await db.query(
+    `WITH ledger AS (
+       SELECT e.agreement_id, e.period,
+         greatest(sum(e.amount), max(least((e.detail->>'owed')::numeric, (a.terms->>'capMinor')::numeric))) AS minor
+       FROM agreement_events e JOIN agreements a USING (agreement_id)
+       WHERE e.kind IN ('settled', 'collected') GROUP BY 1, 2
+     ), beyond AS (
+       SELECT v.*, coalesce(l.minor, 0) AS on_ledger,
+         min(v.received_ms) OVER (PARTITION BY v.agreement_id, v.period) AS oldest_ms,
+         max(v.attempts) OVER (PARTITION BY v.agreement_id, v.period) AS tries,
+         bool_or(v.intent_id IS NOT NULL) OVER (PARTITION BY v.agreement_id, v.period) AS under_way
+       FROM meter_values v LEFT JOIN ledger l USING (agreement_id, period)
+       WHERE v.owed_minor > coalesce(l.minor, 0) AND NOT v.given_up
+         AND EXISTS (SELECT FROM agreements a WHERE a.agreement_id = v.agreement_id AND ($2::bytea IS NULL OR a.asset = $2))
+         AND NOT EXISTS (SELECT FROM agreement_events c WHERE c.agreement_id = v.agreement_id AND c.kind = 'closed')
+     )
+     SELECT DISTINCT ON (agreement_id, period) ${VALUE_COLUMNS}, on_ledger, oldest_ms, tries, retry_ms
+     FROM beyond WHERE NOT under_way AND retry_ms <= $1
+     ORDER BY agreement_id, period, owed_minor DESC, as_of DESC`,
+    [nowMs, asset === undefined ? null : bytesOf(asset)],
+  )
+  return rows.map((row) => ({
+    ...toAcceptedValue(row),
+    onLedgerMinor: row.on_ledger,
+    oldestMs: Number(row.oldest_ms),
+    attempts: row.tries,
+  }))
+}
+
+/** Marks values as carried by an intent. */
+export async function assignIntent(
+  db: Queryable,
+  values: readonly AcceptedValue[],
+  intentId: string,
+): Promise<void> {
+  for (const value of values) {
+    await db.query(
+      `UPDATE meter_values SET intent_id = $5 WHERE agreement_id = $1 AND period = $2 AND as_of = $3 AND evidence_head = $4`,
+      [bytesOf(value.agreementId), value.period, value.asOf, bytesOf(value.evidenceHead), intentId],
+    )
+  }
+}
+
+/** A value that an intent carries. */
+export interface AssignedValue extends AcceptedValue {
+  /** How often the ledger has skipped it before. */
+  attempts: number
+}
+
+/** Values that an intent carries, by intent, in the order in which they stand in its call. */
+export async function readAssigned(db: Queryable): Promise<Map<string, AssignedValue[]>> {
+  const { rows } = await db.query(
+    `SELECT intent_id, attempts, ${VALUE_COLUMNS} FROM meter_values WHERE intent_id IS NOT NULL
+     ORDER BY intent_id, agreement_id, period`,
+  )
+  const byIntent = new Map<string, AssignedValue[]>()
+  for (const row of rows) {
+    const values = byIntent.get(row.intent_id) ?? []
+    values.push({ ...toAcceptedValue(row), attempts: row.attempts })
+    byIntent.set(row.intent_id, values)
+  }
+  return byIntent
+}
+
+/** What became of the value that an intent carried. */
+export interface Outcome {
+  /** Why the ledger skipped it; undefined if it did not. */
+  problem: string | undefined
+  /** When to try again; undefined: never. */
+  retryMs: number | undefined
+}
+
+/** What became of an intent and of the items in its call. `items` is empty until the ledger's events were followed. */
+export interface IntentFate {
+  status: 'queued' | 'sent' | 'included' | 'final' | 'reverted'
+  items: { agreementId: Hex; period: number; skipped: string | undefined }[]
+}
+
+/** The fate of an intent; undefined if the outbox never got it. */
+export async function readIntentFate(
+  db: Queryable,
+  intentId: string,
+): Promise<IntentFate | undefined> {
+  const { rows } = await db.query('SELECT status, tx_hash FROM outbox WHERE intent_id = $1', [
+    intentId,
+  ])
+  const [intent] = rows
+  if (!intent) return undefined
+  const events =
+    intent.tx_hash === null
+      ? []
+      : (
+          await db.query(
+            `SELECT agreement_id, period, kind, detail->>'reason' AS reason FROM agreement_events
+             WHERE tx_hash = $1 AND kind IN ('settled', 'skipped')`,
+            [intent.tx_hash],
+          )
+        ).rows
+  return {
+    status: intent.status,
+    items: events.map((row) => ({
+      agreementId: hexOf(row.agreement_id),
+      period: row.period,
+      skipped: row.kind === 'skipped' ? row.reason : undefined,
+    })),
+  }
+}
+
+/** Takes a value off its intent, with the outcome. */
+export async function saveOutcome(
+  db: Queryable,
+  value: AcceptedValue,
+  outcome: Outcome,
+): Promise<void> {
+  await db.query(
+    `UPDATE meter_values SET intent_id = NULL, problem = $5, retry_ms = coalesce($6, retry_ms),
+       attempts = attempts + CASE WHEN $5::text IS NULL THEN 0 ELSE 1 END,
+       given_up = ($5::text IS NOT NULL AND $6::bigint IS NULL)
+     WHERE agreement_id = $1 AND period = $2 AND as_of = $3 AND evidence_head = $4`,
+    [
+      bytesOf(value.agreementId),
+      value.period,
+      value.asOf,
+      bytesOf(value.evidenceHead),
+      outcome.problem ?? null,
+      outcome.retryMs ?? null,
+    ],
+  )
+}

@@ -1,0 +1,359 @@
+import type { Hex } from '@liquefy/client'
+import {
+  type AdmissionCode,
+  decodeEnvelope,
+  type FoldState,
+  type FoldStep,
+  foldFromJson,
+  foldToJson,
+  LiquefyError,
+  type LoggedEnvelope,
+} from '@liquefy/protocol'
+import type { Queryable } from './database.ts'
+import { bytesOf, hexOf } from './hex.ts'
+
+/** Where the fold of one meter of an agreement stands. */
+export interface StoredFold {
+  agreementId: Hex
+  meter: number
+  machineId: bigint
+  stream: string
+  startSeq: bigint
+  /** Log index up to which it has read its stream. */
+  cursor: bigint
+  state: FoldState
+  /** It waits for a missing `seq`, which is given up then, ms since 1970; undefined while it does not. */
+  heldUntilMs: number | undefined
+  /** More than one portion could be folded of what lies up to the cursor. */
+  backlog: boolean
+}
+
+/** The newest amount owed for a period by the node's own fold. */
+export interface OwedRow {
+  agreementId: Hex
+  period: number
+  registers: bigint[]
+  /** Seconds since 1970. */
+  asOf: bigint
+  owedMinor: bigint
+  heads: { stream: string; seq: string }[]
+}
+
+/** A stored envelope of a stream cannot be decoded although it once was: the database was tampered with or is damaged. */
+class EnvelopeDamagedError extends LiquefyError {
+  constructor(logIndex: bigint) {
+    super(
+      'ENVELOPE_DAMAGED',
+      `The stored envelope ${logIndex} cannot be read any more. Restore the database from a backup.`,
+    )
+  }
+}
+
+/** Seq of a logged envelope of a stream; undefined if it is not logged here. */
+export async function seqOfDigest(
+  db: Queryable,
+  machineId: bigint,
+  stream: string,
+  digest: Hex,
+): Promise<bigint | undefined> {
+  const { rows } = await db.query(
+    'SELECT seq FROM envelopes WHERE digest = $1 AND machine_id = $2 AND stream = $3',
+    [bytesOf(digest), machineId, stream],
+  )
+  return rows[0]?.seq
+}
+
+/** Begins a fold unless it began before. */
+export async function createFold(
+  db: Queryable,
+  fold: Omit<StoredFold, 'heldUntilMs' | 'backlog'>,
+): Promise<void> {
+  await db.query(
+    `INSERT INTO folds (agreement_id, meter, machine_id, stream, start_seq, cursor, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+    [
+      bytesOf(fold.agreementId),
+      fold.meter,
+      fold.machineId,
+      fold.stream,
+      fold.startSeq,
+      fold.cursor,
+      foldToJson(fold.state),
+    ],
+  )
+}
+
+/** Locks and reads the folds of an agreement in the order of its terms. */
+export async function lockFolds(db: Queryable, agreementId: Hex): Promise<StoredFold[]> {
+  const { rows } = await db.query(
+    `SELECT agreement_id, meter, machine_id, stream, start_seq, cursor, state::text, held_until_ms, backlog
+     FROM folds WHERE agreement_id = $1 ORDER BY meter FOR UPDATE`,
+    [bytesOf(agreementId)],
+  )
+  return rows.map((row) => ({
+    agreementId,
+    meter: row.meter,
+    machineId: BigInt(row.machine_id),
+    stream: row.stream,
+    startSeq: row.start_seq,
+    cursor: row.cursor,
+    state: foldFromJson(row.state),
+    heldUntilMs: row.held_until_ms === null ? undefined : Number(row.held_until_ms),
+    backlog: row.backlog,
+  }))
+}
+
+/** How far each fold of an agreement has come, in the order of the terms. */
+export async function readFolds(
+  db: Queryable,
+  agreementId: Hex,
+): Promise<{ meter: number; stream: string; startSeq: bigint; state: FoldState }[]> {
+  const { rows } = await db.query(
+    'SELECT meter, stream, start_seq, state::text FROM folds WHERE agreement_id = $1 ORDER BY meter',
+    [bytesOf(agreementId)],
+  )
+  return rows.map((row) => ({
+    meter: row.meter,
+    stream: row.stream,
+    startSeq: row.start_seq,
+    state: foldFromJson(row.state),
+  }))
+}
+
+/** An envelope as a fold sees it before its turn: of readings only their number, so that as many as like may wait. */
+export interface OutlinedEnvelope extends LoggedEnvelope {
+  logIndex: bigint
+  readings: number
+}
+
+const OUTLINE = `log_index, seq, digest, logged_at, code, iat, readings,
+  CASE WHEN declaration AND code = 'OK' THEN raw END AS declaration`
+
+/** What was logged behind a fold's cursor, in outline, at most `limit` of it. */
+export async function readFresh(
+  db: Queryable,
+  fold: StoredFold,
+  limit: number,
+): Promise<OutlinedEnvelope[]> {
+  const { rows } = await db.query(
+    `SELECT ${OUTLINE} FROM envelopes
+     WHERE machine_id = $1 AND stream = $2 AND log_index > $3
+     ORDER BY log_index LIMIT $4`,
+    [fold.machineId, fold.stream, fold.cursor, limit],
+  )
+  return rows.map(toOutline)
+}
+
+/** What a fold has read but not passed yet, in outline. */
+export async function readWaiting(db: Queryable, fold: StoredFold): Promise<OutlinedEnvelope[]> {
+  const { rows } = await db.query(
+    `SELECT ${OUTLINE} FROM envelopes
+     WHERE machine_id = $1 AND stream = $2 AND seq >= $3 AND log_index <= $4`,
+    [fold.machineId, fold.stream, fold.state.nextSeq, fold.cursor],
+  )
+  return rows.map(toOutline)
+}
+
+/** The contents of envelopes, by log index. */
+export async function readContents(
+  db: Queryable,
+  logIndexes: readonly bigint[],
+): Promise<Map<bigint, LoggedEnvelope['content']>> {
+  const { rows } = await db.query(
+    'SELECT log_index, raw FROM envelopes WHERE log_index = ANY ($1::bigint[])',
+    [logIndexes],
+  )
+  return new Map(rows.map((row) => [row.log_index, contentOf(row.raw, row.log_index)]))
+}
+
+const NOT_READ: LoggedEnvelope['content'] = { kind: 'readings', readings: [] }
+
+function toOutline(row: {
+  log_index: bigint
+  seq: bigint
+  digest: Buffer
+  logged_at: bigint
+  code: AdmissionCode
+  iat: bigint
+  readings: number
+  declaration: Buffer | null
+}): OutlinedEnvelope {
+  return {
+    logIndex: row.log_index,
+    seq: row.seq,
+    digest: hexOf(row.digest),
+    loggedAt: Number(row.logged_at),
+    code: row.code,
+    content: row.declaration ? contentOf(row.declaration, row.log_index) : NOT_READ,
+    iat: Number(row.iat),
+    readings: row.readings,
+  }
+}
+
+function contentOf(raw: Buffer, logIndex: bigint): LoggedEnvelope['content'] {
+  const decoded = decodeEnvelope(raw)
+  if (!decoded.ok) throw new EnvelopeDamagedError(logIndex)
+  return decoded.envelope.content
+}
+
+/** Moves a fold: its state and cursor, and what it said of each envelope. Call it in the transaction that locked it. */
+export async function moveFold(
+  db: Queryable,
+  fold: StoredFold,
+  steps: readonly FoldStep[],
+): Promise<void> {
+  await db.query(
+    `UPDATE folds SET cursor = $3, state = $4, held_until_ms = $5, backlog = $6
+     WHERE agreement_id = $1 AND meter = $2`,
+    [
+      bytesOf(fold.agreementId),
+      fold.meter,
+      fold.cursor,
+      foldToJson(fold.state),
+      fold.heldUntilMs ?? null,
+      fold.backlog,
+    ],
+  )
+  const rows = steps.flatMap((step) => {
+    const registers = Object.entries(step.registers)
+    const moved = registers.length > 0 ? registers : ([['-1', 0n]] as const)
+    return moved.map(([period, register]) => ({ step, period: Number(period), register }))
+  })
+  if (rows.length === 0) return
+  await db.query(
+    `INSERT INTO metered (agreement_id, meter, seq, period, register, digest, code, covered, last_ms)
+     SELECT $1, $2, * FROM unnest($3::bigint[], $4::int[], $5::numeric[], $6::bytea[], $7::text[], $8::boolean[], $9::bigint[])`,
+    [
+      bytesOf(fold.agreementId),
+      fold.meter,
+      rows.map(({ step }) => step.seq.toString()),
+      rows.map(({ period }) => period),
+      rows.map(({ register }) => register.toString()),
+      rows.map(({ step }) => bytesOf(step.digest)),
+      rows.map(({ step }) => step.code),
+      rows.map(({ step }) => step.covered),
+      rows.map(({ step }) => step.lastReadingMs ?? null),
+    ],
+  )
+}
+
+/** Writes the newest amount owed for a period. */
+export async function saveOwed(db: Queryable, row: OwedRow, nowMs: number): Promise<void> {
+  await db.query(
+    `INSERT INTO owed VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (agreement_id, period) DO UPDATE SET registers = EXCLUDED.registers,
+       as_of = greatest(owed.as_of, EXCLUDED.as_of), owed_minor = EXCLUDED.owed_minor,
+       heads = EXCLUDED.heads, updated_ms = EXCLUDED.updated_ms`,
+    [
+      bytesOf(row.agreementId),
+      row.period,
+      row.registers.map(String),
+      row.asOf,
+      row.owedMinor,
+      JSON.stringify(row.heads),
+      nowMs,
+    ],
+  )
+}
+
+/** Amounts owed, of all agreements or of one, by period. */
+export async function readOwed(db: Queryable, agreementId?: Hex): Promise<OwedRow[]> {
+  const { rows } = await db.query(
+    `SELECT agreement_id, period, registers::text[], as_of, owed_minor, heads FROM owed
+     WHERE $1::bytea IS NULL OR agreement_id = $1 ORDER BY agreement_id, period`,
+    [agreementId === undefined ? null : bytesOf(agreementId)],
+  )
+  return rows.map((row) => ({
+    agreementId: hexOf(row.agreement_id),
+    period: row.period,
+    registers: row.registers.map(BigInt),
+    asOf: row.as_of,
+    owedMinor: row.owed_minor,
+    heads: row.heads,
+  }))
+}
+
+/** Register of a period after the envelope `seq` of a meter's stream: 0 if nothing moved it until then. */
+export async function registerAtSeq(
+  db: Queryable,
+  at: { agreementId: Hex; meter: number; period: number; seq: bigint },
+): Promise<bigint> {
+  const { rows } = await db.query(
+    `SELECT register FROM metered
+     WHERE agreement_id = $1 AND meter = $2 AND period = $3 AND seq <= $4 ORDER BY seq DESC LIMIT 1`,
+    [bytesOf(at.agreementId), at.meter, at.period, at.seq],
+  )
+  return rows[0]?.register ?? 0n
+}
+
+/** What the folds said of some envelopes: verdict and registers after each, by digest. */
+export async function readMetered(
+  db: Queryable,
+  agreementId: Hex,
+  digests: readonly Hex[],
+): Promise<Map<Hex, { meter: number; code: string; registers: Record<number, string> }[]>> {
+  const { rows } = await db.query(
+    `SELECT digest, meter, period, register, code FROM metered
+     WHERE agreement_id = $1 AND digest = ANY ($2) ORDER BY meter, period`,
+    [bytesOf(agreementId), digests.map(bytesOf)],
+  )
+  const metered = new Map<
+    Hex,
+    { meter: number; code: string; registers: Record<number, string> }[]
+  >()
+  for (const row of rows) {
+    const digest = hexOf(row.digest)
+    const said = metered.get(digest) ?? []
+    metered.set(digest, said)
+    let one = said.find(({ meter }) => meter === row.meter)
+    if (!one) {
+      one = { meter: row.meter, code: row.code, registers: {} }
+      said.push(one)
+    }
+    if (row.period >= 0) one.registers[row.period] = String(row.register)
+  }
+  return metered
+}
+
+/** The envelope that a meter's fold covered at `seq`, and the last reading covered then; undefined if it covered none there. */
+export async function coveredAtSeq(
+  db: Queryable,
+  at: { agreementId: Hex; meter: number; machineId: bigint; stream: string; seq: bigint },
+): Promise<{ digest: Hex; lastReadingMs: number | undefined } | undefined> {
+  const { rows } = await db.query(
+    `SELECT m.digest, m.last_ms FROM envelopes e JOIN metered m USING (digest)
+     WHERE e.machine_id = $3 AND e.stream = $4 AND e.seq = $5
+       AND m.agreement_id = $1 AND m.meter = $2 AND m.covered
+     ORDER BY e.log_index LIMIT 1`,
+    [bytesOf(at.agreementId), at.meter, at.machineId, at.stream, at.seq],
+  )
+  const [row] = rows
+  if (!row) return undefined
+  return {
+    digest: hexOf(row.digest),
+    lastReadingMs: row.last_ms === null ? undefined : Number(row.last_ms),
+  }
+}
+
+/** The newest unpriced envelopes of an agreement. */
+export async function readUnpriced(
+  db: Queryable,
+  agreementId: Hex,
+  limit: number,
+): Promise<{ stream: string; seq: string; code: string }[]> {
+  const { rows } = await db.query(
+    `SELECT f.stream, m.seq, m.code FROM metered m JOIN folds f USING (agreement_id, meter)
+     WHERE m.agreement_id = $1 AND m.code <> 'OK' ORDER BY m.seq DESC LIMIT $2`,
+    [bytesOf(agreementId), limit],
+  )
+  return rows.map((row) => ({ stream: row.stream, seq: String(row.seq), code: row.code }))
+}
+
+/** Forgets all that was metered for agreements that a reorganisation took away. Signed values are kept. */
+export async function forgetMetering(db: Queryable): Promise<void> {
+  for (const table of ['owed', 'metered', 'folds']) {
+    await db.query(
+      `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT FROM agreements a WHERE a.agreement_id = t.agreement_id)`,
+    )
+  }
+}

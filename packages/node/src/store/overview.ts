@@ -1,0 +1,239 @@
+import type { Hex, MachineState } from '@liquefy/client'
+import type { Queryable } from './database.ts'
+import { bytesOf, hexOf } from './hex.ts'
+
+/**
+ * What became of every logged envelope, of all machines or of one: `OK` (priced), `WAITING`, or the code for which it is
+ * unpriced. One snapshot, so that the sum is the number logged (INV-16). An envelope that several agreements meter is
+ * priced if one of them prices it.
+ */
+export async function countVerdicts(
+  db: Queryable,
+  machineId?: bigint,
+): Promise<Record<string, number>> {
+  const { rows } = await db.query(
+    `WITH said AS (
+       SELECT digest, bool_or(code = 'OK') AS priced, min(code) AS code FROM metered GROUP BY digest
+     ), metered_streams AS (
+       SELECT f.machine_id, f.stream, min(f.start_seq) AS start_seq FROM folds f
+       WHERE NOT EXISTS (SELECT FROM agreement_events c WHERE c.agreement_id = f.agreement_id AND c.kind = 'closed')
+       GROUP BY 1, 2
+     )
+     SELECT CASE
+         WHEN e.code <> 'OK' THEN e.code
+         WHEN s.priced THEN 'OK'
+         WHEN s.code IS NOT NULL THEN s.code
+         WHEN m.start_seq IS NULL THEN 'UNBILLED'
+         ELSE 'WAITING' END AS verdict, count(*) AS count
+     FROM envelopes e
+       LEFT JOIN said s USING (digest)
+       LEFT JOIN metered_streams m
+         ON m.machine_id = e.machine_id AND m.stream = e.stream AND e.seq >= m.start_seq
+     WHERE $1::numeric IS NULL OR e.machine_id = $1
+     GROUP BY 1`,
+    [machineId ?? null],
+  )
+  return Object.fromEntries(rows.map((row) => [row.verdict, Number(row.count)]))
+}
+
+/** What the rules said of some envelopes: the code of the first agreement that did not price it, or `OK`. */
+export async function readFoldCodes(
+  db: Queryable,
+  digests: readonly Hex[],
+): Promise<Map<Hex, string>> {
+  const { rows } = await db.query(
+    `SELECT digest, CASE WHEN bool_or(code = 'OK') THEN 'OK' ELSE min(code) END AS code
+     FROM metered WHERE digest = ANY ($1) GROUP BY digest`,
+    [digests.map(bytesOf)],
+  )
+  return new Map(rows.map((row) => [hexOf(row.digest), row.code]))
+}
+
+/** A machine with its figures. */
+export interface MachineOverview {
+  machineId: bigint
+  name: string | undefined
+  owner: Hex
+  state: MachineState
+  controller: bigint
+  registeredMs: number
+}
+
+/** All machines, or one, with owner, state and name, by id. */
+export async function readMachineOverview(
+  db: Queryable,
+  machineId?: bigint,
+): Promise<MachineOverview[]> {
+  const { rows } = await db.query(
+    `SELECT m.machine_id, m.controller, m.registered_ms, n.name,
+       (SELECT o.owner FROM machine_owners o WHERE o.machine_id = m.machine_id
+         ORDER BY o.block DESC, o.log_index DESC LIMIT 1) AS owner,
+       (SELECT s.state FROM machine_states s WHERE s.machine_id = m.machine_id
+         ORDER BY s.block DESC, s.log_index DESC LIMIT 1) AS state
+     FROM machines m LEFT JOIN machine_names n USING (machine_id)
+     WHERE $1::numeric IS NULL OR m.machine_id = $1 ORDER BY m.machine_id`,
+    [machineId ?? null],
+  )
+  return rows.map((row) => ({
+    machineId: BigInt(row.machine_id),
+    name: row.name ?? undefined,
+    owner: row.owner ? hexOf(row.owner) : `0x${'00'.repeat(20)}`,
+    state: row.state ?? 'registered',
+    controller: BigInt(row.controller),
+    registeredMs: Number(row.registered_ms),
+  }))
+}
+
+/** What was logged of a machine's streams, the stream that it published first in front. */
+export async function readStreamFigures(
+  db: Queryable,
+): Promise<Map<bigint, { streams: string[]; envelopes: number; lastMs: number }>> {
+  const { rows } = await db.query(
+    `SELECT machine_id, stream, count(*) AS envelopes, max(last_ms) AS last_ms
+     FROM envelopes GROUP BY machine_id, stream ORDER BY machine_id, min(log_index)`,
+  )
+  const machines = new Map<bigint, { streams: string[]; envelopes: number; lastMs: number }>()
+  for (const row of rows) {
+    const id = BigInt(row.machine_id)
+    const figures = machines.get(id) ?? { streams: [], envelopes: 0, lastMs: 0 }
+    figures.streams.push(row.stream)
+    figures.envelopes += Number(row.envelopes)
+    figures.lastMs = Math.max(figures.lastMs, Number(row.last_ms))
+    machines.set(id, figures)
+  }
+  return machines
+}
+
+/** A change of a machine on the ledger, newest first. */
+export interface LedgerChange {
+  kind: 'state' | 'key' | 'owner'
+  atMs: number
+  /** The state, `KEY_CHANGED` or `KEY_REVOKED`, or the new owner. */
+  what: string
+}
+
+/** A machine's newest changes of state, key and owner. */
+export async function readLedgerChanges(
+  db: Queryable,
+  machineId: bigint,
+  limit: number,
+): Promise<LedgerChange[]> {
+  const { rows } = await db.query(
+    `SELECT 'state' AS kind, at_ms, state AS what, block, log_index FROM machine_states WHERE machine_id = $1
+     UNION ALL SELECT 'key', at_ms, CASE WHEN key_id IS NULL THEN 'KEY_REVOKED' ELSE 'KEY_CHANGED' END, block, log_index
+       FROM machine_keys WHERE machine_id = $1
+     UNION ALL SELECT 'owner', at_ms, '0x' || encode(owner, 'hex'), block, log_index
+       FROM machine_owners WHERE machine_id = $1
+     ORDER BY block DESC, log_index DESC LIMIT $2`,
+    [machineId, limit],
+  )
+  return rows.map((row) => ({ kind: row.kind, atMs: Number(row.at_ms), what: row.what }))
+}
+
+/** A machine's newest envelopes that no agreement prices, or that declare something. */
+export async function readNotableEnvelopes(
+  db: Queryable,
+  machineId: bigint,
+  limit: number,
+): Promise<{ stream: string; seq: bigint; atMs: number; code: string; declaration: boolean }[]> {
+  const { rows } = await db.query(
+    `SELECT e.stream, e.seq, e.logged_at, e.readings,
+       coalesce((SELECT min(m.code) FROM metered m WHERE m.digest = e.digest), e.code) AS code
+     FROM envelopes e
+     WHERE e.machine_id = $1 AND (e.readings = 0 OR e.code <> 'OK'
+       OR EXISTS (SELECT FROM metered m WHERE m.digest = e.digest AND m.code <> 'OK'))
+     ORDER BY e.log_index DESC LIMIT $2`,
+    [machineId, limit],
+  )
+  return rows.map((row) => ({
+    stream: row.stream,
+    seq: row.seq,
+    atMs: Number(row.logged_at),
+    code: row.code,
+    declaration: row.readings === 0,
+  }))
+}
+
+/** Settlements of a machine's agreements that moved money, newest first. */
+export async function readMachineSettlements(
+  db: Queryable,
+  machineId: bigint,
+  limit: number,
+): Promise<{ agreementId: Hex; atMs: number; paidMinor: bigint; txHash: Hex }[]> {
+  const { rows } = await db.query(
+    `SELECT e.agreement_id, e.at_ms, e.amount, e.tx_hash
+     FROM agreement_events e JOIN agreements a USING (agreement_id)
+     WHERE a.machine_id = $1 AND e.kind IN ('settled', 'collected') AND e.amount > 0
+     ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
+    [machineId, limit],
+  )
+  return rows.map((row) => ({
+    agreementId: hexOf(row.agreement_id),
+    atMs: Number(row.at_ms),
+    paidMinor: row.amount,
+    txHash: hexOf(row.tx_hash),
+  }))
+}
+
+/** What is owed and what is settled, in all and by machine, smallest units. */
+export async function readMoneyByMachine(
+  db: Queryable,
+): Promise<Map<bigint, { owedMinor: bigint; settledMinor: bigint }>> {
+  const { rows } = await db.query(
+    `SELECT a.machine_id, coalesce(sum(o.owed), 0) AS owed, coalesce(sum(s.settled), 0) AS settled
+     FROM agreements a
+       LEFT JOIN (SELECT agreement_id, sum(owed_minor) AS owed FROM owed GROUP BY 1) o USING (agreement_id)
+       LEFT JOIN (SELECT agreement_id, sum(amount) AS settled FROM agreement_events
+         WHERE kind IN ('settled', 'collected') GROUP BY 1) s USING (agreement_id)
+     GROUP BY a.machine_id`,
+  )
+  return new Map(
+    rows.map((row) => [BigInt(row.machine_id), { owedMinor: row.owed, settledMinor: row.settled }]),
+  )
+}
+
+/** How many intents are in which state. */
+export async function readOutboxCounts(db: Queryable): Promise<Record<string, number>> {
+  const { rows } = await db.query('SELECT status, count(*) AS count FROM outbox GROUP BY status')
+  return Object.fromEntries(rows.map((row) => [row.status, Number(row.count)]))
+}
+
+/** Gives a machine a name for pages; a product definition chooses it. */
+export async function saveMachineName(
+  db: Queryable,
+  machineId: bigint,
+  name: string,
+): Promise<void> {
+  await db.query(
+    `INSERT INTO machine_names VALUES ($1, $2)
+     ON CONFLICT (machine_id) DO UPDATE SET name = EXCLUDED.name`,
+    [machineId, name],
+  )
+}
+
+/** Names of machines that have one. */
+export async function readMachineNames(db: Queryable): Promise<Map<bigint, string>> {
+  const { rows } = await db.query('SELECT machine_id, name FROM machine_names')
+  return new Map(rows.map((row) => [BigInt(row.machine_id), row.name]))
+}
+
+/** The current key of a machine; null if it was revoked, or the machine signs through its controller. */
+export async function readCurrentKey(
+  db: Queryable,
+  machineId: bigint,
+): Promise<{ keyId: Hex; curve: 'P-256' | 'secp256k1'; epoch: string; x: Hex; y: Hex } | null> {
+  const { rows } = await db.query(
+    `SELECT key_id, curve, epoch, x, y FROM machine_keys WHERE machine_id = $1
+     ORDER BY block DESC, log_index DESC LIMIT 1`,
+    [machineId],
+  )
+  const [row] = rows
+  if (!row?.key_id) return null
+  return {
+    keyId: hexOf(row.key_id),
+    curve: row.curve === 1 ? 'P-256' : 'secp256k1',
+    epoch: String(row.epoch),
+    x: hexOf(row.x),
+    y: hexOf(row.y),
+  }
+}

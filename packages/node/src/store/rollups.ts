@@ -1,0 +1,160 @@
+import type { ReadingSeries } from '@liquefy/client'
+import type { Reading } from '@liquefy/protocol'
+import type { Queryable } from './database.ts'
+
+/** One minute of one series. `value`s in the reading's own unit. */
+export interface Rollup {
+  machineId: bigint
+  stream: string
+  name: string
+  minuteMs: number
+  unit: string | undefined
+  count: number
+  min: number
+  max: number
+  sum: number
+  last: number
+  lastMs: number
+}
+
+const MINUTE_MS = 60_000
+
+/** Collects minute rollups of numeric readings before they are written in one statement. For charts only: doubles. */
+export function addToRollups(
+  rollups: Map<string, Rollup>,
+  series: { machineId: bigint; stream: string },
+  readings: readonly Reading[],
+): void {
+  let current: Rollup | undefined
+  for (const reading of readings) {
+    const value = numberOf(reading)
+    if (value === undefined) continue
+    const minuteMs = Math.floor(reading.timeMs / MINUTE_MS) * MINUTE_MS
+    // Neighbours mostly share their minute: one look-up for all of them.
+    if (current?.minuteMs !== minuteMs || current.name !== reading.name) {
+      current = rollupAt(rollups, series, reading, minuteMs)
+    }
+    current.count += 1
+    current.min = Math.min(current.min, value)
+    current.max = Math.max(current.max, value)
+    current.sum += value
+    if (reading.timeMs >= current.lastMs) {
+      current.last = value
+      current.lastMs = reading.timeMs
+    }
+  }
+}
+
+function rollupAt(
+  rollups: Map<string, Rollup>,
+  { machineId, stream }: { machineId: bigint; stream: string },
+  { name, unit, timeMs }: Reading,
+  minuteMs: number,
+): Rollup {
+  const key = `${machineId} ${stream} ${minuteMs} ${name}`
+  const known = rollups.get(key)
+  if (known !== undefined) return known
+  const rollup: Rollup = {
+    machineId,
+    stream,
+    name,
+    minuteMs,
+    unit,
+    count: 0,
+    min: Number.POSITIVE_INFINITY,
+    max: Number.NEGATIVE_INFINITY,
+    sum: 0,
+    last: 0,
+    lastMs: timeMs,
+  }
+  rollups.set(key, rollup)
+  return rollup
+}
+
+/** A numeric reading as a double, for charts; undefined if it is none. */
+export function numberOf({ value }: Reading): number | undefined {
+  if (value.kind === 'decimal') {
+    // Through text: 12345 and exponent -3 give 12.345, not 12.345000000000001.
+    const number = Number(`${value.mantissa}e${value.exponent}`)
+    return Number.isFinite(number) ? number : undefined
+  }
+  return value.kind === 'float' && Number.isFinite(value.value) ? value.value : undefined
+}
+
+/** Adds rollups to those stored. */
+export async function upsertRollups(
+  database: Queryable,
+  rollups: readonly Rollup[],
+): Promise<void> {
+  if (rollups.length === 0) return
+  await database.query(
+    `INSERT INTO rollups (machine_id, stream, name, minute_ms, unit, count, min, max, sum, last)
+     SELECT * FROM unnest($1::numeric[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::int[],
+                          $7::float8[], $8::float8[], $9::float8[], $10::float8[])
+     ON CONFLICT (machine_id, stream, name, minute_ms) DO UPDATE SET
+       count = rollups.count + EXCLUDED.count,
+       min = least(rollups.min, EXCLUDED.min),
+       max = greatest(rollups.max, EXCLUDED.max),
+       sum = rollups.sum + EXCLUDED.sum,
+       last = EXCLUDED.last`,
+    [
+      rollups.map((rollup) => rollup.machineId),
+      rollups.map((rollup) => rollup.stream),
+      rollups.map((rollup) => rollup.name),
+      rollups.map((rollup) => rollup.minuteMs),
+      rollups.map((rollup) => rollup.unit ?? null),
+      rollups.map((rollup) => rollup.count),
+      rollups.map((rollup) => rollup.min),
+      rollups.map((rollup) => rollup.max),
+      rollups.map((rollup) => rollup.sum),
+      rollups.map((rollup) => rollup.last),
+    ],
+  )
+}
+
+/**
+ * The series of a stream between two times (half-open, ms), in at most `points` buckets of whole minutes each.
+ * One series a record name.
+ */
+export async function readSeries(
+  database: Queryable,
+  query: { machineId: bigint; stream: string; fromMs: number; toMs: number; points: number },
+): Promise<ReadingSeries[]> {
+  const span = Math.max(query.toMs - query.fromMs, MINUTE_MS)
+  const bucketMs = Math.ceil(span / query.points / MINUTE_MS) * MINUTE_MS
+  const answer = await database.query(
+    `SELECT name, max(unit) AS unit, (minute_ms / $5::bigint) * $5::bigint AS time_ms,
+            sum(count)::bigint AS count, min(min) AS min, max(max) AS max, sum(sum) AS sum,
+            (array_agg(last ORDER BY minute_ms DESC))[1] AS last
+       FROM rollups
+      WHERE machine_id = $1 AND stream = $2 AND minute_ms >= $3 AND minute_ms < $4
+      GROUP BY name, 3 ORDER BY name, 3`,
+    [
+      query.machineId,
+      query.stream,
+      query.fromMs - (query.fromMs % MINUTE_MS),
+      query.toMs,
+      bucketMs,
+    ],
+  )
+  const series = new Map<string, ReadingSeries>()
+  for (const row of answer.rows) {
+    const one: ReadingSeries = series.get(row.name) ?? {
+      stream: query.stream,
+      name: row.name,
+      unit: row.unit,
+      bucketMs,
+      buckets: [],
+    }
+    series.set(row.name, one)
+    one.buckets.push({
+      timeMs: Number(row.time_ms),
+      count: Number(row.count),
+      min: row.min,
+      max: row.max,
+      mean: row.sum / Number(row.count),
+      last: row.last,
+    })
+  }
+  return [...series.values()]
+}

@@ -1,0 +1,180 @@
+import type { Hex } from '@liquefy/client'
+import { foldHead, type StreamHead } from '@liquefy/protocol'
+import type { BaseLogger } from 'pino'
+import type { Clock } from '../clock.ts'
+import type { NodeEvents } from '../events.ts'
+import type { Database } from '../store/database.ts'
+import { forgetMetering, readFolds } from '../store/metering.ts'
+import type { Agreements } from './agreements.ts'
+import { foldAgreement } from './fold-agreement.ts'
+import { judgeMeterValue, type MeterAnswer } from './meter-value.ts'
+
+/** Folds what is logged into registers and amounts owed, and judges signed meter values by the same folds. */
+export interface Metering {
+  /** Something was logged in these streams. Returns at once; folding goes on behind. */
+  kick(streams: readonly { machineId: bigint; stream: string }[]): void
+  /** Folds these agreements: they opened, or their rule became known. */
+  kickAgreements(agreementIds: readonly Hex[]): void
+  /** Forgets what was metered for agreements that a reorganisation took away. */
+  forgetVanished(): Promise<void>
+  /** Judges a signed meter value from the machine whose key opened the connection. */
+  acceptMeterValue(senderId: bigint, payload: Uint8Array): Promise<MeterAnswer>
+  /** Resolves once all that was kicked is folded. What waits for a gap is not waited for. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Agreements folded at the same time. */
+const CONCURRENCY = 3
+/** A commit may become visible this long after the time that its envelopes carry. */
+const COMMIT_LAG_MS = 2_000
+const WAKE_CHECK_MS = 500
+const RETRY_MS = 1_000
+/** A meter value may overtake the folding of its last envelopes by this much. */
+const PATIENCE_MS = 3_000
+
+/** Starts metering: all open agreements are folded up to date first. */
+export function createMetering(options: {
+  database: Database
+  agreements: Agreements
+  clock: Clock
+  events: NodeEvents
+  ledger: { chainId: number; clearingHouse: Hex }
+  logger: BaseLogger
+}): Metering {
+  const { database, agreements, clock, events, logger } = options
+  const dirty = new Set<Hex>()
+  const running = new Map<Hex, Promise<void>>()
+  const wakes = new Map<Hex, number>()
+  const watchers = new Set<() => void>()
+  const retries = new Set<NodeJS.Timeout>()
+  let closed = false
+
+  const fold = async (agreementId: Hex): Promise<void> => {
+    for (let more = true; more && !closed; ) {
+      const agreement = agreements.get(agreementId)
+      if (!agreement) return
+      const nowMs = clock.nowMs()
+      const portion = await database.transaction((client) =>
+        foldAgreement(client, agreement, nowMs - COMMIT_LAG_MS, nowMs),
+      )
+      more = portion.more
+      if (portion.wakeMs === undefined) wakes.delete(agreementId)
+      else wakes.set(agreementId, portion.wakeMs)
+      for (const { period, owedMinor, registers } of portion.moved) {
+        events.emit({
+          type: 'owed',
+          agreementId,
+          period,
+          owedMinor: owedMinor.toString(),
+          registers: registers.map(String),
+          atMs: nowMs,
+        })
+      }
+    }
+  }
+
+  const retryLater = (agreementId: Hex) => {
+    const timer = setTimeout(() => {
+      retries.delete(timer)
+      dirty.add(agreementId)
+      pump()
+    }, RETRY_MS)
+    retries.add(timer)
+  }
+
+  const pump = () => {
+    for (const agreementId of dirty) {
+      if (closed || running.size >= CONCURRENCY) break
+      if (running.has(agreementId)) continue
+      dirty.delete(agreementId)
+      const job = fold(agreementId)
+        .catch((error) => {
+          logger.error({ err: error, agreementId }, 'metering failed; trying again')
+          retryLater(agreementId)
+        })
+        .finally(() => {
+          running.delete(agreementId)
+          for (const watcher of watchers) watcher()
+          pump()
+        })
+      running.set(agreementId, job)
+    }
+  }
+
+  const kickAgreements = (agreementIds: readonly Hex[]) => {
+    if (closed) return
+    for (const agreementId of agreementIds) dirty.add(agreementId)
+    pump()
+  }
+
+  const wake = () => {
+    const due = [...wakes].filter(([, wakeMs]) => wakeMs + COMMIT_LAG_MS < clock.nowMs())
+    for (const [agreementId] of due) wakes.delete(agreementId)
+    kickAgreements(due.map(([agreementId]) => agreementId))
+  }
+  const wakeTimer = setInterval(wake, WAKE_CHECK_MS)
+  wakeTimer.unref()
+
+  /** Resolves when `reached` says so after some fold, or when patience ends. */
+  const until = (reached: () => Promise<boolean>, patienceMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer)
+        watchers.delete(check)
+        resolve()
+      }
+      const check = () => {
+        reached().then((done) => done && finish(), finish)
+      }
+      const timer = setTimeout(finish, patienceMs)
+      watchers.add(check)
+      check()
+    })
+
+  return {
+    kick(streams) {
+      kickAgreements(
+        streams.flatMap(({ machineId, stream }) =>
+          agreements.metering(machineId, stream).map(({ agreementId }) => agreementId),
+        ),
+      )
+    },
+    kickAgreements,
+    forgetVanished: () => database.transaction(forgetMetering),
+    acceptMeterValue: (senderId, payload) =>
+      judgeMeterValue(
+        {
+          ...options,
+          async untilFolded(agreementId, heads) {
+            kickAgreements([agreementId])
+            await until(async () => {
+              const folds = await readFolds(database.pool, agreementId)
+              return folds.length > 0 && heads.every((head) => folds.every(coversIn(head)))
+            }, PATIENCE_MS)
+          },
+        },
+        senderId,
+        payload,
+      ),
+    async idle() {
+      while (!closed && (running.size > 0 || dirty.size > 0)) {
+        await Promise.all(running.values())
+        // What a finished job left dirty is pumped in its `finally`, one turn later.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
+    async close() {
+      closed = true
+      clearInterval(wakeTimer)
+      for (const timer of retries) clearTimeout(timer)
+      await Promise.all(running.values())
+    },
+  }
+}
+
+/** Whether a fold has covered a head, if it is of its stream at all. */
+const coversIn =
+  (head: StreamHead) =>
+  ({ stream, startSeq, state }: Awaited<ReturnType<typeof readFolds>>[number]): boolean =>
+    stream !== head.stream || (foldHead(state)?.seq ?? startSeq - 1n) >= head.seq

@@ -1,0 +1,269 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import http from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient, type NodeEvent } from '@liquefy/client'
+import { ruleHash } from '@liquefy/protocol'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import mqtt from 'mqtt'
+import pino from 'pino'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningNode, startNode } from '../../src/index.ts'
+import { RULE } from '../transact/fixture.ts'
+
+let dataDir: string
+let node: RunningNode
+const unknownId = `0x${'77'.repeat(32)}`
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'liquefy-api-'))
+  node = await startNode({
+    dataDir,
+    port: 0,
+    mqttPort: 0,
+    rpcPort: 0,
+    logger: pino({ level: 'silent' }),
+  })
+}, 60_000)
+
+afterAll(async () => {
+  await node.stop()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+const ask = (path: string, init?: RequestInit) => fetch(new URL(path, node.url), init)
+interface OpenApi {
+  openapi: string
+  paths: Record<string, unknown>
+}
+const problemOf = async (response: Response) => {
+  const { code } = (await response.json()) as { code: string }
+  return [response.status, code]
+}
+const post = (body: string) =>
+  ask('/v1/rules', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+
+describe('OpenAPI', () => {
+  test('the document is valid 3.1 and has every route', async () => {
+    const document = (await (await ask('/docs/json')).json()) as OpenApi
+    const result = await new Validator().validate({ ...document })
+    expect(result).toMatchObject({ valid: true })
+    expect(document.openapi).toBe('3.1.0')
+    expect(Object.keys(document.paths).sort()).toEqual([
+      '/healthz',
+      '/v1/agreements',
+      '/v1/agreements/{id}',
+      '/v1/agreements/{id}/bundle',
+      '/v1/deployment',
+      '/v1/envelopes/{logIndex}',
+      '/v1/events',
+      '/v1/log/consistency',
+      '/v1/log/head',
+      '/v1/machines',
+      '/v1/machines/{id}',
+      '/v1/machines/{id}/envelopes',
+      '/v1/machines/{id}/readings',
+      '/v1/machines/{id}/refusals',
+      '/v1/machines/{id}/timeline',
+      '/v1/rules',
+      '/v1/status',
+    ])
+  })
+})
+
+describe('bad input', () => {
+  test.each([
+    ['/v1/machines/0', 400, 'REQUEST_INVALID'],
+    ['/v1/machines/1e3', 400, 'REQUEST_INVALID'],
+    [`/v1/machines/${'9'.repeat(90)}`, 400, 'REQUEST_INVALID'],
+    ['/v1/machines/99', 404, 'MACHINE_UNKNOWN'],
+    ['/v1/machines/99/timeline', 404, 'MACHINE_UNKNOWN'],
+    ['/v1/machines/99/readings?stream=weight&fromMs=5&toMs=5', 400, 'REQUEST_INVALID'],
+    ['/v1/machines/99/readings?stream=WEIGHT&fromMs=1&toMs=5', 400, 'REQUEST_INVALID'],
+    ['/v1/machines/99/readings?stream=weight&fromMs=NaN&toMs=5', 400, 'REQUEST_INVALID'],
+    ['/v1/machines/99/envelopes?limit=501', 400, 'REQUEST_INVALID'],
+    ['/v1/machines/99/envelopes?beforeIndex=-1', 400, 'REQUEST_INVALID'],
+    ['/v1/agreements/0x12', 400, 'REQUEST_INVALID'],
+    [`/v1/agreements/${unknownId}`, 404, 'AGREEMENT_UNKNOWN'],
+    [`/v1/agreements/${unknownId}/bundle`, 404, 'AGREEMENT_UNKNOWN'],
+    ['/v1/envelopes/7', 404, 'ENVELOPE_UNKNOWN'],
+    ['/v1/envelopes/99999999999999999999', 400, 'REQUEST_INVALID'],
+    ['/v1/log/consistency?from=3&to=2', 400, 'REQUEST_INVALID'],
+    ['/v1/nothing', 404, 'NOT_FOUND'],
+    ['/v1/../../etc/passwd', 404, 'NOT_FOUND'],
+  ])('%s is %i %s', async (path, status, code) => {
+    expect(await problemOf(await ask(path))).toEqual([status, code])
+  })
+
+  test.each([
+    ['no JSON', '{', 400, 'REQUEST_INVALID'],
+    ['no list', '{}', 400, 'REQUEST_INVALID'],
+    ['too many', JSON.stringify(Array(101).fill(RULE)), 400, 'REQUEST_INVALID'],
+    ['a negative factor', JSON.stringify([{ ...RULE, scale: -1 }]), 422, 'RULE_INVALID'],
+    ['an unknown field', JSON.stringify([{ ...RULE, owner: 'me' }]), 422, 'RULE_INVALID'],
+    ['ATK __proto__', '[{"__proto__":{"x":1}}]', 422, 'RULE_INVALID'],
+    ['ATK a huge body', `["${'x'.repeat(300_000)}"]`, 413, 'TOO_LARGE'],
+  ])('rules: %s', async (_, body, status, code) => {
+    expect(await problemOf(await post(body))).toEqual([status, code])
+  })
+
+  test('a good rule is known by its hash, and again', async () => {
+    for (let time = 0; time < 2; time += 1) {
+      const response = await post(JSON.stringify([RULE]))
+      expect(await response.json()).toEqual({ ruleHashes: [ruleHash(RULE)] })
+    }
+  })
+})
+
+describe('who is answered', () => {
+  const askAs = (host: string, path = '/v1/status') =>
+    new Promise<[number | undefined, string]>((resolve, reject) => {
+      const options = { headers: { host }, agent: false }
+      const request = http.get(new URL(path, node.url), options, (response) => {
+        let text = ''
+        response.on('data', (chunk) => {
+          text += chunk
+        })
+        response.on('end', () => resolve([response.statusCode, text]))
+      })
+      request.on('error', reject)
+    })
+
+  test.each([
+    'localhost',
+    'localhost:4280',
+    'LOCALHOST:1',
+    '127.0.0.1:4280',
+    '127.9.9.9',
+    '[::1]:1',
+  ])('who asks for %s', async (host) => {
+    expect((await askAs(host))[0]).toBe(200)
+  })
+
+  test.each([
+    'evil.example',
+    'evil.example:4280',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '192.168.0.7:4280',
+  ])('ATK DNS rebinding: not who asks for "%s"', async (host) => {
+    for (const path of ['/v1/status', '/v1/events', '/', '/v1/nothing']) {
+      const [status, text] = await askAs(host, path)
+      expect(status).toBe(403)
+      expect(JSON.parse(text)).toMatchObject({ code: 'HOST_FORBIDDEN' })
+    }
+  })
+
+  test('a device that the ledger does not know is found under machine 0', async () => {
+    const client = mqtt.connect(node.mqttUrl, {
+      clientId: '4711',
+      username: '4711',
+      reconnectPeriod: 0,
+    })
+    await new Promise((resolve) => client.once('error', resolve))
+    await client.endAsync(true)
+    await node.idle()
+    expect(await createClient({ url: node.url }).refusals('0')).toMatchObject([
+      { code: 'DEVICE_UNKNOWN', message: 'machine 4711 is not registered' },
+    ])
+  })
+})
+
+describe('what else is served', () => {
+  test('security headers, with the ledger as the only other origin', async () => {
+    const { headers } = await ask('/')
+    expect(headers.get('content-security-policy')).toContain(
+      `connect-src 'self' ${new URL(node.rpcUrl).origin};`,
+    )
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  test('metrics in the format of Prometheus', async () => {
+    const text = await (await ask('/metrics')).text()
+    expect(text).toContain('liquefy_envelopes{verdict="priced",code="OK"} 0')
+    expect(text).toMatch(/# HELP liquefy_frames .* is no frame/)
+    expect(text).toContain('liquefy_log_size{part="anchored"} 0')
+  })
+
+  test('health: log and money', async () => {
+    const response = await ask('/healthz')
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({ ok: true, log: 'running', money: { ok: true } })
+  })
+
+  test('without the built page, how to build it', async () => {
+    const response = await ask('/machines/7', { headers: { accept: 'text/html' } })
+    expect(response.status).toBe(200)
+    expect(await response.text()).toContain('npm run build')
+  })
+
+  test('the log of nothing has the empty root', async () => {
+    expect(await createClient({ url: node.url }).logHead()).toMatchObject({
+      size: '0',
+      root: '0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+      anchored: null,
+    })
+  })
+})
+
+describe('events', () => {
+  const event = (seq: number): NodeEvent => ({
+    type: 'logged',
+    machineId: '1',
+    stream: 'weight',
+    seq: String(seq),
+    atMs: seq,
+  })
+
+  /** Reads events until `count` of type logged have come; answers their `seq` and the last id. */
+  const read = async (count: number, lastId?: string) => {
+    const abort = new AbortController()
+    const response = await ask('/v1/events', {
+      signal: abort.signal,
+      headers: lastId === undefined ? {} : { 'last-event-id': lastId },
+    })
+    const seqs: string[] = []
+    let id = ''
+    let text = ''
+    const chunks = response.body?.pipeThrough(new TextDecoderStream()) ?? []
+    for await (const chunk of chunks) {
+      text += chunk
+      for (const block of text.split('\n\n').slice(0, -1)) {
+        const data = /^data: (.*)$/m.exec(block)?.[1]
+        if (data === undefined || seqs.length === count) continue
+        const told = JSON.parse(data) as NodeEvent
+        if (told.type !== 'logged') continue
+        id = /^id: (\d+)$/m.exec(block)?.[1] ?? ''
+        seqs.push(told.seq)
+      }
+      text = text.slice(text.lastIndexOf('\n\n') + 2)
+      if (seqs.length === count) break
+    }
+    abort.abort()
+    return { seqs, id }
+  }
+
+  test('come in order, and Last-Event-ID resumes behind the last one seen', async () => {
+    const first = read(2)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    node.events.emit(event(1))
+    node.events.emit(event(2))
+    const seen = await first
+    expect(seen.seqs).toEqual(['1', '2'])
+    node.events.emit(event(3))
+    node.events.emit(event(4))
+    expect((await read(2, seen.id)).seqs).toEqual(['3', '4'])
+  })
+
+  test('a client that hangs up harms nobody', async () => {
+    const { port, hostname } = new URL(node.url)
+    const socket = connect(Number(port), hostname)
+    socket.write('GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.destroy()
+    for (let seq = 10; seq < 20; seq += 1) node.events.emit(event(seq))
+    expect((await ask('/v1/status')).status).toBe(200)
+  })
+})

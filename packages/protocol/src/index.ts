@@ -1,0 +1,196 @@
+export type { Hex } from 'viem'
+export { LiquefyError } from './error.ts'
+export { canonicalJson } from './transact/canonical.ts'
+export { explainTariff, type TariffAsset, type TariffUnit } from './transact/explain-tariff.ts'
+export {
+  type Advance,
+  advance,
+  type FoldStep,
+  foldStream,
+  type StepContext,
+  startFold,
+  stepFold,
+} from './transact/fold.ts'
+export type { StepCode } from './transact/fold-reading.ts'
+export {
+  type FoldState,
+  FoldStateError,
+  foldFromJson,
+  foldHead,
+  foldToJson,
+  registerAt,
+} from './transact/fold-state.ts'
+export { type FoldTerms, foldTermsOf } from './transact/fold-terms.ts'
+export type { LoggedEnvelope } from './transact/logged-envelope.ts'
+export {
+  elapsedSeconds,
+  evidenceHead,
+  type MeterValue,
+  type MeterValueJson,
+  type MeterValueRefusal,
+  meterValueDigest,
+  meterValueToJson,
+  parseMeterValue,
+  parseSignedMeterValue,
+  type SignedMeterValue,
+  type SignedMeterValueJson,
+  type StreamHead,
+  signedMeterValueToJson,
+  withinRateBound,
+} from './transact/meter-value.ts'
+export { type PeriodGrid, periodEndMs, periodOf } from './transact/period.ts'
+export {
+  type CounterRule,
+  type DrawdownRule,
+  explainRule,
+  type MeterRule,
+  parseRule,
+  type RuleFactor,
+  type RuleRate,
+  ruleHash,
+} from './transact/rule.ts'
+export {
+  decodeTariffData,
+  encodeTariffData,
+  isValidTariff,
+  type LinearTariff,
+  owed,
+  owedCapped,
+  type Tariff,
+  TariffError,
+  type TieredTariff,
+} from './transact/tariff.ts'
+export {
+  agreementId,
+  clearingHouseDomain,
+  type Limit,
+  type Meter,
+  type ParsedTerms,
+  parseTerms,
+  TERMS_TYPES,
+  type Terms,
+  TermsError,
+  type TermsJson,
+  termsFromJson,
+  termsToJson,
+} from './transact/terms.ts'
+export { type AdmissionContext, admit, CLOCK_SKEW_MS } from './trust/admission.ts'
+export {
+  CborFloat,
+  type CborLimits,
+  type CborMap,
+  type CborValue,
+  type DecodedCbor,
+  decodeStrict,
+  encode,
+} from './trust/cbor.ts'
+export {
+  type DecodedSign1,
+  decodeSign1,
+  encodeSign1,
+  MAX_ENVELOPE_BYTES,
+  MAX_NESTING,
+  type Sign1,
+  sigStructure,
+} from './trust/cose.ts'
+export type { Declaration } from './trust/declaration.ts'
+export {
+  type DecodedEnvelope,
+  decodeEnvelope,
+  type Envelope,
+  type EnvelopeContent,
+  type EnvelopeInput,
+  type EnvelopeRefusal,
+  encodeEnvelope,
+  verifyEnvelope,
+  ZERO_DIGEST,
+} from './trust/envelope.ts'
+export {
+  formatIss,
+  formatSub,
+  type Issuer,
+  parseIss,
+  parseSub,
+  registryAudience,
+  type Subject,
+} from './trust/identifier.ts'
+export {
+  CURVE_NUMBER,
+  type Curve,
+  keyId,
+  type ParsedKey,
+  type PrivateKey,
+  type PublicKey,
+  parsePublicKey,
+  privateKeyFromBytes,
+} from './trust/key.ts'
+export {
+  append,
+  type CompletedNode,
+  consistencyProof,
+  emptyFrontier,
+  emptyRoot,
+  frontierRoot,
+  inclusionProof,
+  leafData,
+  leafHash,
+  type NodeReader,
+  nodeHash,
+  rootAt,
+  type TreeFrontier,
+  verifyConsistency,
+  verifyInclusion,
+} from './trust/log.ts'
+export {
+  type DecimalFraction,
+  MAX_RECORDS,
+  type Reading,
+  type ReadingInput,
+  type ResolvedPack,
+  resolvePack,
+  type SenmlValue,
+} from './trust/senml.ts'
+export {
+  lowS,
+  recoverAccount,
+  sha256,
+  sign,
+  signDigest,
+  signTypedDigest,
+  verify,
+  verifyTypedDigest,
+} from './trust/signature.ts'
+export {
+  encodeToken,
+  type TokenExpectation,
+  type TokenInput,
+  type VerifiedToken,
+  verifyToken,
+} from './trust/token.ts'
+export {
+  type Checkpoint,
+  checkpointDigest,
+  checkpointTypedData,
+  headsHash,
+  type RotationHead,
+  registerControlledDigest,
+  registerDigest,
+  rekeyDigest,
+  rotateDigest,
+  verifyCheckpoint,
+} from './trust/typed-data.ts'
+export {
+  type AdmissionCode,
+  type ConnectionCode,
+  type FoldCode,
+  type IgnoredCode,
+  type MeterValueCode,
+  type Moment,
+  type RefusalCode,
+  VERDICTS,
+  type Verdict,
+  type VerdictCode,
+} from './trust/verdicts.ts'
+export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
+export { senmlToUcum } from './units/senml.ts'
+export { parseUnsigned } from './units/unsigned.ts'

@@ -1,0 +1,117 @@
+import type { Hex } from 'viem'
+import { LiquefyError } from '../error.ts'
+import type { Baseline } from './judgement.ts'
+import type { Span } from './spans.ts'
+
+/** Where the fold of one stream stands: a plain JSON value, big integers as decimal strings. Written by the fold only. */
+export type FoldState = {
+  readonly version: 1
+  /** The `seq` that the fold takes next. */
+  readonly nextSeq: string
+  /** Ranges of `seq`, ends included, that were given up: what arrives for them is late. */
+  readonly skipped: readonly (readonly [first: string, last: string])[]
+  /** The last envelope covered. */
+  readonly head: { readonly seq: string; readonly digest: Hex } | null
+  /** The reading that deltas are taken from, in input units. */
+  readonly baseline: { readonly value: string; readonly movedAtMs: number } | null
+  /** Time of the last good reading. */
+  readonly lastReadingMs: number | null
+  /** An undeclared gap in `seq` stands before the next good reading. */
+  readonly gapPending: boolean
+  /** Declared gaps in time that may still matter. */
+  readonly declaredGapsMs: readonly Span[]
+  /** Declared moments of replacement whose first reading has not come yet, in order. */
+  readonly replacementsMs: readonly number[]
+  /** By period: the exact input accumulated, and the register that follows from it. */
+  readonly periods: Readonly<Record<string, { readonly input: string; readonly register: string }>>
+}
+
+/** The same as FoldState while a fold is running: mutable, big integers. */
+export type FoldDraft = {
+  nextSeq: bigint
+  skipped: { first: bigint; last: bigint }[]
+  head: { seq: bigint; digest: Hex } | undefined
+  baseline: Baseline | undefined
+  lastReadingMs: number | undefined
+  gapPending: boolean
+  declaredGapsMs: Span[]
+  replacementsMs: number[]
+  periods: Map<number, { input: bigint; register: bigint }>
+}
+
+/** The register of a period, in output units; 0 if nothing was measured in it. */
+export function registerAt(state: FoldState, period: number): bigint {
+  return BigInt(state.periods[period]?.register ?? '0')
+}
+
+/** The last envelope that the state covers, whatever its verdict; undefined before the first. */
+export function foldHead(state: FoldState): { seq: bigint; digest: Hex } | undefined {
+  return state.head ? { seq: BigInt(state.head.seq), digest: state.head.digest } : undefined
+}
+
+/** The JSON text of a state. */
+export function foldToJson(state: FoldState): string {
+  return JSON.stringify(state)
+}
+
+/** Reads a state written by `foldToJson`. @throws FoldStateError if it was not. */
+export function foldFromJson(text: string): FoldState {
+  try {
+    const state = JSON.parse(text) as FoldState
+    if (state.version !== 1) throw new TypeError(`Its version is ${state.version}, not 1.`)
+    return freeze(thaw(state))
+  } catch (error) {
+    throw new FoldStateError('The stored state of a fold cannot be read.', { cause: error })
+  }
+}
+
+export function thaw(state: FoldState): FoldDraft {
+  return {
+    nextSeq: BigInt(state.nextSeq),
+    skipped: state.skipped.map(([first, last]) => ({ first: BigInt(first), last: BigInt(last) })),
+    head: foldHead(state),
+    baseline: state.baseline
+      ? { value: BigInt(state.baseline.value), movedAtMs: state.baseline.movedAtMs }
+      : undefined,
+    lastReadingMs: state.lastReadingMs ?? undefined,
+    gapPending: state.gapPending,
+    declaredGapsMs: [...state.declaredGapsMs],
+    replacementsMs: [...state.replacementsMs],
+    periods: new Map(
+      Object.entries(state.periods).map(([period, { input, register }]) => [
+        Number(period),
+        { input: BigInt(input), register: BigInt(register) },
+      ]),
+    ),
+  }
+}
+
+export function freeze(draft: FoldDraft): FoldState {
+  return {
+    version: 1,
+    nextSeq: draft.nextSeq.toString(),
+    skipped: draft.skipped.map(({ first, last }) => [first.toString(), last.toString()]),
+    head: draft.head ? { seq: draft.head.seq.toString(), digest: draft.head.digest } : null,
+    baseline: draft.baseline
+      ? { value: draft.baseline.value.toString(), movedAtMs: draft.baseline.movedAtMs }
+      : null,
+    lastReadingMs: draft.lastReadingMs ?? null,
+    gapPending: draft.gapPending,
+    declaredGapsMs: draft.declaredGapsMs,
+    replacementsMs: draft.replacementsMs,
+    periods: Object.fromEntries(
+      Array.from(draft.periods, ([period, { input, register }]) => [
+        period,
+        { input: input.toString(), register: register.toString() },
+      ]),
+    ),
+  }
+}
+
+/** A stored fold state that cannot be read: fold the stream again from its start. */
+export class FoldStateError extends LiquefyError {
+  constructor(message: string, options: ErrorOptions) {
+    super('FOLD_STATE_INVALID', `${message} Fold the stream again from its start.`, options)
+    this.name = 'FoldStateError'
+  }
+}

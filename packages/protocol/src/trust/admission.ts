@@ -1,0 +1,37 @@
+import type { Hex } from 'viem'
+import type { Envelope } from './envelope.ts'
+import type { AdmissionCode } from './verdicts.ts'
+
+/** How far a reading's time may lie after `loggedAt`. */
+export const CLOCK_SKEW_MS = 120_000
+
+/** What was logged before, as far as admission depends on it. Digests are in lower case. */
+export type AdmissionContext = {
+  /** What is to be admitted; authentic already. */
+  envelope: Pick<Envelope, 'digest' | 'prev' | 'content'>
+  /** When it is logged, in ms since 1970. */
+  loggedAt: number
+  /** The machine, and its controller if it has one, are active. */
+  active: boolean
+  /** Digest first logged with this (stream, epoch, seq). */
+  sameSeqDigest: Hex | undefined
+  /** Digest first logged at `seq - 1`. */
+  previousDigest: Hex | undefined
+  /** The `prev` that the envelope first logged at `seq + 1` names. */
+  nextPrev: Hex | undefined
+}
+
+/** The admission code of an authentic envelope: a pure function of what was logged before. The first that applies, in this order. */
+export function admit(context: AdmissionContext): AdmissionCode {
+  const { envelope, sameSeqDigest, previousDigest, nextPrev } = context
+  if (sameSeqDigest !== undefined && sameSeqDigest !== envelope.digest) return 'EQUIVOCATION'
+  if (previousDigest !== undefined && previousDigest !== envelope.prev) return 'CHAIN_BROKEN'
+  if (nextPrev !== undefined && nextPrev !== envelope.digest) return 'CHAIN_BROKEN'
+  if (isAhead(context)) return 'CLOCK_SKEW'
+  return context.active ? 'OK' : 'MACHINE_SUSPENDED'
+}
+
+function isAhead({ envelope: { content }, loggedAt }: AdmissionContext): boolean {
+  if (content.kind !== 'readings') return false
+  return content.readings.some((reading) => reading.timeMs > loggedAt + CLOCK_SKEW_MS)
+}

@@ -1,0 +1,100 @@
+import type { CborMap, CborValue } from './cbor.ts'
+
+/**
+ * What happened instead of what was measured. `gap`: off from a to b; `missing`: these `seq` will never come.
+ * `replacement`: the next reading comes from another sensor. Times in milliseconds since 1970.
+ */
+export type Declaration =
+  | { kind: 'gap'; fromMs: number; toMs: number; reason: string; missing?: [bigint, bigint] }
+  | { kind: 'replacement'; atMs: number; reason: string }
+
+/** The outcome of reading a declaration. */
+export type ReadDeclaration =
+  | { ok: true; declaration: Declaration }
+  | { ok: false; message: string }
+
+const KEY = { kind: 1, from: 2, to: 3, reason: 4, missing: 5 } as const
+const KIND = { gap: 1, replacement: 2 } as const
+const MAX_REASON_BYTES = 256
+const MAX_SEQ = 2n ** 64n - 1n
+
+/** Reads a declaration's payload: exactly the keys of its kind. */
+export function readDeclaration(payload: CborValue): ReadDeclaration {
+  if (!(payload instanceof Map)) return refuse('a declaration is a map')
+  const reason = payload.get(KEY.reason)
+  if (typeof reason !== 'string' || utf8Length(reason) > MAX_REASON_BYTES) {
+    return refuse(`reason must be text of at most ${MAX_REASON_BYTES} bytes`)
+  }
+  const fromMs = readMs(payload.get(KEY.from))
+  if (fromMs === undefined) return refuse('from must be milliseconds since 1970')
+  switch (payload.get(KEY.kind)) {
+    case KIND.gap:
+      return readGap(payload, fromMs, reason)
+    case KIND.replacement:
+      if (payload.size !== 3) return refuse('a replacement has kind, from and reason')
+      return { ok: true, declaration: { kind: 'replacement', atMs: fromMs, reason } }
+    default:
+      return refuse('kind must be 1 (gap) or 2 (replacement)')
+  }
+}
+
+/** The payload of a declaration. */
+export function buildDeclaration(declaration: Declaration): CborValue {
+  if (declaration.kind === 'replacement') {
+    return new Map<CborValue, CborValue>([
+      [KEY.kind, KIND.replacement],
+      [KEY.from, declaration.atMs],
+      [KEY.reason, declaration.reason],
+    ])
+  }
+  const map: CborMap = new Map<CborValue, CborValue>([
+    [KEY.kind, KIND.gap],
+    [KEY.from, declaration.fromMs],
+    [KEY.to, declaration.toMs],
+    [KEY.reason, declaration.reason],
+  ])
+  if (declaration.missing) map.set(KEY.missing, [...declaration.missing])
+  return map
+}
+
+function readGap(payload: CborMap, fromMs: number, reason: string): ReadDeclaration {
+  const toMs = readMs(payload.get(KEY.to))
+  if (toMs === undefined || toMs < fromMs) {
+    return refuse('to must be milliseconds since 1970 and not before from')
+  }
+  const missing = payload.get(KEY.missing)
+  if (payload.size !== (missing === undefined ? 4 : 5)) {
+    return refuse('a gap has kind, from, to, reason and perhaps missing')
+  }
+  if (missing === undefined) {
+    return { ok: true, declaration: { kind: 'gap', fromMs, toMs, reason } }
+  }
+  const range = readRange(missing)
+  if (!range) return refuse('missing must be [firstSeq, lastSeq] with 1 <= firstSeq <= lastSeq')
+  return { ok: true, declaration: { kind: 'gap', fromMs, toMs, reason, missing: range } }
+}
+
+function readRange(field: CborValue): [bigint, bigint] | undefined {
+  if (!Array.isArray(field) || field.length !== 2) return undefined
+  const [first, last] = field.map(readSeq)
+  return first !== undefined && last !== undefined && first <= last ? [first, last] : undefined
+}
+
+/** A `seq`: unsigned, from 1, below 2^64. */
+export function readSeq(field: CborValue | undefined): bigint | undefined {
+  if (typeof field !== 'number' && typeof field !== 'bigint') return undefined
+  const seq = BigInt(field)
+  return seq >= 1n && seq <= MAX_SEQ ? seq : undefined
+}
+
+function readMs(field: CborValue | undefined): number | undefined {
+  return typeof field === 'number' && field >= 0 ? field : undefined
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length
+}
+
+function refuse(message: string): { ok: false; message: string } {
+  return { ok: false, message }
+}

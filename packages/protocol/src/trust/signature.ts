@@ -1,0 +1,95 @@
+import { p256 } from '@noble/curves/nist.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import type { Hex } from 'viem'
+import { keccak256 } from 'viem/utils'
+import { sha256, signMessage, verifyMessage } from '#crypto'
+import { concatBytes, fromHex, toHex } from './bytes.ts'
+import type { Curve, PrivateKey, PublicKey } from './key.ts'
+
+const RAW_DIGEST = { prehash: false, lowS: true } as const
+const DIGEST = /^0x[0-9a-fA-F]{64}$/
+const SIGNATURE_64 = /^0x[0-9a-fA-F]{128}$/
+const SIGNATURE_65 = /^0x[0-9a-fA-F]{130}$/
+
+/** SHA-256 of `message`, 32 bytes (native where there is a native one). */
+export { sha256 }
+
+/** ECDSA over SHA-256(message): 64 bytes `r || s`; `s` may be low or high. */
+export function sign(key: PrivateKey, message: Uint8Array): Uint8Array {
+  return signMessage(key, message)
+}
+
+/**
+ * True if `signature` (64 bytes `r || s`, `s` low or high) is the key's ECDSA signature of SHA-256(message). Never
+ * throws: a key off its curve or a signature of another length verifies nothing.
+ */
+export function verify(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== 64) return false
+  try {
+    return verifyMessage(key, message, signature)
+  } catch {
+    return false
+  }
+}
+
+/** ECDSA over `digest32` itself: 64 bytes `r || s`, low `s`, deterministic (RFC 6979). */
+export function signDigest(key: PrivateKey, digest32: Uint8Array): Uint8Array {
+  return suite(key.curve).sign(digest32, key.d, RAW_DIGEST)
+}
+
+/** The same signature with `s` in the lower half of the order, as contracts demand. Throws unless 64 bytes with r and s in range. */
+export function lowS(curve: Curve, signature: Uint8Array): Uint8Array {
+  const { Signature, Point } = suite(curve)
+  const parsed = Signature.fromBytes(signature)
+  if (!parsed.hasHighS()) return signature
+  return new Signature(parsed.r, Point.Fn.ORDER - parsed.s).toBytes()
+}
+
+/**
+ * Signs an EIP-712 digest as `MachineRegistry` verifies it. P-256: ECDSA over SHA-256 of the 32 bytes, 64 bytes
+ * `r || s`, low `s`. secp256k1: ECDSA over the digest, 65 bytes `r || s || v`, low `s`, `v` 27 or 28.
+ */
+export function signTypedDigest(key: PrivateKey, digest: Hex): Hex {
+  if (key.curve === 'P-256') return toHex(lowS('P-256', sign(key, fromHex(digest))))
+  const signature = secp256k1.sign(fromHex(digest), key.d, { ...RAW_DIGEST, format: 'recovered' })
+  return toHex(concatBytes(signature.subarray(1), Uint8Array.of(27 + (signature[0] ?? 0))))
+}
+
+/**
+ * True if `signature` is the key's over the EIP-712 digest, in the form of `signTypedDigest`. High `s` is accepted on
+ * P-256, where devices emit it and the relayer normalises it with `lowS`; refused on secp256k1. Never throws.
+ */
+export function verifyTypedDigest(key: PublicKey, digest: Hex, signature: Hex): boolean {
+  if (key.curve === 'secp256k1') {
+    const point = recoverPoint(digest, signature)
+    return point !== undefined && toHex(point.subarray(1)) === `${key.x}${key.y.slice(2)}`
+  }
+  if (!DIGEST.test(digest) || !SIGNATURE_64.test(signature)) return false
+  return verify(key, fromHex(digest), fromHex(signature))
+}
+
+/**
+ * The account (lower case) whose secp256k1 signature `r || s || v` (65 bytes, low `s`, `v` 27 or 28) over `digest`
+ * this is; undefined if it is no such signature. Agrees with OpenZeppelin's `ECDSA.tryRecover`.
+ */
+export function recoverAccount(digest: Hex, signature: Hex): Hex | undefined {
+  const point = recoverPoint(digest, signature)
+  return point && `0x${keccak256(point.subarray(1)).slice(-40)}`
+}
+
+function recoverPoint(digest: Hex, signature: Hex): Uint8Array | undefined {
+  if (!DIGEST.test(digest) || !SIGNATURE_65.test(signature)) return undefined
+  const bytes = fromHex(signature)
+  const recovery = (bytes[64] ?? 0) - 27
+  if (recovery !== 0 && recovery !== 1) return undefined
+  try {
+    const parsed = secp256k1.Signature.fromBytes(bytes.subarray(0, 64)).addRecoveryBit(recovery)
+    return parsed.hasHighS() ? undefined : parsed.recoverPublicKey(fromHex(digest)).toBytes(false)
+  } catch {
+    return undefined
+  }
+}
+
+function suite(curve: Curve): typeof p256 {
+  return curve === 'P-256' ? p256 : secp256k1
+}

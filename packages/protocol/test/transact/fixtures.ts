@@ -1,0 +1,112 @@
+import { type Hex, keccak256, stringToBytes } from 'viem'
+import type {
+  CounterRule,
+  DrawdownRule,
+  FoldTerms,
+  LoggedEnvelope,
+  MeterRule,
+} from '../../src/index.ts'
+import type { Declaration, Reading, SenmlValue } from '../../src/trust/envelope.ts'
+
+/** 2026-01-01T00:00:00Z. */
+export const START_MS = 1_767_225_600_000
+export const MINUTE_MS = 60_000
+
+export const COUNTER: CounterRule = {
+  rule: 'counter',
+  version: 1,
+  unit: 'g',
+  scale: 0,
+  registerUnit: 'g',
+  factor: { numerator: 1, denominator: 1 },
+  maxRate: { burst: '1000000', perHour: '1000000' },
+}
+
+export const DRAWDOWN: DrawdownRule = {
+  rule: 'drawdown',
+  version: 1,
+  unit: 'mm',
+  scale: 0,
+  registerUnit: 'mm',
+  factor: { numerator: 1, denominator: 1 },
+  maxRate: { burst: '1000000', perHour: '1000000' },
+  noiseBand: 20,
+  maxSilenceSeconds: 900,
+}
+
+export function termsOf(rule: MeterRule, changes: Partial<FoldTerms> = {}): FoldTerms {
+  return {
+    rule,
+    stream: 'level',
+    startMs: START_MS,
+    periodSeconds: 3600,
+    periods: 24,
+    backfillSeconds: 86_400,
+    lateSeconds: 3600,
+    gapTimeoutSeconds: 600,
+    startSeq: 1n,
+    ...changes,
+  }
+}
+
+export function decimal(mantissa: number | bigint, exponent = 0): SenmlValue {
+  return { kind: 'decimal', mantissa: BigInt(mantissa), exponent }
+}
+
+/** A reading `minutes` after the start. */
+export function reading(
+  rule: MeterRule,
+  minutes: number,
+  value: number | SenmlValue,
+  changes: Partial<Reading> = {},
+): Reading {
+  return {
+    name: 'level',
+    unit: rule.unit,
+    timeMs: START_MS + minutes * MINUTE_MS,
+    value: typeof value === 'number' ? decimal(value) : value,
+    ...changes,
+  }
+}
+
+export function digestOf(text: string): Hex {
+  return keccak256(stringToBytes(text))
+}
+
+export function logged(
+  seq: number,
+  content: LoggedEnvelope['content'],
+  changes: Partial<LoggedEnvelope> = {},
+): LoggedEnvelope {
+  const loggedAt = changes.loggedAt ?? START_MS + seq * MINUTE_MS
+  return {
+    seq: BigInt(seq),
+    digest: digestOf(`${seq}/${changes.code ?? 'OK'}`),
+    loggedAt,
+    code: 'OK',
+    content,
+    iat: Math.floor(loggedAt / 1000),
+    ...changes,
+  }
+}
+
+export function readings(
+  seq: number,
+  list: Reading[],
+  changes: Partial<LoggedEnvelope> = {},
+): LoggedEnvelope {
+  return logged(seq, { kind: 'readings', readings: list }, changes)
+}
+
+export function declaration(
+  seq: number,
+  declared: Declaration,
+  changes: Partial<LoggedEnvelope> = {},
+): LoggedEnvelope {
+  return logged(seq, { kind: 'declaration', declaration: declared }, changes)
+}
+
+/** One envelope a value, one minute apart, logged when measured. */
+export function series(rule: MeterRule, values: (number | SenmlValue)[]): LoggedEnvelope[] {
+  return values.map((value, index) => readings(index + 1, [reading(rule, index + 1, value)]))
+}

@@ -1,0 +1,153 @@
+import {
+  linearTariffAbi,
+  linearTariffBytecode,
+  tieredTariffAbi,
+  tieredTariffBytecode,
+} from '@liquefy/abi'
+import fc from 'fast-check'
+import { createPublicClient, createWalletClient, type Hex, http, type PublicClient } from 'viem'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeTariffData, isValidTariff, owed, type Tariff, TariffError } from '../../src/index.ts'
+import { type Anvil, startAnvil } from './anvil.ts'
+
+const CASES = process.env.LIQUEFY_NIGHTLY ? 100_000 : 2_000
+const PORTION = 500
+
+/** Small numbers, numbers near a border, and numbers of every length up to 256 bits. */
+const magnitude = (bits: number) =>
+  fc.oneof(
+    fc.bigInt({ min: 0n, max: 1000n }),
+    fc.nat(bits).chain((length) => fc.bigInt({ min: 0n, max: 2n ** BigInt(length) - 1n })),
+  )
+const scale = fc.oneof(fc.nat(18), fc.nat(80))
+
+const linear = fc.array(fc.tuple(magnitude(256), magnitude(256)), { maxLength: 5 }).chain((pairs) =>
+  scale.map((places) => ({
+    tariff: { kind: 'linear', prices: pairs.map(([price]) => price), scale: places } as Tariff,
+    registers: pairs.map(([, register]) => register),
+  })),
+)
+const tiered = fc
+  .record({
+    borders: fc.uniqueArray(fc.bigInt({ min: 1n, max: 10_000n }), { maxLength: 6 }),
+    stretch: fc.constantFrom(1n, 1_000_003n, 2n ** 100n),
+    prices: fc.array(magnitude(120), { minLength: 7, maxLength: 7 }),
+    scale,
+    register: magnitude(140),
+    nearBorder: fc.option(fc.tuple(fc.nat(5), fc.integer({ min: -1, max: 1 }))),
+  })
+  .map(({ borders, stretch, prices, scale: places, register, nearBorder }) => {
+    const upTo = borders.map((border) => border * stretch).sort((a, b) => (a < b ? -1 : 1))
+    const border = nearBorder && upTo[nearBorder[0]]
+    return {
+      tariff: {
+        kind: 'tiered',
+        upTo,
+        prices: prices.slice(0, upTo.length + 1),
+        scale: places,
+      } as Tariff,
+      registers: [border ? border + BigInt(nearBorder[1]) : register],
+    }
+  })
+
+type Case = { tariff: Tariff; registers: bigint[] }
+
+let anvil: Anvil
+let client: PublicClient
+const contracts: Partial<Record<Tariff['kind'], Hex>> = {}
+
+beforeAll(async () => {
+  anvil = await startAnvil()
+  const transport = http(anvil.url, { batch: { batchSize: PORTION, wait: 1 }, retryCount: 0 })
+  client = createPublicClient({ transport })
+  const wallet = createWalletClient({ transport })
+  const [account] = await wallet.getAddresses()
+  const deploy = async (bytecode: Hex) => {
+    if (!account) throw new Error('anvil has no account.')
+    const hash = await wallet.sendTransaction({ account, chain: null, data: bytecode })
+    const { contractAddress } = await client.waitForTransactionReceipt({
+      hash,
+      pollingInterval: 50,
+    })
+    if (!contractAddress) throw new Error('The tariff was not deployed.')
+    return contractAddress
+  }
+  contracts.linear = await deploy(linearTariffBytecode)
+  contracts.tiered = await deploy(tieredTariffBytecode)
+})
+afterAll(() => anvil.stop())
+
+const addressOf = (kind: Tariff['kind']): Hex => {
+  const address = contracts[kind]
+  if (!address) throw new Error(`No ${kind} tariff is deployed.`)
+  return address
+}
+
+/** What the contract answers, or "reverts". */
+const owedOnChain = ({ tariff, registers }: Case): Promise<bigint | 'reverts'> =>
+  client
+    .readContract({
+      address: addressOf(tariff.kind),
+      abi: tariff.kind === 'linear' ? linearTariffAbi : tieredTariffAbi,
+      functionName: 'owed',
+      args: [encodeTariffData(tariff), registers, 0n],
+    })
+    .catch((error: Error) => {
+      if (error.name !== 'ContractFunctionExecutionError') throw error
+      return 'reverts' as const
+    })
+
+const validOnChain = ({ tariff }: Case, registerCount: number): Promise<boolean> =>
+  client.readContract({
+    address: addressOf(tariff.kind),
+    abi: tariff.kind === 'linear' ? linearTariffAbi : tieredTariffAbi,
+    functionName: 'validate',
+    args: [encodeTariffData(tariff), BigInt(registerCount)],
+  })
+
+const owedHere = ({ tariff, registers }: Case): bigint | 'reverts' => {
+  try {
+    return owed(tariff, registers, 0n)
+  } catch (error) {
+    if (!(error instanceof TariffError)) throw error
+    return 'reverts'
+  }
+}
+
+describe.each([
+  ['linear', linear],
+  ['tiered', tiered],
+] as const)('%s tariff', (kind, arbitrary) => {
+  test(`owes the same in TypeScript and in the EVM, in ${CASES} cases`, async () => {
+    let paid = 0
+    for (let done = 0; done < CASES; done += PORTION) {
+      const cases = fc.sample(arbitrary, { numRuns: PORTION, seed: 7919 + done }) as Case[]
+      const onChain = await Promise.all(cases.map(owedOnChain))
+      const here = cases.map(owedHere)
+      for (const [index, one] of cases.entries()) {
+        expect({ ...one, owed: here[index] }).toEqual({ ...one, owed: onChain[index] })
+      }
+      paid += onChain.filter((amount) => amount !== 'reverts' && amount > 0n).length
+    }
+    expect(paid).toBeGreaterThan(CASES / 4)
+  }, 600_000)
+
+  test('is accepted by the same rule', async () => {
+    const cases = fc.sample(arbitrary, { numRuns: 100, seed: 104_729 }) as Case[]
+    const [first] = cases
+    const odd: Case[] =
+      kind === 'tiered'
+        ? [
+            { tariff: { kind, upTo: [5n, 5n], prices: [1n, 2n, 3n], scale: 0 }, registers: [1n] },
+            { tariff: { kind, upTo: [0n], prices: [1n, 2n], scale: 0 }, registers: [1n] },
+            { tariff: { kind, upTo: [5n], prices: [1n], scale: 0 }, registers: [1n] },
+          ]
+        : []
+    expect(first).toBeDefined()
+    for (const one of [...cases, ...odd]) {
+      for (const count of [one.registers.length, one.registers.length + 1]) {
+        expect(isValidTariff(one.tariff, count)).toBe(await validOnChain(one, count))
+      }
+    }
+  })
+})

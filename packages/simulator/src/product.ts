@@ -1,0 +1,88 @@
+import type { PackEvery } from '@liquefy/machine'
+import type { Limit, MeterRule, Tariff } from '@liquefy/protocol'
+import type { ProcessSource } from './process.ts'
+
+/** One meter of an agreement: which stream, how it becomes a register, and the most that the register may show. */
+export interface MeterDefinition<Stream extends string = string> {
+  stream: Stream
+  rule: MeterRule
+  limit: Limit
+}
+
+/** What a machine earns, and from whom. Amounts in smallest units of the asset; times in seconds. */
+export interface AgreementDefinition<
+  Stream extends string = string,
+  Party extends string = string,
+> {
+  payer: Party
+  payee: Party
+  meters: readonly MeterDefinition<Stream>[]
+  tariff: Tariff
+  /** Most that one period may cost. */
+  capMinor: bigint
+  /** Escrow is filled up to this when it falls below half. */
+  escrowMinor: bigint
+  periodSeconds: number
+  periods: number
+  backfillSeconds: number
+  lateSeconds: number
+  gapTimeoutSeconds: number
+  settleSeconds: number
+}
+
+export interface StreamDefinition {
+  unit: string
+  /** Unbilled streams may carry floats. */
+  billed: boolean
+}
+
+export interface MachineDefinition<Stream extends string = string, Party extends string = string> {
+  name: string
+  /** Who owns the machine's token; a party of its agreement. */
+  owner: Party
+  seed: number
+  streams: Record<Stream, StreamDefinition>
+  process: ProcessSource
+  agreement: AgreementDefinition<NoInfer<Stream>, NoInfer<Party>>
+}
+
+/** A business in one place: machines, streams, rules, tariff, parties. Runs simulated and, with real devices, as it is. */
+export interface Product<Party extends string = string> {
+  name: string
+  /** By role: the names of people that the deployment knows. */
+  parties: Record<Party, string>
+  machines: readonly MachineDefinition<string, NoInfer<Party>>[]
+  /** How often each machine reads, how readings become envelopes, and how often meter values are signed. */
+  readEveryMs: number
+  packEvery: PackEvery
+  signEveryMs: number
+  /** The process runs this many times faster than the clock. */
+  speedUp: number
+}
+
+/**
+ * Checks a product as a whole and gives it back, fully typed.
+ *
+ * @throws RangeError naming the machine whose meter names a stream that is missing or unbilled, or whose name is taken.
+ */
+export function defineProduct<const Party extends string>(product: Product<Party>): Product<Party> {
+  const names = new Set<string>()
+  for (const { name, streams, agreement } of product.machines) {
+    if (names.has(name)) throw new RangeError(`Two machines are called "${name}".`)
+    names.add(name)
+    for (const { stream, rule } of agreement.meters) {
+      const defined = streams[stream]
+      if (!defined?.billed) {
+        throw new RangeError(
+          `"${name}" meters "${stream}", which is not one of its billed streams.`,
+        )
+      }
+      if (defined.unit !== rule.unit) {
+        throw new RangeError(
+          `"${name}" reads "${stream}" in ${defined.unit}, its rule in ${rule.unit}.`,
+        )
+      }
+    }
+  }
+  return product
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config'
+
+// Most suites start a real database, chain and broker: few at a time, and time enough for a slow machine.
+export default defineConfig({
+  test: {
+    include: [
+      'packages/*/test/**/*.test.ts',
+      'contracts/test/**/*.test.ts',
+      'examples/*/test/**/*.test.ts',
+      'apps/*/test/**/*.test.ts',
+    ],
+    exclude: ['**/node_modules/**'],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+})
