@@ -1,16 +1,39 @@
 /**
  * `npm test`: builds the page, runs the TypeScript and browser suites (vitest) and the Solidity suites (Hardhat), and
- * closes with one line that counts them all. Fails if any part fails or ran nothing.
+ * closes with what failed and one line that counts all tests. Fails if any part fails or ran nothing.
+ *
+ * A file with a failed test is run once more, alone: on two shared cores a deadline of a suite that starts a database, a ledger and a
+ * broker may pass. What then passes is named as unsteady, what fails again has failed.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 interface Count {
   passed: number
   failed: number
   skipped: number
+}
+
+/** What of vitest's JSON report is read here. */
+interface VitestReport {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numTodoTests: number
+  testResults: {
+    name: string
+    status: string
+    message: string
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[]
+  }[]
+}
+
+interface Failure {
+  file: string
+  name: string
+  why: string
 }
 
 /** Runs one command in the foreground and gives its exit code and what it printed. */
@@ -25,28 +48,65 @@ const run = (command: string, args: string[]) =>
     child.on('close', (code) => resolve({ code: code ?? 1, output }))
   })
 
+/** Runs vitest over all files, or over those named. */
+async function runVitest(reportFile: string, args: readonly string[]) {
+  const { code } = await run('npx', [
+    'vitest',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${reportFile}`,
+    ...args,
+  ])
+  const report = JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport
+  return { code, report, failures: failuresOf(report) }
+}
+
+function failuresOf(report: VitestReport): Failure[] {
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(process.cwd(), name)
+    const failed = assertionResults.filter((test) => test.status === 'failed')
+    if (failed.length === 0 && status === 'failed') {
+      return [{ file, name: 'the file itself', why: firstLine(message) }]
+    }
+    return failed.map(({ fullName, failureMessages }) => ({
+      file,
+      name: fullName,
+      why: firstLine(failureMessages[0]),
+    }))
+  })
+}
+
+function firstLine(text = 'no reason given'): string {
+  return text.split('\n', 1)[0]?.slice(0, 200) ?? ''
+}
+
 const scratch = mkdtempSync(join(tmpdir(), 'liquefy-test-'))
-const reportFile = join(scratch, 'vitest.json')
 const counts: Record<string, Count> = {}
 const broken: string[] = []
+const describe = ({ file, name, why }: Failure) => `${file}: ${name} (${why})`
 
 const built = await run('npm', ['run', 'build', '--silent', '-w', '@liquefy/web'])
 if (built.code !== 0) broken.push('the page does not build')
 
-const vitest = await run('npx', [
-  'vitest',
-  'run',
-  '--reporter=default',
-  '--reporter=json',
-  `--outputFile.json=${reportFile}`,
-])
-const report = JSON.parse(readFileSync(reportFile, 'utf8'))
-counts['TypeScript and browser'] = {
-  passed: report.numPassedTests,
-  failed: report.numFailedTests,
-  skipped: report.numPendingTests + report.numTodoTests,
+const first = await runVitest(join(scratch, 'vitest.json'), [])
+const failedFiles = [...new Set(first.failures.map(({ file }) => file))]
+let failed = first.report.numFailedTests
+if (failedFiles.length > 0) {
+  process.stdout.write(`\nOnce more, alone: ${failedFiles.join(', ')}\n`)
+  const args = ['--maxWorkers=1', ...failedFiles]
+  const second = await runVitest(join(scratch, 'again.json'), args)
+  failed = second.report.numFailedTests
+  broken.push(...second.failures.map(describe))
+  if (second.code !== 0 && second.failures.length === 0) broken.push('vitest')
+} else if (first.code !== 0) {
+  broken.push('vitest')
 }
-if (vitest.code !== 0) broken.push('vitest')
+counts['TypeScript and browser'] = {
+  passed: first.report.numPassedTests + first.report.numFailedTests - failed,
+  failed,
+  skipped: first.report.numPendingTests + first.report.numTodoTests,
+}
 
 const hardhat = await run('npm', ['run', 'test', '--silent', '-w', '@liquefy/contracts'])
 const lastCount = (word: string) =>
@@ -70,6 +130,11 @@ for (const [suite, count] of Object.entries(counts)) {
   process.stdout.write(
     `${suite}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`,
   )
+}
+for (const failure of first.failures) {
+  if (!broken.includes(describe(failure))) {
+    process.stdout.write(`UNSTEADY, see its first run: ${describe(failure)}\n`)
+  }
 }
 for (const what of broken) process.stdout.write(`FAILED: ${what}\n`)
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
