@@ -5,6 +5,7 @@ import {
   type Hex,
   isValidTariff,
   type MeterRule,
+  machineSigner,
   parseRule,
   parseTerms,
   parseUnsigned,
@@ -13,7 +14,7 @@ import {
   type Terms,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
-import { bytesToHex, isAddress, padHex, toHex } from 'viem'
+import { bytesToHex, isAddress } from 'viem'
 import type { KnownContracts } from './data-folder.ts'
 import { CliError } from './failure.ts'
 
@@ -113,7 +114,7 @@ export function readOffer(
       startHead: startHead ?? ZERO_DIGEST,
     })),
     signerKind: 1,
-    signer: padHex(toHex(machineId), { size: 32 }),
+    signer: machineSigner(machineId),
     tariff: offer.tariff.kind === 'tiered' ? contracts.tieredTariff : contracts.linearTariff,
     tariffData: encodeTariffData(tariff),
     limits: offer.meters.map(({ limit }) => limit),

@@ -1,5 +1,18 @@
 export type { Hex } from 'viem'
 export { LiquefyError } from './error.ts'
+export {
+  ADJUSTMENT_TYPES,
+  type Adjustment,
+  type AdjustmentJson,
+  type AdjustmentRefusal,
+  adjustmentDigest,
+  adjustmentToJson,
+  parseAdjustment,
+  parseSignedAdjustment,
+  type SignedAdjustment,
+  type SignedAdjustmentJson,
+  signedAdjustmentToJson,
+} from './transact/adjustment.ts'
 export { canonicalJson } from './transact/canonical.ts'
 export { explainTariff, type TariffAsset, type TariffUnit } from './transact/explain-tariff.ts'
 export {
@@ -21,6 +34,12 @@ export {
   registerAt,
 } from './transact/fold-state.ts'
 export { type FoldTerms, foldTermsOf } from './transact/fold-terms.ts'
+export {
+  authorizationNonce,
+  FUNDING_TYPES,
+  type Funding,
+  fundingDigest,
+} from './transact/funding.ts'
 export type { LoggedEnvelope } from './transact/logged-envelope.ts'
 export {
   elapsedSeconds,
@@ -29,6 +48,7 @@ export {
   type MeterValueJson,
   type MeterValueRefusal,
   meterValueDigest,
+  meterValuesDigest,
   meterValueToJson,
   parseMeterValue,
   parseSignedMeterValue,
@@ -49,6 +69,19 @@ export {
   type RuleRate,
   ruleHash,
 } from './transact/rule.ts'
+export {
+  accountOfSigner,
+  accountSigner,
+  encodeQuorumSignature,
+  MAX_QUORUM_SIGNERS,
+  machineSigner,
+  NOBODY_SIGNER,
+  parseQuorumSignature,
+  type Quorum,
+  type QuorumSignature,
+  quorumSigner,
+  SIGNER_KIND,
+} from './transact/signer.ts'
 export {
   decodeTariffData,
   encodeTariffData,

@@ -16,6 +16,7 @@ import {
   keyId,
   leafData,
   leafHash,
+  machineSigner,
   meterValueDigest,
   type PrivateKey,
   privateKeyFromBytes,
@@ -63,7 +64,7 @@ const TERMS: Terms = {
     { stream: 'volume', ruleHash: ruleHash(RULE), startHead: ZERO_DIGEST },
   ],
   signerKind: 1,
-  signer: padHex(toHex(MACHINE_ID), { size: 32 }),
+  signer: machineSigner(MACHINE_ID),
   tariff: LINEAR_TARIFF,
   tariffData: encodeTariffData({ kind: 'linear', prices: [30n, 7n], scale: 1 }),
   limits: [

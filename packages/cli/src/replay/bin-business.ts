@@ -2,13 +2,14 @@ import {
   type CounterRule,
   encodeTariffData,
   type Hex,
+  machineSigner,
   owed,
   ruleHash,
   type Tariff,
   type Terms,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
-import { keccak256, padHex, stringToHex, toHex } from 'viem'
+import { keccak256, stringToHex } from 'viem'
 import { type Collection, MOST } from '../bins/collection.ts'
 import type { KnownContracts } from '../data-folder.ts'
 
@@ -75,7 +76,7 @@ export function binTerms(options: {
       { stream: 'mass', ruleHash: ruleHash(mass), startHead: ZERO_DIGEST },
     ],
     signerKind: 1,
-    signer: padHex(toHex(machineId), { size: 32 }),
+    signer: machineSigner(machineId),
     tariff: contracts.linearTariff,
     tariffData: encodeTariffData(BIN_TARIFF),
     limits: [LIMIT, LIMIT],

@@ -1,4 +1,5 @@
 import { concat, type Hex, hashTypedData, keccak256 } from 'viem'
+import { MAX_QUORUM_SIGNATURE_BYTES } from './signer.ts'
 import {
   FieldRefusal,
   type Fields,
@@ -59,8 +60,12 @@ const METER_VALUE_TYPES = {
   ],
 } as const
 
+const METER_VALUES_TYPES = {
+  MeterValues: [{ name: 'values', type: 'MeterValue[]' }],
+  ...METER_VALUE_TYPES,
+} as const
+
 const VALUE_FIELDS = METER_VALUE_TYPES.MeterValue.map(({ name }) => name)
-const MAX_SIGNATURE_BYTES = 65
 const SECONDS_PER_HOUR = 3600n
 /** The contract's arithmetic saturates here. */
 const UINT256_MOST = 2n ** 256n - 1n
@@ -71,12 +76,25 @@ export function meterValueDigest(input: {
   clearingHouse: Hex
   value: MeterValue
 }): Hex {
-  const { agreementId, period, asOf, registers, evidenceHead } = input.value
   return hashTypedData({
     domain: clearingHouseDomain(input.chainId, input.clearingHouse),
     types: METER_VALUE_TYPES,
     primaryType: 'MeterValue',
-    message: { agreementId, period, asOf, registers, evidenceHead },
+    message: signedFields(input.value),
+  })
+}
+
+/** The EIP-712 digest that an attestor signs, once for many meter values of agreements that name it. */
+export function meterValuesDigest(input: {
+  chainId: number
+  clearingHouse: Hex
+  values: readonly MeterValue[]
+}): Hex {
+  return hashTypedData({
+    domain: clearingHouseDomain(input.chainId, input.clearingHouse),
+    types: METER_VALUES_TYPES,
+    primaryType: 'MeterValues',
+    message: { values: input.values.map(signedFields) },
   })
 }
 
@@ -142,9 +160,13 @@ export function parseSignedMeterValue(
     return {
       ...readValue(fields),
       heads: readArray(fields, 'heads', MAX_REGISTERS).map((head, index) => readHead(head, index)),
-      signature: readBytes(fields, 'signature', MAX_SIGNATURE_BYTES),
+      signature: readBytes(fields, 'signature', MAX_QUORUM_SIGNATURE_BYTES),
     }
   })
+}
+
+function signedFields({ agreementId, period, asOf, registers, evidenceHead }: MeterValue) {
+  return { agreementId, period, asOf, registers, evidenceHead }
 }
 
 function refusing<Value>(read: () => Value): { ok: true; value: Value } | MeterValueRefusal {

@@ -1,5 +1,6 @@
 import { type Hex, hashTypedData } from 'viem'
 import { LiquefyError } from '../error.ts'
+import { accountOfSigner, NOBODY_SIGNER, SIGNER_KIND } from './signer.ts'
 import {
   FieldRefusal,
   openFields,
@@ -25,7 +26,7 @@ export type Terms = {
   asset: Hex
   machineId: bigint
   meters: readonly Meter[]
-  /** 1: `signer` is a machine id; 2: an account. */
+  /** One of `SIGNER_KIND`; it says what `signer` is. */
   signerKind: number
   signer: Hex
   tariff: Hex
@@ -100,7 +101,10 @@ const TERMS_FIELDS = TERMS_TYPES.Terms.map(({ name }) => name)
 /** What a stream may be called. */
 export const STREAM_NAME = /^[a-z][a-z0-9-]{0,31}$/
 const UINT32_MOST = 2 ** 32 - 1
-const AMOUNT_BITS = 96
+/** Amounts of money are below 2^96. */
+export const AMOUNT_BITS = 96
+/** 20 years of 365.25 days: longer than that no agreement lasts. */
+const LONGEST_SECONDS = 631_152_000
 /** As many registers as the contract takes. */
 export const MAX_REGISTERS = 32
 const MAX_TARIFF_BYTES = 8192
@@ -177,7 +181,7 @@ function readTerms(json: unknown): Terms {
     meters: readArray(fields, 'meters', MAX_REGISTERS).map((meter, index) =>
       readMeter(meter, index),
     ),
-    signerKind: readInteger(fields, 'signerKind', 1, 2),
+    signerKind: readInteger(fields, 'signerKind', SIGNER_KIND.machine, SIGNER_KIND.nobody),
     signer: readHex(fields, 'signer', 32),
     tariff: readHex(fields, 'tariff', 20),
     tariffData: readBytes(fields, 'tariffData', MAX_TARIFF_BYTES),
@@ -196,11 +200,35 @@ function readTerms(json: unknown): Terms {
     openBy: readUnsigned(fields, 'openBy', 64),
     salt: readHex(fields, 'salt', 32),
   }
+  requireConsistent(terms)
+  return terms
+}
+
+function requireConsistent(terms: Terms): void {
   // Without meters the signer states registers of its own accord, as a buyer's voucher does.
   if (terms.meters.length !== 0 && terms.limits.length !== terms.meters.length) {
     throw new FieldRefusal(false, 'terms.limits must have one entry for each of terms.meters.')
   }
-  return terms
+  if (terms.periodSeconds * terms.periods > LONGEST_SECONDS) {
+    throw new FieldRefusal(
+      false,
+      `terms.periodSeconds x terms.periods must be at most ${LONGEST_SECONDS} s, 20 years.`,
+    )
+  }
+  requireSigner(terms)
+}
+
+function requireSigner({ signerKind, signer, meters, limits }: Terms): void {
+  if (signerKind === SIGNER_KIND.account && accountOfSigner(signer) === undefined) {
+    throw new FieldRefusal(false, 'terms.signer must be an address, left-padded to 32 bytes.')
+  }
+  if (signerKind !== SIGNER_KIND.nobody) return
+  if (signer !== NOBODY_SIGNER || meters.length !== 0 || limits.length !== 0) {
+    throw new FieldRefusal(
+      false,
+      'terms.signer must be zero, terms.meters and terms.limits empty: nobody signs, time alone counts.',
+    )
+  }
 }
 
 function readMeter(json: unknown, index: number): Meter {

@@ -6,11 +6,14 @@ import {
   evidenceHead,
   foldTermsOf,
   type MeterValue,
+  machineSigner,
   meterValueDigest,
   meterValueToJson,
+  NOBODY_SIGNER,
   parseMeterValue,
   parseSignedMeterValue,
   parseTerms,
+  SIGNER_KIND,
   signedMeterValueToJson,
   TERMS_TYPES,
   type Terms,
@@ -118,7 +121,9 @@ describe('terms from outside', () => {
     ['no periods', { periods: 0 }],
     ['seconds as text', { lateSeconds: '60' }],
     ['beyond uint32', { settleSeconds: 2 ** 32 }],
-    ['unknown signer kind', { signerKind: 3 }],
+    ['unknown signer kind', { signerKind: 5 }],
+    ['an account with more than 20 bytes', { signer: `0x${'11'.repeat(32)}`, signerKind: 2 }],
+    ['no account', { signer: NOBODY_SIGNER, signerKind: 2 }],
     ['text for a flag', { shared: 'no' }],
     ['half a byte', { tariffData: '0x123' }],
     ['missing limit', { limits: [] }],
@@ -129,6 +134,33 @@ describe('terms from outside', () => {
       ok: false,
       code: 'TERMS_INVALID',
       message: expect.stringContaining(Object.keys(change)[0] ?? ''),
+    })
+  })
+
+  test('nobody signs only what has no signer, no meters and no limits', () => {
+    const nobody = {
+      ...sample().json,
+      signerKind: SIGNER_KIND.nobody,
+      signer: NOBODY_SIGNER,
+      meters: [],
+      limits: [],
+    }
+    expect(parseTerms(nobody)).toMatchObject({ ok: true })
+    const limits = [{ burst: '1', perHour: '0' }]
+    const invalid = { ok: false, code: 'TERMS_INVALID' }
+    expect(parseTerms({ ...nobody, limits })).toMatchObject(invalid)
+    expect(parseTerms({ ...nobody, signer: machineSigner(7n) })).toMatchObject(invalid)
+    const { meters, limits: bounds } = sample().json
+    expect(parseTerms({ ...nobody, meters, limits: bounds })).toMatchObject(invalid)
+  })
+
+  test('an agreement lasts at most 20 years', () => {
+    const { json } = sample()
+    const lasting = { ...json, periodSeconds: 631_152_000, periods: 1 }
+    expect(parseTerms(lasting)).toMatchObject({ ok: true })
+    expect(parseTerms({ ...lasting, periodSeconds: 315_576_001, periods: 2 })).toMatchObject({
+      ok: false,
+      code: 'TERMS_INVALID',
     })
   })
 
