@@ -92,12 +92,15 @@ if (built.code !== 0) broken.push('the page does not build')
 const first = await runVitest(join(scratch, 'vitest.json'), [])
 const failedFiles = [...new Set(first.failures.map(({ file }) => file))]
 let failed = first.report.numFailedTests
+let unsteady: Failure[] = []
 if (failedFiles.length > 0) {
   process.stdout.write(`\nOnce more, alone: ${failedFiles.join(', ')}\n`)
   const args = ['--maxWorkers=1', ...failedFiles]
   const second = await runVitest(join(scratch, 'again.json'), args)
   failed = second.report.numFailedTests
   broken.push(...second.failures.map(describe))
+  const again = new Set(second.failures.map(({ file, name }) => `${file} ${name}`))
+  unsteady = first.failures.filter(({ file, name }) => !again.has(`${file} ${name}`))
   if (second.code !== 0 && second.failures.length === 0) broken.push('vitest')
 } else if (first.code !== 0) {
   broken.push('vitest')
@@ -131,11 +134,7 @@ for (const [suite, count] of Object.entries(counts)) {
     `${suite}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`,
   )
 }
-for (const failure of first.failures) {
-  if (!broken.includes(describe(failure))) {
-    process.stdout.write(`UNSTEADY, see its first run: ${describe(failure)}\n`)
-  }
-}
+for (const failure of unsteady) process.stdout.write(`UNSTEADY: ${describe(failure)}\n`)
 for (const what of broken) process.stdout.write(`FAILED: ${what}\n`)
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
 process.exitCode = broken.length === 0 && total.failed === 0 ? 0 : 1

@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto'
+import { clearingHouseAbi, evidenceAnchorAbi, machineRegistryAbi } from '@liquefy/abi'
+import type { Hex } from '@liquefy/protocol'
+import type { Abi } from 'viem'
+import type { PrivateKeyAccount } from 'viem/accounts'
+import type { BenchLedger } from './ledger.ts'
+import { machineActions } from './machine-actions.ts'
+import { moneyActions } from './money-actions.ts'
+
+/** Runs one named transaction and keeps what it cost. */
+export type Measure = (name: string, gas: Promise<{ gasUsed: bigint }>) => Promise<void>
+
+/** ERC-721's own functions: what they cost is the library's business, only a transfer is measured. */
+const STANDARD = ['approve', 'setApprovalForAll', 'safeTransferFrom']
+/** Measured in `settle.ts`, in batches. */
+const BATCHED = ['settle', 'settleAttested']
+
+/**
+ * What each public action costs alone, in the order of a machine's and an agreement's life.
+ *
+ * @throws Error if a function of the contracts was left out.
+ */
+export async function measureActions(
+  ledger: BenchLedger,
+  people: { payer: PrivateKeyAccount; payee: PrivateKeyAccount },
+): Promise<Record<string, bigint>> {
+  const gas: Record<string, bigint> = {}
+  const measure: Measure = async (name, sent) => {
+    gas[name] = (await sent).gasUsed
+  }
+  await machineActions(ledger, people, measure)
+  await moneyActions(ledger, people, measure)
+  const { evidenceAnchor } = ledger.node.deployment
+  const root: Hex = `0x${randomBytes(32).toString('hex')}`
+  const call = { address: evidenceAnchor, abi: evidenceAnchorAbi, functionName: 'anchor' }
+  await measure('anchor', ledger.send(people.payer, { ...call, args: [700n, root, []] }))
+  const missing = [machineRegistryAbi, clearingHouseAbi, evidenceAnchorAbi]
+    .flatMap((abi) => writesOf(abi))
+    .filter((name) => ![...STANDARD, ...BATCHED].includes(name) && gas[name] === undefined)
+  if (missing.length > 0) throw new Error(`Nobody has measured ${missing.join(', ')}.`)
+  return gas
+}
+
+function writesOf(abi: Abi): string[] {
+  return abi.flatMap((item) =>
+    item.type === 'function' && item.stateMutability === 'nonpayable' ? [item.name] : [],
+  )
+}
