@@ -11,7 +11,8 @@ export default defineConfig({
     ],
     exclude: ['**/node_modules/**'],
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 90_000 } },
   },
 })

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   await demo?.stop()
-}, 60_000)
+}, 300_000)
 
 /** Opens a page, lets `look` use it, and fails if the page's own code failed meanwhile. */
 const visit = async (
@@ -78,7 +78,7 @@ describe('overview', () => {
       await page.getByText('Live', { exact: true }).waitFor()
       const before = await amountOf(page, 'Settled on the ledger')
       await expect
-        .poll(() => amountOf(page, 'Settled on the ledger'), { timeout: 40_000 })
+        .poll(() => amountOf(page, 'Settled on the ledger'), { timeout: 90_000 })
         .toBeGreaterThan(before)
       await page.locator('.feed .plus').first().waitFor()
       await keep(page, 'overview')

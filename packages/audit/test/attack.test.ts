@@ -85,7 +85,7 @@ describe('ATK crafted bundles', () => {
     })
     const report = await audit(business)
     expect(report.firstFault).toBeNull()
-  }, 10_000)
+  }, 300_000)
 
   test.each([
     ['too few registers', { registers: ['1'] }],

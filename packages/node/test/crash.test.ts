@@ -106,4 +106,4 @@ test('INV-13 node, server, and both killed with -9 right after a receipt: nothin
   }
   await ingest.stop()
   await database.close()
-}, 120_000)
+}, 300_000)

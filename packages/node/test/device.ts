@@ -15,7 +15,7 @@ import {
 import mqtt, { type MqttClient } from 'mqtt'
 import type { RunningNode } from '../src/index.ts'
 
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 90_000
 
 export interface Device {
   machineId: bigint

@@ -113,7 +113,7 @@ test('INV-13 after kill -9 of the process group every receipt holds, and what wa
   expect(logged.map(({ digest }) => digest)).toEqual(expect.arrayContaining(receipted))
   expect(receipted.length).toBeGreaterThan(2)
   await expect
-    .poll(async () => (await again.agreement(id)).includedMinor, { timeout: 20_000 })
+    .poll(async () => (await again.agreement(id)).includedMinor, { timeout: 90_000 })
     .toBe('210000')
   expect(await again.agreement(id)).toMatchObject({
     escrowMinor: '790000',

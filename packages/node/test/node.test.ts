@@ -81,14 +81,14 @@ const register = async (key: PrivateKey) => {
 }
 const settled = async (minor: bigint) => {
   await expect
-    .poll(async () => (await client.agreement(id)).includedMinor, { timeout: 20_000 })
+    .poll(async () => (await client.agreement(id)).includedMinor, { timeout: 90_000 })
     .toBe(String(minor))
 }
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'liquefy-node-'))
   await begin()
-}, 60_000)
+}, 300_000)
 
 afterAll(async () => {
   await device?.close()

@@ -144,7 +144,7 @@ async function doBusiness(node: RunningNode, payer: Wallet, payee: Wallet): Prom
     code: 'ACCEPTED',
   })
   await expect
-    .poll(async () => (await client.agreement(agreementId)).includedMinor, { timeout: 30_000 })
+    .poll(async () => (await client.agreement(agreementId)).includedMinor, { timeout: 90_000 })
     .toBe('420000')
   await credit({ ...by(payee), agreementIds: [agreementId] })
   const held = () =>
@@ -213,7 +213,7 @@ describe('one setting replaces a part that comes with the node, and the business
         if (!anvil) return
         await anvil.rpc.call('anvil_mine', [toHex(100)])
         await expect
-          .poll(async () => (await client.agreement(agreementId)).finalMinor, { timeout: 20_000 })
+          .poll(async () => (await client.agreement(agreementId)).finalMinor, { timeout: 90_000 })
           .toBe('420000')
       },
       120_000,

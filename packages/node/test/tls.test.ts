@@ -58,7 +58,7 @@ describe.runIf(hasOpenssl)('an interface that others reach', () => {
     vi.stubEnv('LIQUEFY_TLS_KEY', key)
     node = await startNode(options(dataDir))
     vi.unstubAllEnvs()
-  }, 60_000)
+  }, 300_000)
 
   afterAll(async () => {
     vi.unstubAllEnvs()

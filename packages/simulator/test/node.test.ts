@@ -49,7 +49,7 @@ function walletOf(name: string) {
   return createWalletClient({ account: person.account, transport: http(node.rpcUrl) })
 }
 
-beforeAll(start, 120_000)
+beforeAll(start, 300_000)
 afterAll(async () => {
   await product?.stop()
   await node?.stop()

@@ -25,7 +25,7 @@ beforeAll(async () => {
     rpcPort: 0,
     logger: pino({ level: 'silent' }),
   })
-}, 60_000)
+}, 300_000)
 
 afterAll(async () => {
   await node.stop()

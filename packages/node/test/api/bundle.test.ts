@@ -43,7 +43,7 @@ beforeAll(async () => {
     anchorIntervalMs: 3_600_000,
     logger: pino({ level: 'silent' }),
   })
-}, 60_000)
+}, 300_000)
 
 afterAll(async () => {
   await node?.stop()
@@ -96,7 +96,7 @@ test('a gap that time alone ended is ended in the bundle too: its checkpoint is 
   const before = await client.logHead()
   const owed = async () => (await client.agreement(agreementId)).owedMinor
   expect(await owed()).toBe('0')
-  await expect.poll(owed, { timeout: 20_000 }).toBe('210000')
+  await expect.poll(owed, { timeout: 90_000 }).toBe('210000')
   expect(await client.logHead()).toEqual(before)
 
   const lines: Record<string, unknown>[] = []

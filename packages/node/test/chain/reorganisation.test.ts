@@ -161,7 +161,7 @@ test('INV-10 a reorganisation of depth 5 ends in the state of none; the settleme
   expect(await nonce()).toBe(1)
 
   await mine(70, 1)
-  await expect.poll(() => status(intent.intentId), { timeout: 30_000 }).toBe('final')
+  await expect.poll(() => status(intent.intentId), { timeout: 90_000 }).toBe('final')
   const { rows } = await database.pool.query(
     'SELECT count(*) AS count FROM blocks WHERE NOT has_events',
   )
@@ -178,7 +178,7 @@ test('a chain that only becomes shorter is followed too', async () => {
   const machines = async () => (await database.pool.query('SELECT machine_id FROM machines')).rows
   expect(await machines()).toHaveLength(1)
   await anvil.rpc.call('evm_revert', [checkpoint])
-  await expect.poll(machines, { timeout: 30_000 }).toHaveLength(0)
+  await expect.poll(machines, { timeout: 90_000 }).toHaveLength(0)
 })
 
 test('INV-9 answers lost after broadcast, before it, and requests that arrive twice: one transaction', async () => {
@@ -192,9 +192,9 @@ test('INV-9 answers lost after broadcast, before it, and requests that arrive tw
     const intent = await settleIntent(node, id, key, BigInt(10 * (index + 1)))
     await Promise.all([outbox.submit(intent), outbox.submit(intent)])
     if (fault === 'drop-before') {
-      await expect.poll(() => status(intent.intentId), { timeout: 30_000 }).toBe('sent')
+      await expect.poll(() => status(intent.intentId), { timeout: 90_000 }).toBe('sent')
       const before = proxy.sent.length
-      await expect.poll(() => proxy.sent.length, { timeout: 30_000 }).toBeGreaterThan(before + 2)
+      await expect.poll(() => proxy.sent.length, { timeout: 90_000 }).toBeGreaterThan(before + 2)
       expect(await status(intent.intentId)).toBe('sent')
       faults.clear()
     }
@@ -212,7 +212,7 @@ test('INV-9 a restart between storing and sending goes on with the same transact
   for (const intentId of ['one', 'two']) {
     await outbox.submit({ intentId, kind: 'test', to: keys.operator.address, data: '0x' })
   }
-  await expect.poll(() => status('two'), { timeout: 30_000 }).toBe('sent')
+  await expect.poll(() => status('two'), { timeout: 90_000 }).toBe('sent')
   const waiting = outbox.whenIncluded('one')
   await outbox.stop()
   await expect(waiting).rejects.toMatchObject({ code: 'OUTBOX_STOPPED' })
@@ -241,7 +241,7 @@ test('a transaction whose fee is too low is replaced at the same nonce', async (
   const { anvil, outbox, nonce, proxy, keys, mine, database } = await outside({ bumpAfterMs: 400 })
   await anvil.rpc.call('evm_setAutomine', [false])
   await outbox.submit({ intentId: 'one', kind: 'test', to: keys.operator.address, data: '0x' })
-  await expect.poll(() => new Set(proxy.sent).size, { timeout: 30_000 }).toBeGreaterThan(1)
+  await expect.poll(() => new Set(proxy.sent).size, { timeout: 90_000 }).toBeGreaterThan(1)
   await mine(1, 1)
   const { status, txHash } = await outbox.whenIncluded('one')
   expect(status).toBe('included')
@@ -255,7 +255,7 @@ test('a nonce that the same key used elsewhere is given up, and the intent sent 
   const { anvil, outbox, faults, nonce, keys, status, mine, direct } = await outside()
   faults.set('eth_sendRawTransaction', 'drop-before')
   await outbox.submit({ intentId: 'one', kind: 'test', to: keys.operator.address, data: '0x' })
-  await expect.poll(() => status('one'), { timeout: 30_000 }).toBe('sent')
+  await expect.poll(() => status('one'), { timeout: 90_000 }).toBe('sent')
   await sendAs(anvil.url, keys.operator, BARE_CHAIN_ID, { to: keys.deployer.address, data: '0x' })
   await mine(70, 1)
   faults.clear()
@@ -274,7 +274,7 @@ test('what reverts in its block is told as reverted, with its transaction', asyn
   })
   faults.set('eth_sendRawTransaction', 'drop-before')
   await outbox.submit({ intentId: 'one', kind: 'test', to: asset.address, data })
-  await expect.poll(() => status('one'), { timeout: 30_000 }).toBe('sent')
+  await expect.poll(() => status('one'), { timeout: 90_000 }).toBe('sent')
   await anvil.rpc.call('anvil_setCode', [asset.address, '0x60006000fd'])
   faults.clear()
   const outcome = await outbox.whenIncluded('one')

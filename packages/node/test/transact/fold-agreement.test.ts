@@ -241,7 +241,7 @@ test('INV-19 folded live, in the smallest portions, is folded at once afterwards
     }),
     { numRuns: 60 },
   )
-}, 120_000)
+}, 300_000)
 
 function rowsOf({ seq, code, covered, registers, digest }: FoldStep) {
   const moved = Object.entries(registers)

@@ -116,7 +116,7 @@ const include = async (intentId: string, status = 'included') => {
 }
 const callOf = ({ data }: Submitted) => decodeFunctionData({ abi: clearingHouseAbi, data })
 const sent = async (count: number): Promise<Submitted[]> => {
-  await expect.poll(() => submitted.length, { timeout: 5_000 }).toBe(count)
+  await expect.poll(() => submitted.length, { timeout: 90_000 }).toBe(count)
   return submitted
 }
 const quiet = () => new Promise((resolve) => setTimeout(resolve, 1_200))
@@ -219,7 +219,7 @@ describe('outcomes', () => {
       [first?.intentId, txHash],
     )
     const problem = () => readProblem(database.pool, id)
-    await expect.poll(problem, { timeout: 5_000 }).toMatch('AS_OF_IN_FUTURE. It will be tried')
+    await expect.poll(problem, { timeout: 90_000 }).toMatch('AS_OF_IN_FUTURE. It will be tried')
     clock.now += 3_000
     await sent(2)
   })
@@ -249,7 +249,7 @@ describe('outcomes', () => {
       clock.now += 3_000
       return submitted.length
     }
-    await expect.poll(countLater, { timeout: 10_000 }).toBe(2)
+    await expect.poll(countLater, { timeout: 90_000 }).toBe(2)
   })
 
   test('escrow short: what is proven is not sent again, and collected after a top-up', async () => {
