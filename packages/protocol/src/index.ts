@@ -13,6 +13,16 @@ export {
   type SignedAdjustmentJson,
   signedAdjustmentToJson,
 } from './transact/adjustment.ts'
+export {
+  type Attestation,
+  type AttestationJson,
+  attestationToJson,
+  batchDigest,
+  MAX_ATTESTED_VALUES,
+  meterValuesDigest,
+  type ParsedAttestation,
+  parseAttestation,
+} from './transact/attestation.ts'
 export { canonicalJson } from './transact/canonical.ts'
 export { explainTariff, type TariffAsset, type TariffUnit } from './transact/explain-tariff.ts'
 export {
@@ -42,13 +52,15 @@ export {
 } from './transact/funding.ts'
 export type { LoggedEnvelope } from './transact/logged-envelope.ts'
 export {
+  type CoveringValue,
+  type CoveringValueJson,
   elapsedSeconds,
   evidenceHead,
   type MeterValue,
   type MeterValueJson,
   type MeterValueRefusal,
   meterValueDigest,
-  meterValuesDigest,
+  meterValueHash,
   meterValueToJson,
   parseMeterValue,
   parseSignedMeterValue,
@@ -69,6 +81,7 @@ export {
   type RuleRate,
   ruleHash,
 } from './transact/rule.ts'
+export { type LedgerKey, type SignerContext, signedBy } from './transact/signed-by.ts'
 export {
   accountOfSigner,
   accountSigner,
@@ -185,12 +198,14 @@ export {
 } from './trust/senml.ts'
 export {
   lowS,
+  normaliseTypedSignature,
   recoverAccount,
   sha256,
   sign,
   signDigest,
   signTypedDigest,
   verify,
+  verifyRawDigest,
   verifyTypedDigest,
 } from './trust/signature.ts'
 export {

@@ -1,4 +1,4 @@
-import { concat, type Hex, hashTypedData, keccak256 } from 'viem'
+import { concat, type Hex, hashStruct, hashTypedData, keccak256 } from 'viem'
 import { MAX_QUORUM_SIGNATURE_BYTES } from './signer.ts'
 import {
   FieldRefusal,
@@ -25,8 +25,11 @@ export type MeterValue = {
 /** Up to which `seq` a stream was folded. */
 export type StreamHead = { stream: string; seq: bigint }
 
+/** A meter value with the heads up to which it covers its streams. They are not signed, `evidenceHead` is. */
+export type CoveringValue = MeterValue & { heads: readonly StreamHead[] }
+
 /** A meter value as a machine publishes it: docs/protocol/transport.md. `heads` are not signed, `evidenceHead` is. */
-export type SignedMeterValue = MeterValue & { heads: readonly StreamHead[]; signature: Hex }
+export type SignedMeterValue = CoveringValue & { signature: Hex }
 
 /** JSON of a meter value: registers as decimal strings, `asOf` as a number. */
 export type MeterValueJson = {
@@ -38,10 +41,10 @@ export type MeterValueJson = {
 }
 
 /** JSON of a signed meter value. */
-export type SignedMeterValueJson = MeterValueJson & {
-  heads: { stream: string; seq: string }[]
-  signature: Hex
-}
+export type SignedMeterValueJson = CoveringValueJson & { signature: Hex }
+
+/** JSON of a meter value with its heads. */
+export type CoveringValueJson = MeterValueJson & { heads: { stream: string; seq: string }[] }
 
 /** A refused meter value. */
 export type MeterValueRefusal = {
@@ -50,7 +53,8 @@ export type MeterValueRefusal = {
   message: string
 }
 
-const METER_VALUE_TYPES = {
+/** EIP-712 types of a meter value, in the order of docs/protocol/agreement.md. */
+export const METER_VALUE_TYPES = {
   MeterValue: [
     { name: 'agreementId', type: 'bytes32' },
     { name: 'period', type: 'uint32' },
@@ -58,11 +62,6 @@ const METER_VALUE_TYPES = {
     { name: 'registers', type: 'uint256[]' },
     { name: 'evidenceHead', type: 'bytes32' },
   ],
-} as const
-
-const METER_VALUES_TYPES = {
-  MeterValues: [{ name: 'values', type: 'MeterValue[]' }],
-  ...METER_VALUE_TYPES,
 } as const
 
 const VALUE_FIELDS = METER_VALUE_TYPES.MeterValue.map(({ name }) => name)
@@ -84,17 +83,12 @@ export function meterValueDigest(input: {
   })
 }
 
-/** The EIP-712 digest that an attestor signs, once for many meter values of agreements that name it. */
-export function meterValuesDigest(input: {
-  chainId: number
-  clearingHouse: Hex
-  values: readonly MeterValue[]
-}): Hex {
-  return hashTypedData({
-    domain: clearingHouseDomain(input.chainId, input.clearingHouse),
-    types: METER_VALUES_TYPES,
-    primaryType: 'MeterValues',
-    message: { values: input.values.map(signedFields) },
+/** The EIP-712 struct hash of a meter value: what it contributes to the digest of a batch. */
+export function meterValueHash(value: MeterValue): Hex {
+  return hashStruct({
+    data: signedFields(value),
+    types: METER_VALUE_TYPES,
+    primaryType: 'MeterValue',
   })
 }
 
@@ -137,10 +131,14 @@ export function meterValueToJson(value: MeterValue): MeterValueJson {
 
 /** A signed meter value as plain JSON. */
 export function signedMeterValueToJson(value: SignedMeterValue): SignedMeterValueJson {
+  return { ...coveringValueToJson(value), signature: value.signature }
+}
+
+/** A meter value with its heads as plain JSON. */
+export function coveringValueToJson(value: CoveringValue): CoveringValueJson {
   return {
     ...meterValueToJson(value),
     heads: value.heads.map(({ stream, seq }) => ({ stream, seq: seq.toString() })),
-    signature: value.signature,
   }
 }
 
@@ -158,8 +156,7 @@ export function parseSignedMeterValue(
   return refusing(() => {
     const fields = openFields('meterValue', json, [...VALUE_FIELDS, 'heads', 'signature'])
     return {
-      ...readValue(fields),
-      heads: readArray(fields, 'heads', MAX_REGISTERS).map((head, index) => readHead(head, index)),
+      ...readCoveringValue(fields),
       signature: readBytes(fields, 'signature', MAX_QUORUM_SIGNATURE_BYTES),
     }
   })
@@ -193,6 +190,17 @@ function readValue(fields: Fields): MeterValue {
       ),
     ),
     evidenceHead: readHex(fields, 'evidenceHead', 32),
+  }
+}
+
+/** Fields of a meter value with its heads, as `readCoveringValue` wants them. */
+export const COVERING_FIELDS = [...VALUE_FIELDS, 'heads'] as const
+
+/** Reads a meter value with its heads from opened fields. @throws FieldRefusal */
+export function readCoveringValue(fields: Fields): CoveringValue {
+  return {
+    ...readValue(fields),
+    heads: readArray(fields, 'heads', MAX_REGISTERS).map((head, index) => readHead(head, index)),
   }
 }
 

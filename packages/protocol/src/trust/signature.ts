@@ -69,6 +69,25 @@ export function verifyTypedDigest(key: PublicKey, digest: Hex, signature: Hex): 
 }
 
 /**
+ * True if `signature` is the P-256 key's over the 32 bytes of the digest themselves, as OpenZeppelin's `ERC7913P256Verifier` checks it.
+ * High `s` is accepted, as in `verifyTypedDigest`. Never throws; false for keys of another curve.
+ */
+export function verifyRawDigest(key: PublicKey, digest: Hex, signature: Hex): boolean {
+  if (key.curve !== 'P-256' || !DIGEST.test(digest) || !SIGNATURE_64.test(signature)) return false
+  try {
+    const point = concatBytes(Uint8Array.of(4), fromHex(key.x), fromHex(key.y))
+    return p256.verify(fromHex(signature), fromHex(digest), point, { prehash: false, lowS: false })
+  } catch {
+    return false
+  }
+}
+
+/** A good signature over an EIP-712 digest in the form that contracts take: P-256 devices emit high `s`, which those refuse. */
+export function normaliseTypedSignature(curve: Curve, signature: Hex): Hex {
+  return curve === 'P-256' ? toHex(lowS(curve, fromHex(signature))) : signature
+}
+
+/**
  * The account (lower case) whose secp256k1 signature `r || s || v` (65 bytes, low `s`, `v` 27 or 28) over `digest`
  * this is; undefined if it is no such signature. Agrees with OpenZeppelin's `ECDSA.tryRecover`.
  */
