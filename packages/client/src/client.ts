@@ -1,5 +1,7 @@
+import type { SignedMeterValueJson } from '@liquefy/protocol'
 import { ApiError } from './errors.ts'
 import type {
+  AcceptedMeterValue,
   Agreement,
   AgreementSummary,
   ApiProblem,
@@ -44,6 +46,11 @@ export interface Client {
   envelope(logIndex: string): Promise<EnvelopeProof>
   logHead(): Promise<LogHead>
   consistency(from: string, to: string): Promise<{ proof: Hex[] }>
+  /**
+   * Gives the node a meter value that the agreement's signer signed: the buyer's voucher, k of n signatures. It relays what equals its own
+   * fold; without meters what was signed, within the rate bound. Throws with the codes of docs/protocol/transport.md.
+   */
+  submitMeterValue(value: SignedMeterValueJson): Promise<AcceptedMeterValue>
   /** Makes rules known to the node; it finds them by their hash. */
   submitRules(rules: unknown[]): Promise<{ ruleHashes: Hex[] }>
   /**
@@ -89,6 +96,15 @@ export const createClient = ({ url }: { url: string }): Client => {
     return (await response.json()) as T
   }
 
+  const post = async <T>(path: string, body: unknown) => {
+    const response = await request(`/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return (await response.json()) as T
+  }
+
   return {
     deployment: () => get('deployment'),
     status: () => get('status'),
@@ -107,14 +123,8 @@ export const createClient = ({ url }: { url: string }): Client => {
     envelope: (logIndex) => get(`envelopes/${logIndex}`),
     logHead: () => get('log/head'),
     consistency: (from, to) => get('log/consistency', { from, to }),
-    submitRules: async (rules) => {
-      const response = await request('/v1/rules', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(rules),
-      })
-      return (await response.json()) as { ruleHashes: Hex[] }
-    },
+    submitMeterValue: (value) => post(`agreements/${value.agreementId}/meter-values`, value),
+    submitRules: (rules) => post('rules', rules),
     events: async ({ signal, onEvent, onState }) => {
       let lastId: string | undefined
       while (!signal.aborted) {

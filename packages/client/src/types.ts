@@ -13,6 +13,8 @@ export interface Deployment {
   registry: Hex
   /** Verifier of P-256 keys that sign SHA-256 of a digest: what devices register with. */
   p256Sha256Verifier: Hex
+  /** Verifier of P-256 keys that sign the digest itself. */
+  p256RawVerifier: Hex
   clearingHouse: Hex
   evidenceAnchor: Hex
   linearTariff: Hex
@@ -211,6 +213,14 @@ export type NodeEvent =
       atMs: number
     }
   | { type: 'status'; status: Status; atMs: number }
+
+/** A signed meter value that the node will relay. `asOf` in seconds. */
+export interface AcceptedMeterValue {
+  agreementId: Hex
+  period: number
+  asOf: number
+  code: 'ACCEPTED'
+}
 
 /** Every answer that is not 2xx. */
 export interface ApiProblem {

@@ -150,7 +150,7 @@ async function start(
     agreements,
     clock,
     events,
-    ledger: { chainId, clearingHouse },
+    ledger: chain.deployment,
     logger,
   })
   const settlement = createSettlement({
@@ -231,6 +231,7 @@ async function start(
     connectedMachines: () => running.connectedMachines().length,
     checkMoney: remembered(checkMoney, MONEY_CHECK_MS),
     onRules: () => changes.rulesKnown(),
+    submitMeterValue: (json) => metering.submitMeterValue(json),
     logger,
   })
   started.push(() => api.close())
@@ -317,6 +318,7 @@ function deploymentOf({ mqttUrl, host, tls }: Config, chain: Chain, broker: Brok
     embedded,
     registry: deployment.registry,
     p256Sha256Verifier: deployment.p256Sha256Verifier,
+    p256RawVerifier: deployment.p256RawVerifier,
     clearingHouse: deployment.clearingHouse,
     evidenceAnchor: deployment.evidenceAnchor,
     linearTariff: deployment.linearTariff,

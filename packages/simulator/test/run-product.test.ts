@@ -15,6 +15,7 @@ const deployment: Deployment = {
   embedded: true,
   registry: address('11'),
   p256Sha256Verifier: address('88'),
+  p256RawVerifier: address('88'),
   clearingHouse: address('22'),
   evidenceAnchor: address('33'),
   linearTariff: address('44'),

@@ -4,10 +4,11 @@ import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
 import type { Agreements } from '../transact/agreements.ts'
+import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
 import type { Evidence } from '../trust/evidence.ts'
 
-/** What the API reads. It writes nothing but rules. */
+/** What the API reads. It takes in nothing but rules and what the signers of agreements signed. */
 export interface ApiContext {
   deployment: Deployment
   database: Database
@@ -24,5 +25,7 @@ export interface ApiContext {
   checkMoney(): Promise<MoneyCheck>
   /** Called after rules became known. */
   onRules(): Promise<void>
+  /** Judges a signed meter value from anybody. */
+  submitMeterValue(json: unknown): Promise<MeterAnswer>
   logger: BaseLogger
 }

@@ -13,10 +13,12 @@ import { envelopeList, machineList, machineView, summaryOf, timelineView } from 
 import { createMetrics } from './metrics.ts'
 import { ProblemError, unknown } from './problem.ts'
 import * as schemas from './schemas.ts'
+import { takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
 
 const REFUSALS_SHOWN = 200
 const RULES_BODY_BYTES = 262_144
+const VALUE_BODY_BYTES = 16_384
 
 /** Schema of a route: what it takes and answers, and that every other answer is a problem. */
 function route(
@@ -167,6 +169,17 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
         .type('application/x-ndjson; charset=utf-8')
         .send(Readable.from(lines, { objectMode: false, highWaterMark: 65_536 }))
     },
+  )
+  app.post<{ Params: { id: string }; Body: unknown }>(
+    '/v1/agreements/:id/meter-values',
+    {
+      ...route("Takes a meter value signed by the agreement's signer", schemas.valueTaken, {
+        params,
+        body: schemas.anyObject,
+      }),
+      bodyLimit: VALUE_BODY_BYTES,
+    },
+    ({ params: { id }, body }) => takeMeterValue(context, id.toLowerCase() as Hex, body),
   )
   app.post<{ Body: unknown[] }>(
     '/v1/rules',

@@ -35,6 +35,7 @@ export const deployment = object({
   embedded: boolean,
   registry: hex,
   p256Sha256Verifier: hex,
+  p256RawVerifier: hex,
   clearingHouse: hex,
   evidenceAnchor: hex,
   linearTariff: hex,
@@ -214,6 +215,13 @@ export const agreement = object({
   ),
 })
 
+export const valueTaken = object({
+  agreementId: hex,
+  period: integer,
+  asOf: integer,
+  code: text,
+})
+
 export const rulesTaken = object({ ruleHashes: list(hex) })
 
 export const health = object({
@@ -258,4 +266,6 @@ export const envelopesQuery = object(
   ['stream', 'limit', 'beforeIndex'],
 )
 export const consistencyQuery = object({ from: logIndex, to: logIndex })
+/** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */
+export const anyObject = { type: 'object' } as const
 export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const

@@ -1,7 +1,7 @@
 import type { Hex } from '@liquefy/client'
 import {
+  type LedgerKey,
   type MeterRule,
-  type PublicKey,
   parseRule,
   parseTerms,
   type Terms,
@@ -107,15 +107,22 @@ export async function agreementsIn(
 }
 
 /** The current key of a machine that signs for itself; undefined if it was revoked, or there never was one. */
-export async function currentKey(db: Queryable, machineId: bigint): Promise<PublicKey | undefined> {
+export async function currentKey(
+  db: Queryable,
+  machineId: bigint,
+  p256RawVerifier: Hex,
+): Promise<LedgerKey | undefined> {
   const { rows } = await db.query(
-    `SELECT key_id, curve, x, y FROM machine_keys WHERE machine_id = $1
+    `SELECT key_id, curve, verifier, x, y FROM machine_keys WHERE machine_id = $1
      ORDER BY block DESC, log_index DESC LIMIT 1`,
     [machineId],
   )
   const [row] = rows
   if (!row?.key_id) return undefined
-  return { curve: row.curve === 1 ? 'P-256' : 'secp256k1', x: hexOf(row.x), y: hexOf(row.y) }
+  return {
+    key: { curve: row.curve === 1 ? 'P-256' : 'secp256k1', x: hexOf(row.x), y: hexOf(row.y) },
+    signsRawDigest: row.verifier !== null && hexOf(row.verifier) === p256RawVerifier.toLowerCase(),
+  }
 }
 
 /** What the ledger says of one period's money, smallest units. */

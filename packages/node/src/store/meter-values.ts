@@ -15,9 +15,9 @@ export interface AcceptedValue {
   receivedMs: number
 }
 
-/** Stores an accepted meter value; the same one again changes nothing. */
-export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promise<void> {
-  await db.query(
+/** Stores an accepted meter value; the same one again changes nothing. False if one with its head and `asOf` is there already. */
+export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promise<boolean> {
+  const { rowCount } = await db.query(
     `INSERT INTO meter_values (agreement_id, period, as_of, registers, evidence_head, heads, signature, owed_minor, received_ms)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
     [
@@ -32,6 +32,7 @@ export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promi
       value.receivedMs,
     ],
   )
+  return rowCount === 1
 }
 
 const VALUE_COLUMNS =
@@ -68,6 +69,38 @@ export async function readMeterValues(db: Queryable, agreementId: Hex): Promise<
     [bytesOf(agreementId)],
   )
   return rows.map(toAcceptedValue)
+}
+
+/** The accepted value of a period that owes most; undefined without any. */
+export async function readHighestValue(
+  db: Queryable,
+  agreementId: Hex,
+  period: number,
+): Promise<AcceptedValue | undefined> {
+  const { rows } = await db.query(
+    `SELECT ${VALUE_COLUMNS} FROM meter_values WHERE agreement_id = $1 AND period = $2
+     ORDER BY owed_minor DESC, as_of DESC LIMIT 1`,
+    [bytesOf(agreementId), period],
+  )
+  return rows[0] && toAcceptedValue(rows[0])
+}
+
+/** How many accepted values of an agreement are kept. */
+export async function countMeterValues(db: Queryable, agreementId: Hex): Promise<number> {
+  const { rows } = await db.query(
+    'SELECT count(*) AS count FROM meter_values WHERE agreement_id = $1',
+    [bytesOf(agreementId)],
+  )
+  return Number(rows[0]?.count)
+}
+
+/** Forgets values of the same period that owe less, unless a transaction carries them. */
+export async function forgetLowerValues(db: Queryable, value: AcceptedValue): Promise<void> {
+  await db.query(
+    `DELETE FROM meter_values
+     WHERE agreement_id = $1 AND period = $2 AND owed_minor < $3 AND intent_id IS NULL`,
+    [bytesOf(value.agreementId), value.period, value.owedMinor],
+  )
 }
 
 /** The most that a signed and accepted value says of each period of an agreement. */

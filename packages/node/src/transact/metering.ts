@@ -7,7 +7,13 @@ import type { Database } from '../store/database.ts'
 import { forgetMetering, readFolds } from '../store/metering.ts'
 import type { Agreements } from './agreements.ts'
 import { foldAgreement } from './fold-agreement.ts'
-import { judgeMeterValue, type MeterAnswer } from './meter-value.ts'
+import {
+  judgeMeterValue,
+  judgeSubmittedValue,
+  type MeterAnswer,
+  type ValueContext,
+} from './meter-value.ts'
+import type { SigningLedger } from './signature-check.ts'
 
 /** Folds what is logged into registers and amounts owed, and judges signed meter values by the same folds. */
 export interface Metering {
@@ -19,6 +25,8 @@ export interface Metering {
   forgetVanished(): Promise<void>
   /** Judges a signed meter value from the machine whose key opened the connection. */
   acceptMeterValue(senderId: bigint, payload: Uint8Array): Promise<MeterAnswer>
+  /** Judges a signed meter value, as JSON, from anybody: whoever the terms name has to have signed it. */
+  submitMeterValue(json: unknown): Promise<MeterAnswer>
   /** Resolves once all that was kicked is folded. What waits for a gap is not waited for. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -39,7 +47,7 @@ export function createMetering(options: {
   agreements: Agreements
   clock: Clock
   events: NodeEvents
-  ledger: { chainId: number; clearingHouse: Hex }
+  ledger: SigningLedger
   logger: BaseLogger
 }): Metering {
   const { database, agreements, clock, events, logger } = options
@@ -132,6 +140,17 @@ export function createMetering(options: {
       check()
     })
 
+  const valueContext: ValueContext = {
+    ...options,
+    async untilFolded(agreementId, heads) {
+      kickAgreements([agreementId])
+      await until(async () => {
+        const folds = await readFolds(database.pool, agreementId)
+        return folds.length > 0 && heads.every((head) => folds.every(coversIn(head)))
+      }, PATIENCE_MS)
+    },
+  }
+
   return {
     kick(streams) {
       kickAgreements(
@@ -142,21 +161,8 @@ export function createMetering(options: {
     },
     kickAgreements,
     forgetVanished: () => database.transaction(forgetMetering),
-    acceptMeterValue: (senderId, payload) =>
-      judgeMeterValue(
-        {
-          ...options,
-          async untilFolded(agreementId, heads) {
-            kickAgreements([agreementId])
-            await until(async () => {
-              const folds = await readFolds(database.pool, agreementId)
-              return folds.length > 0 && heads.every((head) => folds.every(coversIn(head)))
-            }, PATIENCE_MS)
-          },
-        },
-        senderId,
-        payload,
-      ),
+    acceptMeterValue: (senderId, payload) => judgeMeterValue(valueContext, senderId, payload),
+    submitMeterValue: (json) => judgeSubmittedValue(valueContext, json),
     async idle() {
       while (!closed && (running.size > 0 || dirty.size > 0)) {
         await Promise.all(running.values())

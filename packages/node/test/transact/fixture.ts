@@ -32,7 +32,12 @@ import { createAgreements } from '../../src/transact/agreements.ts'
 import { createMetering } from '../../src/transact/metering.ts'
 
 export const START_MS = 1_760_000_000_000
-export const CHAIN = { chainId: 31337, clearingHouse: `0x${'c1'.repeat(20)}` as Hex }
+export const CHAIN = {
+  chainId: 31337,
+  clearingHouse: `0x${'c1'.repeat(20)}` as Hex,
+  p256Sha256Verifier: `0x${'51'.repeat(20)}` as Hex,
+  p256RawVerifier: `0x${'52'.repeat(20)}` as Hex,
+}
 const REGISTRY: Hex = `0x${'a1'.repeat(20)}`
 const LINEAR: Hex = `0x${'11'.repeat(20)}`
 const PARTIES = {
@@ -146,7 +151,10 @@ export async function meteringBench(database: Database, clock: { now: number }) 
     return number
   }
 
-  const createMachine = async (machineId: bigint): Promise<TestMachine> => {
+  const createMachine = async (
+    machineId: bigint,
+    verifier = CHAIN.p256Sha256Verifier,
+  ): Promise<TestMachine> => {
     const key = privateKeyFromBytes('P-256', randomBytes(32))
     const at = await nextBlock()
     await database.pool.query('INSERT INTO machines VALUES ($1, 0, $2, $3)', [
@@ -155,8 +163,8 @@ export async function meteringBench(database: Database, clock: { now: number }) 
       START_MS,
     ])
     await database.pool.query(
-      `INSERT INTO machine_keys (machine_id, epoch, key_id, curve, x, y, block, log_index, at_ms)
-       VALUES ($1, 1, $2, 1, $3, $4, $5, 0, $6)`,
+      `INSERT INTO machine_keys (machine_id, epoch, key_id, curve, x, y, block, log_index, at_ms, verifier)
+       VALUES ($1, 1, $2, 1, $3, $4, $5, 0, $6, $7)`,
       [
         machineId,
         randomBytes(32),
@@ -164,6 +172,7 @@ export async function meteringBench(database: Database, clock: { now: number }) 
         bytesOf(key.publicKey.y),
         at,
         START_MS,
+        bytesOf(verifier),
       ],
     )
     const digests: Hex[] = []
