@@ -1,32 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {BoundedCall} from "./BoundedCall.sol";
 import {ITariff} from "./ITariff.sol";
+import {EncodedTerms} from "./TermsCode.sol";
 
-/// @title A call into a stranger's tariff that can neither burn the batch's gas nor flood its memory
+/// @title What a stranger's tariff says
 library TariffCall {
-    /// @dev Gas that every tariff gets, no more and no less.
+    /// @dev Gas that every tariff gets.
     uint256 internal constant GAS = 100_000;
-    // Cold account access plus what lies between the check and the call.
-    uint256 private constant OVERHEAD = 5_000;
 
-    /// @dev The caller gave too little gas to tell a failing tariff from a starved one. Send the batch with more.
-    error TariffGasTooLow(uint256 have, uint256 needed);
-
-    /// @return ok false if the tariff reverted, ran out of its gas or did not return exactly one word
+    /// @return ok false if the tariff fails
     function owed(
-        address tariff,
-        bytes memory data,
-        uint256[] calldata registers,
+        EncodedTerms terms,
+        uint256[] memory registers,
         uint256 elapsed
     ) internal view returns (bool ok, uint256 amount) {
-        bytes memory payload = abi.encodeCall(ITariff.owed, (data, registers, uint64(elapsed)));
-        uint256 needed = (GAS * 64) / 63 + OVERHEAD;
-        if (gasleft() < needed) revert TariffGasTooLow(gasleft(), needed);
-        assembly ("memory-safe") {
-            ok := staticcall(GAS, tariff, add(payload, 0x20), mload(payload), 0x00, 0x20)
-            ok := and(ok, eq(returndatasize(), 0x20))
-            amount := mload(0x00)
-        }
+        return BoundedCall.word(
+            terms.tariff(), GAS, abi.encodeCall(ITariff.owed, (terms.tariffData(), registers, uint64(elapsed)))
+        );
     }
 }

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {Create3} from "@openzeppelin/contracts/utils/Create3.sol";
 import {Terms} from "./Terms.sol";
 
-/// @title Code that carries terms and does nothing
-/// @notice Every call to a clone of it reverts: it has no functions.
-contract InertTerms {}
+/// @dev Memory address of the first field of ABI-encoded terms.
+type EncodedTerms is uint256;
+
+using TermsCode for EncodedTerms global;
 
 /// @title Terms kept as contract code
-/// @notice Reading 60 words of code costs what two cold storage slots do. What `settle` needs of the terms is read in place, from
-/// their ABI encoding, without decoding the rest.
+/// @notice Reading 60 words of code costs what two cold storage slots do. Its address follows from the agreement id, so no slot
+/// holds it. What `settle` needs of the terms is read in place, from their ABI encoding, without decoding the rest.
 library TermsCode {
     // Index of a field's word within the encoding of `Terms`.
+    uint256 private constant PAYER = 0;
+    uint256 private constant ASSET = 2;
+    uint256 private constant MACHINE_ID = 3;
+    uint256 private constant METERS = 4;
     uint256 private constant SIGNER_KIND = 5;
     uint256 private constant SIGNER = 6;
     uint256 private constant TARIFF = 7;
@@ -22,78 +27,147 @@ library TermsCode {
     uint256 private constant START = 11;
     uint256 private constant PERIOD_SECONDS = 12;
     uint256 private constant PERIODS = 13;
+    uint256 private constant LATE_SECONDS = 15;
+    uint256 private constant SETTLE_SECONDS = 17;
+    uint256 private constant SHARED = 18;
 
-    function store(address inert, Terms memory terms) internal returns (address) {
-        return Clones.cloneWithImmutableArgs(inert, abi.encode(terms));
-    }
+    /// @dev Creation code that leaves behind what follows it.
+    bytes11 private constant RETURN_THE_REST = 0x600b380380600b5f395ff3;
 
-    function read(address code) internal view returns (Terms memory) {
-        return abi.decode(Clones.fetchCloneArgs(code), (Terms));
-    }
-
-    /// @return base memory address of the first field's word
-    function load(address code) internal view returns (uint256 base) {
-        bytes memory encoded = Clones.fetchCloneArgs(code);
+    /// @notice Keeps terms as the code of a new contract, for ever. Its first byte stops whoever calls it.
+    function store(bytes32 id, Terms calldata terms) internal returns (EncodedTerms) {
+        bytes memory encoded = abi.encode(terms);
+        Create3.deploy(0, id, abi.encodePacked(RETURN_THE_REST, bytes1(0), encoded));
+        uint256 base;
         assembly ("memory-safe") {
             base := add(encoded, 0x40) // past the length and the offset of the one dynamic argument
         }
+        return EncodedTerms.wrap(base);
     }
 
-    function signerKind(uint256 base) internal pure returns (uint256) {
-        return _word(base, SIGNER_KIND);
-    }
-
-    function signer(uint256 base) internal pure returns (uint256) {
-        return _word(base, SIGNER);
-    }
-
-    function tariff(uint256 base) internal pure returns (address) {
-        return address(uint160(_word(base, TARIFF)));
-    }
-
-    function tariffData(uint256 base) internal pure returns (bytes memory data) {
-        uint256 offset = _word(base, TARIFF_DATA);
+    /// @dev Loads the terms of an agreement which is or was open.
+    function load(bytes32 id) internal view returns (EncodedTerms) {
+        address code = Create3.computeAddress(id);
+        uint256 base;
         assembly ("memory-safe") {
-            data := add(base, offset)
+            let size := sub(extcodesize(code), 1)
+            base := mload(0x40)
+            extcodecopy(code, base, 1, size)
+            mstore(0x40, add(base, size))
+            base := add(base, 0x20) // past the offset of the one dynamic argument
+        }
+        return EncodedTerms.wrap(base);
+    }
+
+    /// @dev Ends the call and returns the terms to the caller, as they were encoded.
+    function returnAll(bytes32 id) internal view {
+        EncodedTerms terms = load(id);
+        assembly ("memory-safe") {
+            let from := sub(terms, 0x20)
+            return(from, sub(mload(0x40), from))
         }
     }
 
-    function limitCount(uint256 base) internal pure returns (uint256 count) {
-        uint256 offset = _word(base, LIMITS);
+    function payer(EncodedTerms self) internal pure returns (address) {
+        return address(uint160(_word(self, PAYER)));
+    }
+
+    function asset(EncodedTerms self) internal pure returns (address) {
+        return address(uint160(_word(self, ASSET)));
+    }
+
+    function machineId(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, MACHINE_ID);
+    }
+
+    function meterCount(EncodedTerms self) internal pure returns (uint256) {
+        return _mload(_at(self, METERS));
+    }
+
+    /// @param index below `meterCount`
+    function stream(EncodedTerms self, uint256 index) internal pure returns (bytes memory name) {
+        uint256 meters = _at(self, METERS) + 0x20;
+        uint256 meter = meters + _mload(meters + (index << 5));
+        uint256 place = meter + _mload(meter);
         assembly ("memory-safe") {
-            count := mload(add(base, offset))
+            name := place
         }
+    }
+
+    function signerKind(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, SIGNER_KIND);
+    }
+
+    function signer(EncodedTerms self) internal pure returns (bytes32) {
+        return bytes32(_word(self, SIGNER));
+    }
+
+    function tariff(EncodedTerms self) internal pure returns (address) {
+        return address(uint160(_word(self, TARIFF)));
+    }
+
+    function tariffData(EncodedTerms self) internal pure returns (bytes memory data) {
+        uint256 place = _at(self, TARIFF_DATA);
+        assembly ("memory-safe") {
+            data := place
+        }
+    }
+
+    /// @notice The number of registers.
+    function limitCount(EncodedTerms self) internal pure returns (uint256) {
+        return _mload(_at(self, LIMITS));
     }
 
     /// @param index below `limitCount`
-    function limit(uint256 base, uint256 index) internal pure returns (uint256 burst, uint256 perHour) {
-        uint256 offset = _word(base, LIMITS);
-        assembly ("memory-safe") {
-            let entry := add(add(base, offset), add(0x20, shl(6, index)))
-            burst := mload(entry)
-            perHour := mload(add(entry, 0x20))
+    function limit(EncodedTerms self, uint256 index) internal pure returns (uint256 burst, uint256 perHour) {
+        uint256 entry = _at(self, LIMITS) + 0x20 + (index << 6);
+        return (_mload(entry), _mload(entry + 0x20));
+    }
+
+    function capMinor(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, CAP_MINOR);
+    }
+
+    function start(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, START);
+    }
+
+    function periodSeconds(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, PERIOD_SECONDS);
+    }
+
+    function periods(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, PERIODS);
+    }
+
+    function lateSeconds(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, LATE_SECONDS);
+    }
+
+    function settleSeconds(EncodedTerms self) internal pure returns (uint256) {
+        return _word(self, SETTLE_SECONDS);
+    }
+
+    function isShared(EncodedTerms self) internal pure returns (bool) {
+        return _word(self, SHARED) != 0;
+    }
+
+    function _word(EncodedTerms self, uint256 index) private pure returns (uint256) {
+        unchecked {
+            return _mload(EncodedTerms.unwrap(self) + (index << 5));
         }
     }
 
-    function capMinor(uint256 base) internal pure returns (uint256) {
-        return _word(base, CAP_MINOR);
+    /// @dev Where a field of variable length begins: at its length.
+    function _at(EncodedTerms self, uint256 index) private pure returns (uint256) {
+        unchecked {
+            return EncodedTerms.unwrap(self) + _word(self, index);
+        }
     }
 
-    function start(uint256 base) internal pure returns (uint256) {
-        return _word(base, START);
-    }
-
-    function periodSeconds(uint256 base) internal pure returns (uint256) {
-        return _word(base, PERIOD_SECONDS);
-    }
-
-    function periods(uint256 base) internal pure returns (uint256) {
-        return _word(base, PERIODS);
-    }
-
-    function _word(uint256 base, uint256 index) private pure returns (uint256 value) {
+    function _mload(uint256 place) private pure returns (uint256 value) {
         assembly ("memory-safe") {
-            value := mload(add(base, shl(5, index)))
+            value := mload(place)
         }
     }
 }

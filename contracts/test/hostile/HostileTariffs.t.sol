@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
+import {ITermsRefusals} from "../../src/transact/TermsRules.sol";
 import {TariffCall} from "../../src/transact/TariffCall.sol";
 import {MeterValue, SkipReason, Terms} from "../../src/transact/Terms.sol";
 import {Fixture} from "../support/Fixture.sol";
@@ -97,7 +98,7 @@ contract HostileTariffsTest is Fixture {
         values[0] = valueOf(id, 0, start, 10);
         signatures[0] = signValue(values[0]);
         gasLimit = bound(gasLimit, 20_000, 260_000);
-        (bool ok,) = address(house).call{gas: gasLimit}(abi.encodeCall(ClearingHouse.settle, (values, signatures)));
+        (bool ok,) = address(house).call{gas: gasLimit}(abi.encodeCall(house.settle, (values, signatures)));
         assertEq(paidOf(id, 0), ok ? 10 : 0, "paid or reverted");
     }
 
@@ -120,7 +121,7 @@ contract HostileTariffsTest is Fixture {
             bytes32 id = house.hashTerms(t);
             bytes memory payerAuth = signAccount(PAYER_SECRET, id);
             bytes memory payeeAuth = signAccount(PAYEE_SECRET, id);
-            vm.expectPartialRevert(ClearingHouse.TariffRefused.selector);
+            vm.expectPartialRevert(ITermsRefusals.TariffRefused.selector);
             house.open(t, payerAuth, payeeAuth);
         }
     }

@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
+import {Deposits} from "../../src/transact/Deposits.sol";
+import {Accounts} from "../../src/transact/Accounts.sol";
 import {Terms} from "../../src/transact/Terms.sol";
 import {Fixture} from "../support/Fixture.sol";
 import {RejectingReceiver, ReenteringReceiver} from "./Receivers.sol";
@@ -28,7 +30,7 @@ contract HostileTokensTest is Fixture {
         bytes32 id = openIn(token);
         vm.prank(payer);
         vm.expectRevert(
-            abi.encodeWithSelector(ClearingHouse.AmountReceivedDiffers.selector, address(token), 99, 100)
+            abi.encodeWithSelector(Deposits.AmountReceivedDiffers.selector, address(token), 99, 100)
         );
         house.fund(id, 100);
     }
@@ -44,7 +46,7 @@ contract HostileTokensTest is Fixture {
         id = openIn(lying);
         vm.prank(payer);
         vm.expectRevert(
-            abi.encodeWithSelector(ClearingHouse.AmountReceivedDiffers.selector, address(lying), 0, 100)
+            abi.encodeWithSelector(Deposits.AmountReceivedDiffers.selector, address(lying), 0, 100)
         );
         house.fund(id, 100);
     }
@@ -59,9 +61,9 @@ contract HostileTokensTest is Fixture {
         house.credit(oneId(id));
 
         bytes[3] memory refused = [
-            abi.encodeCall(ClearingHouse.fund, (id, 1)),
-            abi.encodeCall(ClearingHouse.withdraw, (address(token), 0, payee)),
-            abi.encodeCall(ClearingHouse.withdraw, (address(token), 400, payee))
+            abi.encodeCall(house.fund, (id, 1)),
+            abi.encodeCall(house.withdraw, (address(token), 0, payee)),
+            abi.encodeCall(house.withdraw, (address(token), 400, payee))
         ];
         for (uint256 i = 0; i < refused.length; ++i) {
             token.plan(address(house), refused[i]);
@@ -73,7 +75,7 @@ contract HostileTokensTest is Fixture {
             house.withdraw(address(token), 100, payee);
             assertTrue(!token.succeeded(), "nested in withdraw");
         }
-        token.plan(address(house), abi.encodeCall(ClearingHouse.credit, (oneId(id))));
+        token.plan(address(house), abi.encodeCall(house.credit, (oneId(id))));
         vm.prank(payer);
         house.fund(id, 10);
         assertTrue(token.succeeded(), "credit nests");
@@ -89,9 +91,9 @@ contract HostileTokensTest is Fixture {
         bytes32 id = openIn(token);
         vm.prank(payee);
         house.transferFrom(payee, address(token), uint256(id));
-        token.plan(address(house), abi.encodeCall(ClearingHouse.close, (id)));
+        token.plan(address(house), abi.encodeCall(house.close, (id)));
         vm.prank(payer);
-        vm.expectPartialRevert(ClearingHouse.AgreementNotOpen.selector);
+        vm.expectPartialRevert(Accounts.AgreementNotOpen.selector);
         house.fund(id, 100);
     }
 

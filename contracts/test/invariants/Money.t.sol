@@ -139,6 +139,15 @@ contract MoneyHandler is Fixture {
         if (_books.length == 0 || dice % 4 != 0) return;
         Book storage book = _pick(which);
         if (!book.open) return;
+        // `close` refuses while escrow could still pay arrears.
+        uint32[] memory periods = new uint32[](PERIODS);
+        for (uint32 period = 0; period < PERIODS; ++period) {
+            periods[period] = period;
+        }
+        house.collect(book.id, periods);
+        for (uint32 period = 0; period < PERIODS; ++period) {
+            _pay(book, period, proven[book.id][period]);
+        }
         vm.prank(book.owner);
         house.close(book.id);
         book.open = false;

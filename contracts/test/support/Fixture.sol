@@ -5,6 +5,7 @@ import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/ve
 import {P256Sha256Verifier} from "../../src/trust/P256Sha256Verifier.sol";
 import {MachineRegistry} from "../../src/trust/MachineRegistry.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
+import {Settlement} from "../../src/transact/Settlement.sol";
 import {TestEuro} from "../../src/transact/TestEuro.sol";
 import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
 import {Limit, Meter, MeterValue, SIGNER_MACHINE, SkipReason, Terms} from "../../src/transact/Terms.sol";
@@ -138,7 +139,7 @@ abstract contract Fixture is Signing {
 
     function expectSkip(bytes32 id, uint32 period, SkipReason reason) internal {
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.Skipped(id, period, uint8(reason));
+        emit Settlement.Skipped(id, period, uint8(reason));
     }
 
     function paidOf(bytes32 id, uint32 period) internal view returns (uint256 paid) {

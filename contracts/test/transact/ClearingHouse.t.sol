@@ -3,6 +3,10 @@ pragma solidity 0.8.37;
 
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
+import {Settlement} from "../../src/transact/Settlement.sol";
+import {ITermsRefusals} from "../../src/transact/TermsRules.sol";
+import {Deposits} from "../../src/transact/Deposits.sol";
+import {Accounts} from "../../src/transact/Accounts.sol";
 import {StreamClaims} from "../../src/transact/StreamClaims.sol";
 import {Limit, Meter, MeterValue, SIGNER_ACCOUNT, SkipReason, Status, Terms} from "../../src/transact/Terms.sol";
 import {Key} from "../../src/trust/Key.sol";
@@ -89,52 +93,52 @@ contract ClearingHouseTest is Fixture {
     function test_UnsoundTermsRefused() public {
         Terms memory t = siloTerms("a");
         t.payer = address(0);
-        refuse(t, ClearingHouse.PartyZero.selector);
+        refuse(t, ITermsRefusals.PartyZero.selector);
         t = siloTerms("a");
         t.payee = address(0);
-        refuse(t, ClearingHouse.PartyZero.selector);
+        refuse(t, ITermsRefusals.PartyZero.selector);
         t = siloTerms("a");
         t.asset = stranger;
-        refuse(t, ClearingHouse.AssetHasNoCode.selector);
+        refuse(t, ITermsRefusals.AssetHasNoCode.selector);
         t = siloTerms("a");
         t.capMinor = uint256(type(uint96).max) + 1;
-        refuse(t, ClearingHouse.AmountTooLarge.selector);
+        refuse(t, ITermsRefusals.AmountTooLarge.selector);
         t = siloTerms("a");
         t.periodSeconds = 0;
-        refuse(t, ClearingHouse.PeriodsRefused.selector);
+        refuse(t, ITermsRefusals.PeriodsRefused.selector);
         t = siloTerms("a");
         t.periods = 0;
-        refuse(t, ClearingHouse.PeriodsRefused.selector);
+        refuse(t, ITermsRefusals.PeriodsRefused.selector);
         t = siloTerms("a");
         t.limits = new Limit[](2);
-        refuse(t, ClearingHouse.RegisterCountRefused.selector);
+        refuse(t, ITermsRefusals.RegisterCountRefused.selector);
         t = siloTerms("a");
         t.meters = new Meter[](0);
         t.limits = new Limit[](33);
-        refuse(t, ClearingHouse.RegisterCountRefused.selector);
+        refuse(t, ITermsRefusals.RegisterCountRefused.selector);
         t = siloTerms("a");
-        t.signerKind = 3;
-        refuse(t, ClearingHouse.SignerRefused.selector);
+        t.signerKind = 5;
+        refuse(t, ITermsRefusals.SignerRefused.selector);
         t = siloTerms("a");
         t.signer = bytes32(uint256(99));
-        refuse(t, ClearingHouse.SignerRefused.selector);
+        refuse(t, ITermsRefusals.SignerRefused.selector);
         t = siloTerms("a");
         t.signerKind = SIGNER_ACCOUNT;
         t.signer = bytes32(uint256(1) << 160);
-        refuse(t, ClearingHouse.SignerRefused.selector);
+        refuse(t, ITermsRefusals.SignerRefused.selector);
         t.signer = 0;
-        refuse(t, ClearingHouse.SignerRefused.selector);
+        refuse(t, ITermsRefusals.SignerRefused.selector);
         t = siloTerms("a");
         t.tariffData = linearData(2, 1, 0);
-        refuse(t, ClearingHouse.TariffRefused.selector);
+        refuse(t, ITermsRefusals.TariffRefused.selector);
         t.tariffData = "";
-        refuse(t, ClearingHouse.TariffRefused.selector);
+        refuse(t, ITermsRefusals.TariffRefused.selector);
         t = siloTerms("a");
         t.machineId = 99;
         refuse(t, IERC721Errors.ERC721NonexistentToken.selector);
         t = siloTerms("a");
         t.machineId = activeMachine(registry, stranger, 12);
-        refuse(t, ClearingHouse.MachineOwnerNotParty.selector);
+        refuse(t, ITermsRefusals.MachineOwnerNotParty.selector);
     }
 
     function test_ATK_OneStreamBilledTwiceIsRefusedUnlessBothShare() public {
@@ -193,11 +197,11 @@ contract ClearingHouseTest is Fixture {
         vm.startPrank(stranger);
         euro.approve(address(house), 500);
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.Funded(id, stranger, 500, 500);
+        emit Deposits.Funded(id, stranger, 500, 500);
         house.fund(id, 500);
         vm.stopPrank();
         assertEq(house.escrowOf(id), 500, "escrow");
-        vm.expectRevert(abi.encodeWithSelector(ClearingHouse.AgreementNotOpen.selector, bytes32("x"), Status.None));
+        vm.expectRevert(abi.encodeWithSelector(Accounts.AgreementNotOpen.selector, bytes32("x"), Status.None));
         house.fund("x", 1);
     }
 
@@ -206,7 +210,7 @@ contract ClearingHouseTest is Fixture {
         euro.mint(payer, 1);
         vm.startPrank(payer);
         euro.approve(address(house), 1);
-        vm.expectPartialRevert(ClearingHouse.AmountTooLarge.selector);
+        vm.expectPartialRevert(ITermsRefusals.AmountTooLarge.selector);
         house.fund(id, 1);
         vm.stopPrank();
     }
@@ -219,7 +223,7 @@ contract ClearingHouseTest is Fixture {
         MeterValue memory value = valueOf(id, 0, start + 1800, 4000);
         bytes memory signature = signValue(value);
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 4000, 4000, 4000);
+        emit Settlement.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 4000, 4000, 4000);
         vm.prank(stranger);
         settleOne(value, signature);
         assertEq(house.escrowOf(id), 6000, "escrow");
@@ -373,7 +377,7 @@ contract ClearingHouseTest is Fixture {
         MeterValue memory value = valueOf(id, 0, start, 5000);
         bytes memory signature = signValue(value);
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 5000, 100, 100);
+        emit Settlement.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 5000, 100, 100);
         settleOne(value, signature);
         assertEq(provenOf(id, 0), 100, "proven within the cap");
     }
@@ -383,9 +387,9 @@ contract ClearingHouseTest is Fixture {
         MeterValue memory value = valueOf(id, 0, start, 350);
         bytes memory signature = signValue(value);
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 350, 100, 100);
+        emit Settlement.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 350, 100, 100);
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.EscrowShort(id, 0, 250);
+        emit Accounts.EscrowShort(id, 0, 250);
         settleOne(value, signature);
         assertEq(provenOf(id, 0), 350, "on record");
 
@@ -393,7 +397,7 @@ contract ClearingHouseTest is Fixture {
         vm.expectEmit(true, true, true, true, address(house));
         emit ClearingHouse.Collected(id, 0, 200);
         vm.expectEmit(true, true, true, true, address(house));
-        emit ClearingHouse.EscrowShort(id, 0, 50);
+        emit Accounts.EscrowShort(id, 0, 50);
         house.collect(id, onePeriod(0));
 
         // settling the same value again pays arrears as well
@@ -414,12 +418,12 @@ contract ClearingHouseTest is Fixture {
         house.collect(id, periods);
         assertEq(paidOf(id, 0), 350, "paid");
         assertEq(house.escrowOf(id), 750, "escrow");
-        vm.expectRevert(abi.encodeWithSelector(ClearingHouse.AgreementNotOpen.selector, bytes32("x"), Status.None));
+        vm.expectRevert(abi.encodeWithSelector(Accounts.AgreementNotOpen.selector, bytes32("x"), Status.None));
         house.collect("x", periods);
     }
 
     function test_SettleRefusesListsOfDifferentLength() public {
-        vm.expectRevert(abi.encodeWithSelector(ClearingHouse.LengthsDiffer.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(Settlement.LengthsDiffer.selector, 1, 0));
         house.settle(new MeterValue[](1), new bytes[](0));
     }
 
@@ -442,7 +446,7 @@ contract ClearingHouseTest is Fixture {
             expectSkip(id, 0, SkipReason.RATE_BOUND);
         } else {
             vm.expectEmit(true, true, true, true, address(house));
-            emit ClearingHouse.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 0, 0, 0);
+            emit Settlement.Settled(id, 0, value.asOf, value.registers, value.evidenceHead, 0, 0, 0);
         }
         settleOne(value, signature);
     }
@@ -551,7 +555,7 @@ contract ClearingHouseTest is Fixture {
 
         expectSkip(id, 0, SkipReason.NOT_OPEN);
         settleSigned(value);
-        bytes memory refusal = abi.encodeWithSelector(ClearingHouse.AgreementNotOpen.selector, id, Status.Closed);
+        bytes memory refusal = abi.encodeWithSelector(Accounts.AgreementNotOpen.selector, id, Status.Closed);
         vm.expectRevert(refusal);
         house.close(id);
         vm.expectRevert(refusal);
@@ -576,7 +580,7 @@ contract ClearingHouseTest is Fixture {
     }
 
     function test_TermsOfNoAgreementRefused() public {
-        vm.expectRevert(abi.encodeWithSelector(ClearingHouse.AgreementNotOpen.selector, bytes32("x"), Status.None));
+        vm.expectRevert(abi.encodeWithSelector(Accounts.AgreementNotOpen.selector, bytes32("x"), Status.None));
         house.termsOf("x");
     }
 }

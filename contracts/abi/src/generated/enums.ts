@@ -11,7 +11,8 @@ export const SKIP_REASONS = [
   "SIGNER_NOT_ACTIVE",
   "SIGNATURE_INVALID",
   "TARIFF_FAILED",
-  "AMOUNT_TOO_LARGE"
+  "AMOUNT_TOO_LARGE",
+  "SIGNER_DIFFERS"
 ] as const
 
 /** States of a machine; the index is what `stateOf` and the event `StateChanged` carry. */
