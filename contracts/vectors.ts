@@ -128,6 +128,9 @@ const types = {
   MeterValue: fields(
     'bytes32 agreementId,uint32 period,uint64 asOf,uint256[] registers,bytes32 evidenceHead',
   ),
+  MeterValues: fields('MeterValue[] values'),
+  Adjustment: fields('bytes32 agreementId,uint32 period,uint256 amount,bytes32 evidenceHead'),
+  Funding: fields('bytes32 agreementId,address from,uint256 amount,bytes32 salt,uint256 deadline'),
   Checkpoint: fields('uint64 size,bytes32 root,uint64 timestamp'),
 }
 
@@ -231,6 +234,34 @@ function eip712Vectors() {
     agreementId: digestOf(houseDomain, 'Terms', message),
   }))
 
+  const meterValue = {
+    agreementId: terms[0]?.agreementId ?? '0x',
+    period: 3,
+    asOf: 1_800_300_000n,
+    registers: [4_321_000n, 77n],
+    evidenceHead: keccak256(concatHex([label('last of level'), label('last of energy')])),
+  }
+  const voucherValue = {
+    agreementId: terms[1]?.agreementId ?? '0x',
+    period: 0,
+    asOf: 1_800_000_060n,
+    registers: [700n],
+    evidenceHead: pad('0x', { size: 32 }),
+  }
+  const adjustment = {
+    agreementId: meterValue.agreementId,
+    period: 3,
+    amount: 123_456n,
+    evidenceHead: keccak256(concatHex([label('late of level'), label('last of energy')])),
+  }
+  const funding = {
+    agreementId: meterValue.agreementId,
+    from: edge.account,
+    amount: 10_000_000n,
+    salt: label('funding'),
+    deadline,
+  }
+
   return Promise.all([
     signed(
       registryDomain,
@@ -269,18 +300,24 @@ function eip712Vectors() {
       { machineId: 1n, newKeyId: nextDevice.keyId, newVerifier: verifier, nonce: 1n, deadline },
       { signature: nextDevice },
     ),
+    signed(houseDomain, 'MeterValue', meterValue, { signature: device }),
     signed(
       houseDomain,
-      'MeterValue',
-      {
-        agreementId: terms[0]?.agreementId,
-        period: 3,
-        asOf: 1_800_300_000n,
-        registers: [4_321_000n, 77n],
-        evidenceHead: keccak256(concatHex([label('last of level'), label('last of energy')])),
-      },
+      'MeterValues',
+      { values: [meterValue, voucherValue] },
       { signature: device },
     ),
+    signed(houseDomain, 'Adjustment', adjustment, { signature: device }),
+    signed(houseDomain, 'Funding', funding, { signature: edge }),
+    quorumVector({
+      threshold: 2,
+      parties: [
+        { signer: edge.account, key: edge },
+        { signer: log.account },
+        { signer: concatHex([verifier, device.x, device.y]), key: device },
+      ],
+      digest: digestOf(houseDomain, 'MeterValue', meterValue),
+    }),
     signed(
       logDomain,
       'Checkpoint',
@@ -288,7 +325,19 @@ function eip712Vectors() {
       { signature: log },
     ),
   ]).then(
-    ([register, registerSecp256k1, registerControlled, rotate, rekey, meterValue, checkpoint]) => ({
+    ([
+      register,
+      registerSecp256k1,
+      registerControlled,
+      rotate,
+      rekey,
+      meterValueSigned,
+      meterValues,
+      adjustmentSigned,
+      fundingSigned,
+      quorum,
+      checkpoint,
+    ]) => ({
       about:
         'EIP-712 digests, key ids and signatures. P-256 signatures are over SHA-256 of the digest, r || s with low s; secp256k1 ones over the digest, r || s || v. Private keys are for tests only.',
       types: Object.fromEntries(
@@ -313,11 +362,48 @@ function eip712Vectors() {
       terms,
       meterValue: {
         evidenceDigests: [label('last of level'), label('last of energy')],
-        ...meterValue,
+        ...meterValueSigned,
       },
+      meterValues,
+      adjustment: adjustmentSigned,
+      funding: fundingSigned,
+      authorization: {
+        agreementId: funding.agreementId,
+        salt: funding.salt,
+        nonce: keccak256(concatHex([funding.agreementId, funding.salt])),
+      },
+      quorum,
       checkpoint,
     }),
   )
+}
+
+/** k of n over `digest`: who has a key has signed. `signer` is what terms carry, `signature` what `settle` takes. */
+async function quorumVector(input: {
+  threshold: number
+  parties: { signer: Hex; key?: { signDigest: (digest: Hex) => Hex | Promise<Hex> } }[]
+  digest: Hex
+}) {
+  const { threshold, digest } = input
+  const parties = input.parties.toSorted((one, other) =>
+    keccak256(one.signer) < keccak256(other.signer) ? -1 : 1,
+  )
+  const signers = parties.map(({ signer }) => signer.toLowerCase() as Hex)
+  const signatures: Hex[] = await Promise.all(
+    parties.map(({ key }) => key?.signDigest(digest) ?? '0x'),
+  )
+  const commitment = [{ type: 'uint8' }, { type: 'bytes[]' }] as const
+  return {
+    threshold,
+    signers,
+    signer: keccak256(encodeAbiParameters(commitment, [threshold, signers])),
+    digest,
+    signatures,
+    signature: encodeAbiParameters(
+      [...commitment, { type: 'bytes[]' }],
+      [threshold, signers, signatures],
+    ),
+  }
 }
 
 function publicPart(key: { curve: number; privateKey: Hex; x: Hex; y: Hex; keyId: Hex }) {

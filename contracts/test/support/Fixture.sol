@@ -103,22 +103,7 @@ abstract contract Fixture is Signing {
     }
 
     function valueDigest(MeterValue memory v) internal view returns (bytes32) {
-        return typedDigest(
-            "Liquefy ClearingHouse",
-            address(house),
-            keccak256(
-                abi.encode(
-                    keccak256(
-                        "MeterValue(bytes32 agreementId,uint32 period,uint64 asOf,uint256[] registers,bytes32 evidenceHead)"
-                    ),
-                    v.agreementId,
-                    v.period,
-                    v.asOf,
-                    keccak256(abi.encodePacked(v.registers)),
-                    v.evidenceHead
-                )
-            )
-        );
+        return typedDigest("Liquefy ClearingHouse", address(house), valueStructHash(v));
     }
 
     function signValue(MeterValue memory v) internal view returns (bytes memory) {

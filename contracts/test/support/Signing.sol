@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {Adjustment, Funding, MeterValue} from "../../src/transact/Terms.sol";
 import {CURVE_P256, CURVE_SECP256K1, Key} from "../../src/trust/Key.sol";
 import {MachineRegistry, StreamHead} from "../../src/trust/MachineRegistry.sol";
 import {Test} from "./Test.sol";
@@ -166,6 +167,56 @@ abstract contract Signing is Test {
                 nonce,
                 FAR
             )
+        );
+    }
+
+    // --- what is signed for the clearing house ------------------------------------------------------------------------
+
+    function valueStructHash(MeterValue memory v) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                keccak256(
+                    "MeterValue(bytes32 agreementId,uint32 period,uint64 asOf,uint256[] registers,bytes32 evidenceHead)"
+                ),
+                v.agreementId,
+                v.period,
+                v.asOf,
+                keccak256(abi.encodePacked(v.registers)),
+                v.evidenceHead
+            )
+        );
+    }
+
+    function valuesDigest(address house, MeterValue[] memory values) internal view returns (bytes32) {
+        bytes memory hashes;
+        for (uint256 i = 0; i < values.length; ++i) {
+            hashes = bytes.concat(hashes, valueStructHash(values[i]));
+        }
+        bytes32 typeHash = keccak256(
+            "MeterValues(MeterValue[] values)MeterValue(bytes32 agreementId,uint32 period,uint64 asOf,uint256[] registers,bytes32 evidenceHead)"
+        );
+        return typedDigest(
+            "Liquefy ClearingHouse", house, keccak256(abi.encode(typeHash, keccak256(hashes)))
+        );
+    }
+
+    function adjustmentDigest(address house, Adjustment memory a) internal view returns (bytes32) {
+        bytes32 typeHash =
+            keccak256("Adjustment(bytes32 agreementId,uint32 period,uint256 amount,bytes32 evidenceHead)");
+        return typedDigest(
+            "Liquefy ClearingHouse",
+            house,
+            keccak256(abi.encode(typeHash, a.agreementId, a.period, a.amount, a.evidenceHead))
+        );
+    }
+
+    function fundingDigest(address house, Funding memory f) internal view returns (bytes32) {
+        bytes32 typeHash =
+            keccak256("Funding(bytes32 agreementId,address from,uint256 amount,bytes32 salt,uint256 deadline)");
+        return typedDigest(
+            "Liquefy ClearingHouse",
+            house,
+            keccak256(abi.encode(typeHash, f.agreementId, f.from, f.amount, f.salt, f.deadline))
         );
     }
 

@@ -10,7 +10,19 @@ import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {ITariff} from "../../src/transact/ITariff.sol";
 import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
 import {TieredTariff} from "../../src/transact/tariffs/TieredTariff.sol";
-import {Limit, Meter, MeterValue, Terms} from "../../src/transact/Terms.sol";
+import {Accounts} from "../../src/transact/Accounts.sol";
+import {Settlement} from "../../src/transact/Settlement.sol";
+import {
+    Adjustment,
+    Funding,
+    Limit,
+    Meter,
+    MeterValue,
+    SIGNER_MACHINE,
+    Status,
+    Terms
+} from "../../src/transact/Terms.sol";
+import {QuorumVerifier} from "../../src/trust/QuorumVerifier.sol";
 import {Signing} from "../support/Signing.sol";
 
 /// @notice The known answers of docs/protocol/vectors, which the TypeScript side reads too.
@@ -122,21 +134,16 @@ contract VectorsTest is Signing {
         bytes32[] memory digests = vm.parseJsonBytes32Array(json, ".meterValue.evidenceDigests");
         bytes32 evidenceHead = vm.parseJsonBytes32(json, ".meterValue.message.evidenceHead");
         assertEq(keccak256(abi.encodePacked(digests)), evidenceHead, "evidence head");
-        bytes32 structHash = keccak256(
-            abi.encode(
-                keccak256(
-                    "MeterValue(bytes32 agreementId,uint32 period,uint64 asOf,uint256[] registers,bytes32 evidenceHead)"
-                ),
-                vm.parseJsonBytes32(json, ".meterValue.message.agreementId"),
-                vm.parseJsonUint(json, ".meterValue.message.period"),
-                vm.parseJsonUint(json, ".meterValue.message.asOf"),
-                keccak256(abi.encodePacked(vm.parseJsonUintArray(json, ".meterValue.message.registers"))),
-                evidenceHead
-            )
-        );
-        bytes32 digest = typedDigest("Liquefy ClearingHouse", address(house), structHash);
+        MeterValue memory value = readValue(json, ".meterValue.message");
+        bytes32 digest = typedDigest("Liquefy ClearingHouse", address(house), valueStructHash(value));
         assertEq(digest, vm.parseJsonBytes32(json, ".meterValue.digest"), "digest");
 
+        registerDevice(json, registry);
+        assertTrue(registry.verify(1, digest, vm.parseJsonBytes(json, ".meterValue.signature")), "signature");
+    }
+
+    /// @dev The device of the file, as machine 1.
+    function registerDevice(string memory json, MachineRegistry registry) private {
         address owner = vm.parseJsonAddress(json, ".register.message.owner");
         registry.register(
             owner,
@@ -146,7 +153,89 @@ contract VectorsTest is Signing {
         );
         vm.prank(owner);
         registry.activate(1);
-        assertTrue(registry.verify(1, digest, vm.parseJsonBytes(json, ".meterValue.signature")), "signature");
+    }
+
+    function test_OneSignatureOverManyMeterValues() public {
+        string memory json = vm.readFile(string.concat(FOLDER, "eip712.json"));
+        (MachineRegistry registry, ClearingHouse house) = deployAsWritten(json);
+        registerDevice(json, registry);
+        MeterValue[] memory values = new MeterValue[](2);
+        values[0] = readValue(json, ".meterValues.message.values[0]");
+        values[1] = readValue(json, ".meterValues.message.values[1]");
+        bytes memory signature = vm.parseJsonBytes(json, ".meterValues.signature");
+        bytes32 digest = vm.parseJsonBytes32(json, ".meterValues.digest");
+        assertTrue(registry.verify(1, digest, signature), "signature");
+        // accepted as a whole; the agreements are not open here
+        house.settleAttested(values, SIGNER_MACHINE, bytes32(uint256(1)), signature);
+        values[1].period += 1;
+        vm.expectPartialRevert(Settlement.AttestationInvalid.selector);
+        house.settleAttested(values, SIGNER_MACHINE, bytes32(uint256(1)), signature);
+    }
+
+    function test_AdjustmentDigestAndSignature() public {
+        string memory json = vm.readFile(string.concat(FOLDER, "eip712.json"));
+        (MachineRegistry registry, ClearingHouse house) = deployAsWritten(json);
+        registerDevice(json, registry);
+        string memory path = ".adjustment.message";
+        Adjustment memory adjustment = Adjustment(
+            vm.parseJsonBytes32(json, string.concat(path, ".agreementId")),
+            uint32(number(json, path, ".period")),
+            number(json, path, ".amount"),
+            vm.parseJsonBytes32(json, string.concat(path, ".evidenceHead"))
+        );
+        bytes32 digest = adjustmentDigest(address(house), adjustment);
+        assertEq(digest, vm.parseJsonBytes32(json, ".adjustment.digest"), "digest");
+        assertTrue(registry.verify(1, digest, vm.parseJsonBytes(json, ".adjustment.signature")), "signature");
+    }
+
+    function test_FundingDigestSignatureAndNonce() public {
+        string memory json = vm.readFile(string.concat(FOLDER, "eip712.json"));
+        (, ClearingHouse house) = deployAsWritten(json);
+        string memory path = ".funding.message";
+        Funding memory funding = Funding(
+            vm.parseJsonBytes32(json, string.concat(path, ".agreementId")),
+            vm.parseJsonAddress(json, string.concat(path, ".from")),
+            number(json, path, ".amount"),
+            vm.parseJsonBytes32(json, string.concat(path, ".salt")),
+            number(json, path, ".deadline")
+        );
+        assertEq(fundingDigest(address(house), funding), vm.parseJsonBytes32(json, ".funding.digest"), "digest");
+        // the signature is good; the agreement is not open here
+        vm.expectRevert(
+            abi.encodeWithSelector(Accounts.AgreementNotOpen.selector, funding.agreementId, Status.None)
+        );
+        house.fundSigned(funding, vm.parseJsonBytes(json, ".funding.signature"), "");
+        assertEq(
+            keccak256(
+                abi.encode(
+                    vm.parseJsonBytes32(json, ".authorization.agreementId"),
+                    vm.parseJsonBytes32(json, ".authorization.salt")
+                )
+            ),
+            vm.parseJsonBytes32(json, ".authorization.nonce"),
+            "nonce"
+        );
+    }
+
+    function test_QuorumSignature() public {
+        string memory json = vm.readFile(string.concat(FOLDER, "eip712.json"));
+        (MachineRegistry registry,) = deployAsWritten(json);
+        QuorumVerifier quorums = new QuorumVerifier(registry);
+        bytes32 digest = vm.parseJsonBytes32(json, ".quorum.digest");
+        assertTrue(
+            quorums.verify(
+                vm.parseJsonBytes32(json, ".quorum.signer"), digest, vm.parseJsonBytes(json, ".quorum.signature")
+            ),
+            "quorum"
+        );
+    }
+
+    function readValue(string memory json, string memory path) private pure returns (MeterValue memory value) {
+        value.agreementId = vm.parseJsonBytes32(json, string.concat(path, ".agreementId"));
+        value.period = uint32(number(json, path, ".period"));
+        value.asOf = uint64(number(json, path, ".asOf"));
+        value.registers = vm.parseJsonUintArray(json, string.concat(path, ".registers"));
+        value.evidenceHead = vm.parseJsonBytes32(json, string.concat(path, ".evidenceHead"));
     }
 
     function readTerms(string memory json, string memory path) private view returns (Terms memory t) {
