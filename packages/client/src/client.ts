@@ -1,6 +1,7 @@
-import type { SignedMeterValueJson } from '@liquefy/protocol'
+import type { AttestationJson, SignedMeterValueJson } from '@liquefy/protocol'
 import { ApiError } from './errors.ts'
 import type {
+  AcceptedAttestation,
   AcceptedMeterValue,
   Agreement,
   AgreementSummary,
@@ -51,6 +52,8 @@ export interface Client {
    * fold; without meters what was signed, within the rate bound. Throws with the codes of docs/protocol/transport.md.
    */
   submitMeterValue(value: SignedMeterValueJson): Promise<AcceptedMeterValue>
+  /** Gives the node one signature over many meter values; it relays them together. */
+  submitAttestation(attestation: AttestationJson): Promise<AcceptedAttestation>
   /** Makes rules known to the node; it finds them by their hash. */
   submitRules(rules: unknown[]): Promise<{ ruleHashes: Hex[] }>
   /**
@@ -124,6 +127,7 @@ export const createClient = ({ url }: { url: string }): Client => {
     logHead: () => get('log/head'),
     consistency: (from, to) => get('log/consistency', { from, to }),
     submitMeterValue: (value) => post(`agreements/${value.agreementId}/meter-values`, value),
+    submitAttestation: (attestation) => post('attestations', attestation),
     submitRules: (rules) => post('rules', rules),
     events: async ({ signal, onEvent, onState }) => {
       let lastId: string | undefined

@@ -222,6 +222,12 @@ export interface AcceptedMeterValue {
   code: 'ACCEPTED'
 }
 
+/** One signature over many meter values that the node will relay. Items that are not `ACCEPTED` the ledger skips. */
+export interface AcceptedAttestation {
+  attestationId: Hex
+  items: { agreementId: Hex; period: number; code: string; message?: string }[]
+}
+
 /** Every answer that is not 2xx. */
 export interface ApiProblem {
   code: string

@@ -232,6 +232,7 @@ async function start(
     checkMoney: remembered(checkMoney, MONEY_CHECK_MS),
     onRules: () => changes.rulesKnown(),
     submitMeterValue: (json) => metering.submitMeterValue(json),
+    submitAttestation: (json) => metering.submitAttestation(json),
     logger,
   })
   started.push(() => api.close())

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
 import type { Agreements } from '../transact/agreements.ts'
+import type { AttestationAnswer } from '../transact/attestation.ts'
 import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
 import type { Evidence } from '../trust/evidence.ts'
@@ -27,5 +28,7 @@ export interface ApiContext {
   onRules(): Promise<void>
   /** Judges a signed meter value from anybody. */
   submitMeterValue(json: unknown): Promise<MeterAnswer>
+  /** Judges one signature over many meter values. */
+  submitAttestation(json: unknown): Promise<AttestationAnswer>
   logger: BaseLogger
 }

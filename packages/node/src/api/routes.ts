@@ -13,12 +13,13 @@ import { envelopeList, machineList, machineView, summaryOf, timelineView } from 
 import { createMetrics } from './metrics.ts'
 import { ProblemError, unknown } from './problem.ts'
 import * as schemas from './schemas.ts'
-import { takeMeterValue } from './signed-values.ts'
+import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
 
 const REFUSALS_SHOWN = 200
 const RULES_BODY_BYTES = 262_144
 const VALUE_BODY_BYTES = 16_384
+const ATTESTATION_BODY_BYTES = 524_288
 
 /** Schema of a route: what it takes and answers, and that every other answer is a problem. */
 function route(
@@ -180,6 +181,20 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
       bodyLimit: VALUE_BODY_BYTES,
     },
     ({ params: { id }, body }) => takeMeterValue(context, id.toLowerCase() as Hex, body),
+  )
+  app.post<{ Body: unknown }>(
+    '/v1/attestations',
+    {
+      ...route(
+        'Takes one signature of an attestor over many meter values',
+        schemas.attestationTaken,
+        {
+          body: schemas.anyObject,
+        },
+      ),
+      bodyLimit: ATTESTATION_BODY_BYTES,
+    },
+    ({ body }) => takeAttestation(context, body),
   )
   app.post<{ Body: unknown[] }>(
     '/v1/rules',

@@ -222,6 +222,13 @@ export const valueTaken = object({
   code: text,
 })
 
+export const attestationTaken = object({
+  attestationId: hex,
+  items: list(
+    object({ agreementId: hex, period: integer, code: text, message: text }, ['message']),
+  ),
+})
+
 export const rulesTaken = object({ ruleHashes: list(hex) })
 
 export const health = object({

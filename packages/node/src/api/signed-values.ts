@@ -1,4 +1,4 @@
-import type { AcceptedMeterValue, Hex } from '@liquefy/client'
+import type { AcceptedAttestation, AcceptedMeterValue, Hex } from '@liquefy/client'
 import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { ApiContext } from './context.ts'
 import { ProblemError } from './problem.ts'
@@ -28,4 +28,17 @@ export async function takeMeterValue(
   const answer = await context.submitMeterValue(json)
   if (answer.code === 'ACCEPTED') return answer
   throw new ProblemError(STATUS[answer.code], answer.code, answer.message)
+}
+
+/** Takes an attestation. @throws ProblemError with the code of docs/protocol/transport.md. */
+export async function takeAttestation(
+  context: ApiContext,
+  json: unknown,
+): Promise<AcceptedAttestation> {
+  const answer = await context.submitAttestation(json)
+  if (answer.code === 'ACCEPTED') {
+    return { attestationId: answer.attestationId, items: answer.items }
+  }
+  const unreadable = answer.code === 'FIELD_FORBIDDEN' || answer.code === 'ATTESTATION_INVALID'
+  throw new ProblemError(unreadable ? 422 : 409, answer.code, answer.message)
 }

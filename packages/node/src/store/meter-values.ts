@@ -10,7 +10,10 @@ export interface AcceptedValue {
   registers: bigint[]
   evidenceHead: Hex
   heads: { stream: string; seq: string }[]
+  /** Empty where it needs none (owed by time), or where an attestation has it. */
   signature: Hex
+  /** The signature over many values that this one came with. */
+  attestationId?: Hex
   owedMinor: bigint
   receivedMs: number
 }
@@ -18,8 +21,8 @@ export interface AcceptedValue {
 /** Stores an accepted meter value; the same one again changes nothing. False if one with its head and `asOf` is there already. */
 export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promise<boolean> {
   const { rowCount } = await db.query(
-    `INSERT INTO meter_values (agreement_id, period, as_of, registers, evidence_head, heads, signature, owed_minor, received_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+    `INSERT INTO meter_values (agreement_id, period, as_of, registers, evidence_head, heads, signature, owed_minor, received_ms, attestation_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
     [
       bytesOf(value.agreementId),
       value.period,
@@ -30,13 +33,14 @@ export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promi
       bytesOf(value.signature),
       value.owedMinor,
       value.receivedMs,
+      value.attestationId === undefined ? null : bytesOf(value.attestationId),
     ],
   )
   return rowCount === 1
 }
 
 const VALUE_COLUMNS =
-  'agreement_id, period, as_of, registers::text[], evidence_head, heads, signature, owed_minor, received_ms'
+  'agreement_id, period, as_of, registers::text[], evidence_head, heads, signature, owed_minor, received_ms, attestation_id'
 
 function toAcceptedValue(row: {
   agreement_id: Buffer
@@ -48,6 +52,7 @@ function toAcceptedValue(row: {
   signature: Buffer
   owed_minor: bigint
   received_ms: bigint
+  attestation_id: Buffer | null
 }): AcceptedValue {
   return {
     agreementId: hexOf(row.agreement_id),
@@ -59,6 +64,7 @@ function toAcceptedValue(row: {
     signature: hexOf(row.signature),
     owedMinor: row.owed_minor,
     receivedMs: Number(row.received_ms),
+    ...(row.attestation_id ? { attestationId: hexOf(row.attestation_id) } : {}),
   }
 }
 

@@ -273,6 +273,19 @@ export async function readOwed(db: Queryable, agreementId?: Hex): Promise<OwedRo
   }))
 }
 
+/** The amount owed for the newest period of an agreement; undefined before any. */
+export async function readNewestOwed(
+  db: Queryable,
+  agreementId: Hex,
+): Promise<Pick<OwedRow, 'period' | 'asOf' | 'owedMinor'> | undefined> {
+  const { rows } = await db.query(
+    'SELECT period, as_of, owed_minor FROM owed WHERE agreement_id = $1 ORDER BY period DESC LIMIT 1',
+    [bytesOf(agreementId)],
+  )
+  const [row] = rows
+  return row && { period: row.period, asOf: row.as_of, owedMinor: row.owed_minor }
+}
+
 /** Register of a period after the envelope `seq` of a meter's stream: 0 if nothing moved it until then. */
 export async function registerAtSeq(
   db: Queryable,

@@ -197,3 +197,12 @@ export async function requeue(db: Queryable, intentId: string, nowMs: number): P
     [intentId, nowMs],
   )
 }
+
+/** Whether an intent whose id begins so is neither included nor given up. */
+export async function hasOpenIntent(db: Queryable, prefix: string): Promise<boolean> {
+  const { rows } = await db.query(
+    `SELECT FROM outbox WHERE starts_with(intent_id, $1) AND status IN ('queued', 'sent') LIMIT 1`,
+    [prefix],
+  )
+  return rows.length > 0
+}

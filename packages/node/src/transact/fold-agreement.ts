@@ -11,6 +11,7 @@ import {
   periodEndMs,
   periodOf,
   registerAt,
+  SIGNER_KIND,
   startFold,
   type Terms,
   ZERO_DIGEST,
@@ -30,6 +31,7 @@ import {
   seqOfDigest,
 } from '../store/metering.ts'
 import { foldTermsOfAll, type MeteredAgreement } from './agreements.ts'
+import { advanceTime } from './time-owed.ts'
 
 /** How much of one stream one transaction takes in at most. */
 export interface FoldLimits {
@@ -69,6 +71,7 @@ export async function foldAgreement(
 ): Promise<FoldPortion> {
   const { terms, problem, open } = agreement
   if (!terms || problem !== undefined || !open) return NOTHING
+  if (terms.signerKind === SIGNER_KIND.nobody) return advanceTime(db, agreement, terms, nowMs)
   const folds = await openFolds(db, agreement, terms)
   if (!folds) return NOTHING
   const foldTerms = foldTermsOfAll(

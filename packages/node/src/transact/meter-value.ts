@@ -1,4 +1,4 @@
-import type { Hex } from '@liquefy/client'
+import type { Hex, NodeEvent } from '@liquefy/client'
 import {
   type CoveringValue,
   elapsedSeconds,
@@ -13,7 +13,7 @@ import {
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
-import { saveMeterValue } from '../store/meter-values.ts'
+import { type AcceptedValue, saveMeterValue } from '../store/meter-values.ts'
 import { readUnpriced } from '../store/metering.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { mismatchOf, recompute } from './own-value.ts'
@@ -214,7 +214,7 @@ async function compareWithFold(
 }
 
 async function storeValue(
-  { database, clock }: ValueContext,
+  { database, clock, events }: ValueContext,
   { agreement, terms }: JudgedAgreement,
   value: SignedMeterValue,
 ): Promise<Pick<ValueRefusal, 'code' | 'message'> | undefined> {
@@ -227,9 +227,25 @@ async function storeValue(
     owedMinor: owedCapped(tariff, value.registers, elapsedSeconds(terms, value), terms.capMinor),
     receivedMs: clock.nowMs(),
   }
-  if (terms.meters.length === 0) return saveVoucher(database, accepted)
-  await saveMeterValue(database.pool, accepted)
-  return undefined
+  if (terms.meters.length > 0) {
+    await saveMeterValue(database.pool, accepted)
+    return undefined
+  }
+  const refusal = await saveVoucher(database, accepted)
+  if (!refusal) events.emit(owedEvent(accepted))
+  return refusal
+}
+
+function owedEvent(value: AcceptedValue): NodeEvent {
+  const { agreementId, period, owedMinor, registers, receivedMs } = value
+  return {
+    type: 'owed',
+    agreementId,
+    period,
+    owedMinor: String(owedMinor),
+    registers: registers.map(String),
+    atMs: receivedMs,
+  }
 }
 
 function aboutOf({ agreementId, period, asOf }: CoveringValue) {

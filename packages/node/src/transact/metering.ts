@@ -6,6 +6,7 @@ import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
 import { forgetMetering, readFolds } from '../store/metering.ts'
 import type { Agreements } from './agreements.ts'
+import { type AttestationAnswer, judgeAttestation } from './attestation.ts'
 import { foldAgreement } from './fold-agreement.ts'
 import {
   judgeMeterValue,
@@ -27,6 +28,8 @@ export interface Metering {
   acceptMeterValue(senderId: bigint, payload: Uint8Array): Promise<MeterAnswer>
   /** Judges a signed meter value, as JSON, from anybody: whoever the terms name has to have signed it. */
   submitMeterValue(json: unknown): Promise<MeterAnswer>
+  /** Judges one signature over many meter values, as JSON. */
+  submitAttestation(json: unknown): Promise<AttestationAnswer>
   /** Resolves once all that was kicked is folded. What waits for a gap is not waited for. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -163,6 +166,7 @@ export function createMetering(options: {
     forgetVanished: () => database.transaction(forgetMetering),
     acceptMeterValue: (senderId, payload) => judgeMeterValue(valueContext, senderId, payload),
     submitMeterValue: (json) => judgeSubmittedValue(valueContext, json),
+    submitAttestation: (json) => judgeAttestation(valueContext, json),
     async idle() {
       while (!closed && (running.size > 0 || dirty.size > 0)) {
         await Promise.all(running.values())

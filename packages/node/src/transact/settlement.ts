@@ -1,23 +1,29 @@
-import { createHash } from 'node:crypto'
 import { clearingHouseAbi } from '@liquefy/abi'
 import type { Deployment, Hex } from '@liquefy/client'
+import { ZERO_DIGEST } from '@liquefy/protocol'
 import type { BaseLogger } from 'pino'
 import { encodeFunctionData } from 'viem'
 import type { Clock } from '../clock.ts'
 import { type AgreementMoney, agreementsIn, readMoney } from '../store/agreements.ts'
+import { readAttestations } from '../store/attestations.ts'
 import type { Database } from '../store/database.ts'
 import {
   type AcceptedValue,
   type AssignedValue,
   assignIntent,
+  forgetLowerValues,
   type IntentFate,
   type Outcome,
   readAssigned,
   readIntentFate,
   readUnsettled,
+  saveMeterValue,
   saveOutcome,
   type UnsettledValue,
 } from '../store/meter-values.ts'
+import { hasOpenIntent } from '../store/outbox.ts'
+import { readTimeOwed, type TimeOwed } from '../store/time-owed.ts'
+import { attestedCall, settleBatches, settleCall } from './settle-call.ts'
 
 /** When an accepted value is worth a transaction. */
 export interface SettlePolicy {
@@ -41,9 +47,11 @@ export interface Settlement {
   close(): Promise<void>
 }
 
-/** Values in one call: about 100,000 gas each. */
-const BATCH = 50
 const CHECK_MS = 500
+/** Values owed by time that one look at the clock makes at most. */
+const TIME_VALUES = 200
+/** Periods in one call that collects arrears. */
+const COLLECTED_PERIODS = 50
 const RETRYABLE = new Set(['AS_OF_IN_FUTURE', 'RATE_BOUND', 'SIGNER_NOT_ACTIVE', 'REVERTED'])
 const FIRST_RETRY_MS = 2_000
 const MAX_RETRY_MS = 600_000
@@ -64,6 +72,8 @@ export function createSettlement(options: {
 }): Settlement {
   const { database, clock, outbox, deployment, policy, asset, logger } = options
   const db = database.pool
+  /** Agreements of which one collection is under way: one at a time. */
+  const collectLater = new Set<Hex>()
   let closed = false
   let turn: Promise<unknown> = Promise.resolve()
 
@@ -74,13 +84,36 @@ export function createSettlement(options: {
     return mine
   }
 
-  const submit = (intentId: string, values: readonly AcceptedValue[]) =>
-    outbox.submit({
+  const submit = async (intentId: string, values: readonly AcceptedValue[]) => {
+    const attestationId = values[0]?.attestationId
+    const attestation =
+      attestationId && (await readAttestations(db, [attestationId])).get(attestationId)
+    await outbox.submit({
       intentId,
       kind: 'settle',
       to: deployment.clearingHouse,
-      data: settleCall(values),
+      data: attestation ? attestedCall(attestation) : settleCall(values),
     })
+  }
+
+  /** Makes values of what is owed by time and worth a transaction: `relayNow` sends them like signed ones. */
+  const takeTime = async (isDue: (owed: TimeOwed) => boolean) => {
+    for (const owed of await readTimeOwed(db, asset, TIME_VALUES)) {
+      if (!isDue(owed)) continue
+      const { agreementId, period, asOf, owedMinor, sinceSeconds } = owed
+      await database.transaction(async (client) => {
+        const value: AcceptedValue = {
+          ...{ agreementId, period, asOf, owedMinor, registers: [], heads: [] },
+          evidenceHead: ZERO_DIGEST,
+          signature: '0x',
+          // Owed since then, so that its age counts from there.
+          receivedMs: Number(sinceSeconds) * 1000,
+        }
+        await forgetLowerValues(client, value)
+        await saveMeterValue(client, value)
+      })
+    }
+  }
 
   const relayNow = async (isDue: (value: UnsettledValue, money?: AgreementMoney) => boolean) => {
     const unsettled = await readUnsettled(db, clock.nowMs(), asset)
@@ -91,8 +124,7 @@ export function createSettlement(options: {
       unsettled.map(({ agreementId }) => agreementId),
     )
     const due = unsettled.filter((value) => isDue(value, money.get(value.agreementId)))
-    for (const values of batchesOf(due)) {
-      const intentId = intentIdOf(values)
+    for (const { intentId, values } of settleBatches(due, unsettled)) {
       // Marked first: a value that two intents carry would cost gas twice. A crash in between is mended by `mend`.
       await database.transaction((client) => assignIntent(client, values, intentId))
       await submit(intentId, values)
@@ -123,11 +155,12 @@ export function createSettlement(options: {
     if (agreementIds.length === 0) return
     const relayed = asset ? await agreementsIn(db, asset, agreementIds) : agreementIds
     for (const [id, money] of await readMoney(db, 0, relayed)) {
-      const periods = [...money.periods]
-        .filter(([, { provenMinor, paidMinor }]) => provenMinor > paidMinor)
-        .map(([period]) => period)
-        .sort((a, b) => a - b)
-      if (periods.length === 0 || money.escrowMinor === 0n) continue
+      const periods = collectable(money, policy.minMinor)
+      if (periods.length === 0) continue
+      if (await hasOpenIntent(db, `collect:${id}:`)) {
+        collectLater.add(id)
+        continue
+      }
       await outbox.submit({
         // What was paid until now makes each collection an intent of its own, and the same one when asked twice.
         intentId: `collect:${id}:${money.paidMinor}:${money.fundedMinor}`,
@@ -142,10 +175,17 @@ export function createSettlement(options: {
     }
   }
 
+  const timeByPolicy = ({ owedMinor, onLedgerMinor, sinceSeconds, hasEnded }: TimeOwed) =>
+    hasEnded ||
+    owedMinor - onLedgerMinor >= policy.minMinor ||
+    clock.nowMs() - Number(sinceSeconds) * 1000 >= policy.maxAgeMs
+
   const byPolicy = (
-    { owedMinor, onLedgerMinor, oldestMs }: UnsettledValue,
+    { owedMinor, onLedgerMinor, oldestMs, signature, attestationId }: UnsettledValue,
     money?: AgreementMoney,
   ) => {
+    // Owed by time: made only when it was due.
+    if (signature === '0x' && attestationId === undefined) return true
     const missing = owedMinor - onLedgerMinor
     const escrow = money?.escrowMinor ?? 0n
     const escrowRunsOut = escrow > 0n && missing >= escrow / ESCROW_DIVISOR
@@ -158,10 +198,17 @@ export function createSettlement(options: {
     inTurn(work).catch((error) => {
       if (!closed) logger.error({ err: error }, 'settlement failed; trying again')
     })
+  const collectRest = async () => {
+    const waiting = [...collectLater]
+    collectLater.clear()
+    await collect(waiting)
+  }
   const lookAndRelay = async () => {
     // The outbox learns what became of an intent after the events of its block are told: on a quiet ledger nothing else would ask.
     await takeDownOutcomes()
+    await takeTime(timeByPolicy)
     await relayNow(byPolicy)
+    await collectRest()
   }
   const timer = setInterval(() => {
     if (!closed) void guarded(lookAndRelay)
@@ -178,6 +225,7 @@ export function createSettlement(options: {
     settleNow: () =>
       inTurn(async () => {
         await takeDownOutcomes()
+        await takeTime(() => true)
         await relayNow(() => true)
         return [...(await readAssigned(db)).keys()]
       }),
@@ -187,16 +235,6 @@ export function createSettlement(options: {
       await turn
     },
   }
-}
-
-/** What failed before goes alone, so that it can hold up no other. */
-function batchesOf(values: readonly UnsettledValue[]): UnsettledValue[][] {
-  const fresh = values.filter(({ attempts }) => attempts === 0)
-  const batches = values.filter(({ attempts }) => attempts > 0).map((value) => [value])
-  for (let from = 0; from < fresh.length; from += BATCH) {
-    batches.push(fresh.slice(from, from + BATCH).sort(inCallOrder))
-  }
-  return batches
 }
 
 /** What became of a value; undefined while that is not known. */
@@ -216,35 +254,18 @@ function outcomeOf(
   return { problem, retryMs: retryable ? nowMs + pauseMs : undefined }
 }
 
-/** The order in which `readAssigned` gives them back, so that an intent sent again has the same call. */
-function inCallOrder(a: AcceptedValue, b: AcceptedValue): number {
-  if (a.agreementId !== b.agreementId) return a.agreementId < b.agreementId ? -1 : 1
-  return a.period - b.period
-}
-
-function settleCall(values: readonly AcceptedValue[]): Hex {
-  return encodeFunctionData({
-    abi: clearingHouseAbi,
-    functionName: 'settle',
-    args: [
-      values.map(({ agreementId, period, asOf, registers, evidenceHead }) => ({
-        agreementId,
-        period,
-        asOf,
-        registers,
-        evidenceHead,
-      })),
-      values.map(({ signature }) => signature),
-    ],
-  })
-}
-
-/** Names what it carries; a value tried again is another intent. */
-function intentIdOf(values: readonly UnsettledValue[]): string {
-  const names = values.map(
-    ({ agreementId, period, asOf, evidenceHead, attempts }) =>
-      `${agreementId}:${period}:${asOf}:${evidenceHead}${attempts > 0 ? `:${attempts}` : ''}`,
-  )
-  if (names.length === 1) return `settle:${names[0]}`
-  return `settle:${values.length}:${createHash('sha256').update(names.join(' ')).digest('hex')}`
+/**
+ * Periods in arrears that escrow can pay now, the oldest first: worth a transaction if they give the least amount of the policy, or
+ * all that is missing. A stranger who funds one unit at a time so pays for every collection.
+ */
+function collectable({ periods, escrowMinor }: AgreementMoney, minMinor: bigint): number[] {
+  const missing = [...periods]
+    .map(([period, { provenMinor, paidMinor }]) => ({ period, minor: provenMinor - paidMinor }))
+    .filter(({ minor }) => minor > 0n)
+    .sort((a, b) => a.period - b.period)
+    .slice(0, COLLECTED_PERIODS)
+  const sum = missing.reduce((total, { minor }) => total + minor, 0n)
+  const payable = sum < escrowMinor ? sum : escrowMinor
+  if (payable === 0n || (payable < sum && payable < minMinor)) return []
+  return missing.map(({ period }) => period)
 }

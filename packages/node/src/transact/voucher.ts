@@ -7,6 +7,7 @@ import {
   readHighestValue,
   saveMeterValue,
 } from '../store/meter-values.ts'
+import { saveOwed } from '../store/metering.ts'
 import type { JudgedAgreement, ValueContext, ValueRefusal } from './meter-value.ts'
 import { timeFault } from './own-value.ts'
 
@@ -45,7 +46,7 @@ export async function judgeVoucher(
 }
 
 /**
- * Keeps a voucher in the place of lower ones of its period, so that no signer can fill the disk. Refuses one that differs from a value
+ * Keeps a voucher in the place of lower ones of its period, so that no signer can fill the disk: what is signed is owed. Refuses one that differs from a value
  * under way in its registers alone: intents name values by period, `asOf` and head.
  */
 export async function saveVoucher(
@@ -54,7 +55,10 @@ export async function saveVoucher(
 ): Promise<Pick<ValueRefusal, 'code' | 'message'> | undefined> {
   return database.transaction(async (client) => {
     await forgetLowerValues(client, value)
-    if (await saveMeterValue(client, value)) return undefined
+    if (await saveMeterValue(client, value)) {
+      await saveOwed(client, value, value.receivedMs)
+      return undefined
+    }
     const held = await readHighestValue(client, value.agreementId, value.period)
     if (held && held.owedMinor >= value.owedMinor) return undefined
     const message = 'A value with this asOf is on its way to the ledger; sign with a larger asOf.'

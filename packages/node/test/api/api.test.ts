@@ -55,6 +55,8 @@ describe('OpenAPI', () => {
       '/v1/agreements',
       '/v1/agreements/{id}',
       '/v1/agreements/{id}/bundle',
+      '/v1/agreements/{id}/meter-values',
+      '/v1/attestations',
       '/v1/deployment',
       '/v1/envelopes/{logIndex}',
       '/v1/events',
