@@ -103,7 +103,12 @@ export function createSettlement(options: {
       const { agreementId, period, asOf, owedMinor, sinceSeconds } = owed
       await database.transaction(async (client) => {
         const value: AcceptedValue = {
-          ...{ agreementId, period, asOf, owedMinor, registers: [], heads: [] },
+          agreementId,
+          period,
+          asOf,
+          owedMinor,
+          registers: [],
+          heads: [],
           evidenceHead: ZERO_DIGEST,
           signature: '0x',
           // Owed since then, so that its age counts from there.
