@@ -1,4 +1,4 @@
-import { foldTermsOf } from '@liquefy/protocol'
+import { explainSigner, foldTermsOf, SIGNER_KIND, type SignerContext } from '@liquefy/protocol'
 import type { Hex } from 'viem'
 import { readBundle } from './bundle.ts'
 import { checkCheckpoint } from './checkpoint-check.ts'
@@ -10,7 +10,7 @@ import type { LedgerMachine, LedgerReader } from './ledger.ts'
 import type { ClaimLine, EnvelopeLine, HeaderLine } from './line.ts'
 import { checkLoggedTimes } from './logged-time-check.ts'
 import { type MeterHistory, meterHistory } from './meter-history.ts'
-import { checkMeterSignatures } from './meter-signature-check.ts'
+import { checkMeterSignatures, signerContext } from './meter-signature-check.ts'
 import { latestAsOf, type Price, priceOf } from './price.ts'
 import type { AuditReport, PeriodReport } from './report.ts'
 import { checkSettlements, type PeriodMoney } from './settlement-check.ts'
@@ -36,7 +36,6 @@ export interface AuditOptions {
 
 /** Longest that a page's thread is kept busy. */
 const BUSY_MS = 40
-const SIGNER_MACHINE = 1
 
 interface Checked extends CheckedTerms {
   header: HeaderLine
@@ -44,10 +43,13 @@ interface Checked extends CheckedTerms {
   streams: StreamEvidence[]
   /** Where each envelope stands in the log. */
   places: Pick<EnvelopeLine, 'stream' | 'seq' | 'logIndex' | 'loggedAt'>[]
-  /** Whose keys may sign meter values; empty if an account signs. */
-  meterSigners: LedgerMachine[]
+  meterSigner: SignerContext
+  /** Who signs meter values, in words. */
+  meterSignerWords: string
   price: Price
   writtenMs: number
+  /** When the bundle was written, or the agreement closed before. */
+  endMs: number
   anchoredSize: bigint
 }
 
@@ -112,13 +114,7 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
       faults,
     )
   }
-  checkMeterSignatures(
-    checked.header,
-    checked.terms,
-    checked.meterSigners,
-    rest.meterValues,
-    faults,
-  )
+  checkMeterSignatures(header, checked.terms, checked.meterSigner, rest.meterValues, faults)
   const setting = { ...checked, histories, faults }
   checkMetered(setting, checked.streams)
   checkRegisters(
@@ -135,8 +131,9 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   await checkClaimedMoney(setting, rest.claims, money, checked.price)
   return report(header, tally, faults, {
     histories,
-    periods: await sumUp(checked, histories, money),
+    periods: await sumUp(checked, histories, money, rest.claims),
     money,
+    metersSignedBy: checked.meterSignerWords,
   })
 }
 
@@ -147,13 +144,17 @@ async function prepare(
   ledger: LedgerReader,
   faults: FaultBook,
 ): Promise<Checked | undefined> {
-  const machineId = terms.terms.machineId
+  const { machineId, meters, signerKind, signer } = terms.terms
   const signers = await withController(ledger, header, machineId)
-  if (signers.length === 0) {
+  if (signers.length === 0 && meters.length > 0) {
     faults.add({ code: 'TERMS_MISMATCH', message: `the registry knows no machine ${machineId}` })
     return undefined
   }
-  const streams = terms.terms.meters.map((meter) => streamEvidence(meter.stream, meter.startHead))
+  const meterSigners =
+    signerKind === SIGNER_KIND.machine ? await withController(ledger, header, BigInt(signer)) : []
+  const opening = await ledger.opening(header.clearingHouse, header.agreementId)
+  const closedMs = (opening?.closedSeconds ?? Number.POSITIVE_INFINITY) * 1000
+  const streams = meters.map((meter) => streamEvidence(meter.stream, meter.startHead))
   return {
     ...terms,
     header,
@@ -166,12 +167,11 @@ async function prepare(
     },
     streams,
     places: [],
-    meterSigners:
-      terms.terms.signerKind === SIGNER_MACHINE
-        ? await withController(ledger, header, BigInt(terms.terms.signer))
-        : [],
+    meterSigner: await signerContext(ledger, header.registry, meterSigners),
+    meterSignerWords: explainSigner(terms.terms, meterSigners[1]?.machineId),
     price: await priceOf(terms.terms, ledger),
     writtenMs: head.timestamp,
+    endMs: Math.min(head.timestamp, closedMs),
     anchoredSize: head.anchoredSize,
   }
 }
@@ -237,13 +237,23 @@ async function sumUp(
   checked: Checked,
   histories: MeterHistory[],
   money: ReadonlyMap<number, PeriodMoney>,
+  claims: readonly ClaimLine[],
 ): Promise<PeriodReport[]> {
   const point: FoldPoint = lastPoint(histories)
-  const periods = new Set([...money.keys(), ...histories.flatMap((history) => history.periods())])
+  const isMetered = checked.terms.meters.length > 0
+  // Without meters, claims were compared with what was signed, or rest on time.
+  const signed = new Map(isMetered ? [] : claims.map((claim) => [claim.period, claim]))
+  const periods = new Set([
+    ...money.keys(),
+    ...signed.keys(),
+    ...histories.flatMap((history) => history.periods()),
+  ])
   const reports: PeriodReport[] = []
   for (const period of [...periods].sort((a, b) => a - b)) {
-    const registers = registersAt(histories, point, period)
-    const asOf = latestAsOf(checked.terms, period, checked.writtenMs)
+    const registers = isMetered
+      ? registersAt(histories, point, period)
+      : (signed.get(period)?.registers ?? money.get(period)?.settledRegisters ?? [])
+    const asOf = latestAsOf(checked.terms, period, checked.endMs)
     const owed = await checked.price(registers, period, asOf)
     reports.push({
       period,
@@ -265,6 +275,7 @@ function report(
         histories: MeterHistory[]
         periods: PeriodReport[]
         money: ReadonlyMap<number, PeriodMoney>
+        metersSignedBy: string
       }
     | undefined,
 ): AuditReport {
@@ -291,6 +302,7 @@ function report(
     firstFault: faults.first(),
     unanchored: tally.unanchored,
     signedBy: [...tally.signedBy].sort(),
+    metersSignedBy: result?.metersSignedBy ?? null,
     settledAfterMinor: String(sum(money.map(({ paidAfterMinor }) => paidAfterMinor))),
     restsOn: header
       ? {

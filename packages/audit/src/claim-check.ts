@@ -1,4 +1,4 @@
-import type { Terms } from '@liquefy/protocol'
+import { SIGNER_KIND, type Terms } from '@liquefy/protocol'
 import type { FaultBook } from './fault.ts'
 import { headAt, lastPoint, pointOf, registersAt } from './fold-point.ts'
 import type { ClaimLine, MeterValueLine } from './line.ts'
@@ -14,6 +14,8 @@ interface Setting {
   terms: Terms
   histories: readonly MeterHistory[]
   writtenMs: number
+  /** When the bundle was written, or the agreement closed before. */
+  endMs: number
   faults: FaultBook
 }
 
@@ -23,6 +25,10 @@ export function checkRegisters(
   claims: readonly ClaimLine[],
   values: readonly MeterValueLine[],
 ): void {
+  if (setting.terms.meters.length === 0) {
+    for (const claim of claims) checkUnmetered(setting, claim, values)
+    return
+  }
   for (const claim of claims) compare(setting, claim, 'the node claims')
   for (const value of values) {
     compare(setting, value, 'the meter signed')
@@ -37,6 +43,27 @@ export function checkRegisters(
       })
     }
   }
+}
+
+/** Without meters there is no evidence but the signer's word: the node may claim only what was signed, or what needs no signature. */
+function checkUnmetered(
+  { terms, faults }: Setting,
+  claim: ClaimLine,
+  values: readonly MeterValueLine[],
+): void {
+  const isSigned = values.some(
+    ({ period, asOf, registers }) =>
+      period === claim.period &&
+      asOf === claim.asOf &&
+      listText(registers) === listText(claim.registers),
+  )
+  if (isSigned || terms.signerKind === SIGNER_KIND.nobody) return
+  faults.add({
+    code: 'REGISTER_MISMATCH',
+    message: 'the node claims registers that no value in the bundle is signed for',
+    period: claim.period,
+    found: listText(claim.registers),
+  })
 }
 
 /** `REGISTER_MISMATCH` at the first envelope of which the node says that a meter made something else. */
@@ -116,6 +143,29 @@ export async function checkClaimedMoney(
     }
   }
   checkAllClaimed(setting, claims)
+  await checkTimeClaimed(setting, claims, price)
+}
+
+/** The same of time: what nobody signs is owed for each period that has begun, at the latest a minute later. */
+async function checkTimeClaimed(
+  { terms, faults, endMs }: Setting,
+  claims: readonly ClaimLine[],
+  price: Price,
+): Promise<void> {
+  if (terms.signerKind !== SIGNER_KIND.nobody) return
+  const claimed = new Set(claims.map((claim) => claim.period))
+  let period = 0
+  while (claimed.has(period)) period += 1
+  if (period >= terms.periods) return
+  const owed = await price([], period, latestAsOf(terms, period, endMs - LAG_MS))
+  if (owed === 0n) return
+  faults.add({
+    code: 'OWED_MISMATCH',
+    message: 'the node claims nothing for a period that time alone has made owed',
+    period,
+    expected: String(owed),
+    found: 'none',
+  })
 }
 
 function checkClaimedPayment(

@@ -9,8 +9,13 @@ export interface LedgerReader {
   chainId(): Promise<number>
   /** The registry that this clearing house resolves machines in. */
   registryOf(clearingHouse: Hex): Promise<Hex>
-  /** `undefined` if it was never opened there. */
-  opening(clearingHouse: Hex, agreementId: Hex): Promise<{ openedSeconds: number } | undefined>
+  /** The verifiers that this registry allows for P-256 keys. */
+  verifiers(registry: Hex): Promise<{ p256Sha256Verifier: Hex; p256RawVerifier: Hex }>
+  /** `undefined` if it was never opened there. `closedSeconds` once it was closed. */
+  opening(
+    clearingHouse: Hex,
+    agreementId: Hex,
+  ): Promise<{ openedSeconds: number; closedSeconds?: number } | undefined>
   /** Payments of the agreement, in the order of the ledger. */
   payments(clearingHouse: Hex, agreementId: Hex): Promise<Payment[]>
   machine(registry: Hex, machineId: bigint): Promise<LedgerMachine | undefined>

@@ -81,6 +81,8 @@ export interface MeterValueLine {
   evidenceHead: Hex
   heads: StreamHead[]
   signature: Hex
+  /** Of an attested value: EIP-712 struct hashes of all the values that the signature is over, its own among them. */
+  batch: Hex[] | undefined
 }
 
 export type ParsedLine = { ok: true; line: BundleLine } | { ok: false; message: string }
@@ -179,7 +181,7 @@ const readers: Record<string, (fields: Fields) => BundleLine> = {
     }
   },
   meterValue(fields) {
-    only(fields, 'type agreementId period asOf registers evidenceHead heads signature')
+    only(fields, 'type agreementId period asOf registers evidenceHead heads signature batch')
     return {
       type: 'meterValue',
       agreementId: word(fields.agreementId, 'agreementId'),
@@ -189,6 +191,10 @@ const readers: Record<string, (fields: Fields) => BundleLine> = {
       evidenceHead: word(fields.evidenceHead, 'evidenceHead'),
       heads: heads(fields),
       signature: bytesHex(fields.signature, 'signature'),
+      batch:
+        fields.batch === undefined
+          ? undefined
+          : list(fields, 'batch').map((hash) => word(hash, 'batch')),
     }
   },
   end(fields) {

@@ -1,36 +1,42 @@
-import { meterValueDigest, recoverAccount, type Terms, verifyTypedDigest } from '@liquefy/protocol'
+import {
+  batchDigest,
+  meterValueDigest,
+  meterValueHash,
+  type SignerContext,
+  signedBy,
+  type Terms,
+} from '@liquefy/protocol'
+import type { Hex } from 'viem'
 import type { FaultBook } from './fault.ts'
-import type { LedgerMachine } from './ledger.ts'
+import type { LedgerMachine, LedgerReader } from './ledger.ts'
 import type { HeaderLine, MeterValueLine } from './line.ts'
 
-const SIGNER_ACCOUNT = 2
+/** What the ledger says of who may sign: every key that the signing machine or its controller ever had, and the verifiers allowed. */
+export async function signerContext(
+  ledger: LedgerReader,
+  registry: Hex,
+  signers: readonly LedgerMachine[],
+): Promise<SignerContext> {
+  return {
+    keys: signers.flatMap(({ keys }) => keys),
+    verifiers: await ledger.verifiers(registry),
+  }
+}
 
 /**
- * `SIGNATURE_INVALID` of a signed meter value: each is of this agreement and signed by the signer that the terms name. A key
- * under the raw P-256 verifier signs otherwise than envelopes do; the ledger alone judges those.
+ * `SIGNATURE_INVALID` of a signed meter value: each is of this agreement and signed by the signer that the terms name, alone or, by an
+ * attestor, together with others whose hashes stand beside it.
  */
 export function checkMeterSignatures(
   header: HeaderLine,
   terms: Terms,
-  signers: readonly LedgerMachine[],
+  signer: SignerContext,
   values: readonly { line: MeterValueLine; lineNumber: number }[],
   faults: FaultBook,
 ): void {
   for (const { line, lineNumber } of values) {
-    const digest = meterValueDigest({
-      chainId: header.chainId,
-      clearingHouse: header.clearingHouse,
-      value: line,
-    })
-    const signed =
-      terms.signerKind === SIGNER_ACCOUNT
-        ? recoverAccount(digest, line.signature) === `0x${terms.signer.slice(-40)}`.toLowerCase()
-        : signers.some((signer) =>
-            signer.keys.some(
-              ({ key, signsRawDigest }) =>
-                signsRawDigest || verifyTypedDigest(key, digest, line.signature),
-            ),
-          )
+    const digest = signedDigest(header, line)
+    const signed = digest !== undefined && signedBy(terms, digest, line.signature, signer)
     if (signed && line.agreementId === header.agreementId) continue
     faults.add({
       code: 'SIGNATURE_INVALID',
@@ -39,4 +45,15 @@ export function checkMeterSignatures(
       period: line.period,
     })
   }
+}
+
+/** What was signed; undefined if the value is none of the batch that it names. */
+function signedDigest(
+  { chainId, clearingHouse }: HeaderLine,
+  line: MeterValueLine,
+): Hex | undefined {
+  if (!line.batch) return meterValueDigest({ chainId, clearingHouse, value: line })
+  return line.batch.includes(meterValueHash(line))
+    ? batchDigest({ chainId, clearingHouse, hashes: line.batch })
+    : undefined
 }

@@ -23,6 +23,8 @@ export interface AuditReport {
   unanchored: number
   /** Whose keys signed the readings: `machine 7`, or `edge 3 (controller)`. */
   signedBy: string[]
+  /** Who signs the meter values that are paid, by the terms: `machine 7`, `the edge (machine 3)`, `the payer (0x…)`; null if unknown. */
+  metersSignedBy: string | null
   /** Paid after this bundle was written, on evidence that it does not hold; no part of `settledMinor`. */
   settledAfterMinor: string
   /** The addresses that the bundle names and that this verdict rests on: compare them with those you trust. */

@@ -1,4 +1,4 @@
-import type { Terms } from '@liquefy/protocol'
+import { SIGNER_KIND, type Terms } from '@liquefy/protocol'
 import type { FaultBook } from './fault.ts'
 import { type FoldPoint, type FoldPoints, lastPoint, registersAt } from './fold-point.ts'
 import type { Payment } from './ledger.ts'
@@ -70,7 +70,10 @@ async function weigh(
     if (event.kind === 'short') continue
     if (event.kind === 'settled') {
       const point = setting.points.find(event.evidenceHead)
-      ranAhead ||= !point && (event.blockSeconds + 1) * 1000 > setting.writtenMs
+      ranAhead ||=
+        setting.terms.meters.length > 0 &&
+        !point &&
+        (event.blockSeconds + 1) * 1000 > setting.writtenMs
       if (!ranAhead) await takeSettlement(setting, money, event, point)
     }
     // Once a period has run ahead of the bundle, its later payments cannot be told apart.
@@ -88,7 +91,8 @@ async function takeSettlement(
   event: Settled,
   point: FoldPoint | undefined,
 ): Promise<void> {
-  const { histories, price, faults } = setting
+  const { terms, histories, price, faults } = setting
+  if (terms.meters.length === 0) return takeUnmetered(setting, money, event)
   const fold = registersAt(histories, point ?? lastPoint(histories), money.period)
   const same = listText(fold) === listText(event.registers)
   if (!point || !same) {
@@ -112,6 +116,29 @@ async function takeSettlement(
     ? fold
     : fold.map((register, index) => least(register, event.registers[index] ?? 0n))
   const amount = await price(supported, money.period, event.asOf)
+  if (amount > money.supportedMinor) money.supportedMinor = amount
+}
+
+/** Without meters the signer's word, which the ledger checked, or the time elapsed is all the evidence there is. */
+async function takeUnmetered(
+  { terms, price, faults }: SettlementSetting,
+  money: PeriodMoney,
+  event: Settled,
+): Promise<void> {
+  if (terms.signerKind === SIGNER_KIND.nobody && event.asOf > BigInt(event.blockSeconds)) {
+    faults.add({
+      code: 'SETTLED_REGISTER_MISMATCH',
+      message: 'time was settled that had not passed',
+      period: money.period,
+      expected: `until ${event.blockSeconds}`,
+      found: String(event.asOf),
+    })
+  }
+  const amount = await price(event.registers, money.period, event.asOf)
+  if (amount >= money.provenMinor) {
+    money.provenMinor = amount
+    money.settledRegisters = event.registers
+  }
   if (amount > money.supportedMinor) money.supportedMinor = amount
 }
 

@@ -56,6 +56,7 @@ export function viemLedgerReader(options: ViemLedgerOptions): LedgerReader {
   const registryOf = kept((address: Hex) =>
     client.readContract({ address, abi: clearingHouseAbi, functionName: 'registry' }),
   )
+  const verifiers = kept((registry: Hex) => readVerifiers(client, registry))
   const agreement = kept((name: string) => {
     const [clearingHouse, agreementId] = name.split('/') as [Hex, Hex]
     return readAgreement(source, clearingHouse, agreementId)
@@ -71,6 +72,7 @@ export function viemLedgerReader(options: ViemLedgerOptions): LedgerReader {
   return {
     chainId: () => chainId(''),
     registryOf,
+    verifiers: (registry) => verifiers(registry),
     opening: async (clearingHouse, id) => (await agreement(`${clearingHouse}/${id}`)).opening,
     payments: async (clearingHouse, id) => (await agreement(`${clearingHouse}/${id}`)).payments,
     machine: (registry, machineId) => machine(`${registry}/${machineId}`),
@@ -126,6 +128,19 @@ function kept<Key, Answer>(ask: (key: Key) => Promise<Answer>): (key: Key) => Pr
   }
 }
 
+async function readVerifiers(
+  client: PublicClient,
+  address: Hex,
+): Promise<{ p256Sha256Verifier: Hex; p256RawVerifier: Hex }> {
+  const ask = (functionName: 'p256Sha256Verifier' | 'p256RawVerifier') =>
+    client.readContract({ address, abi: machineRegistryAbi, functionName })
+  const [p256Sha256Verifier, p256RawVerifier] = await Promise.all([
+    ask('p256Sha256Verifier'),
+    ask('p256RawVerifier'),
+  ])
+  return { p256Sha256Verifier, p256RawVerifier }
+}
+
 async function readAnchors(source: Source, evidenceAnchor: Hex, log: Hex): Promise<LedgerAnchor[]> {
   const logs = await source.logs(evidenceAnchor, [null, pad(log, { size: 32 })])
   const events = parseEventLogs({ abi: evidenceAnchorAbi, logs, eventName: 'Anchored' })
@@ -144,20 +159,25 @@ async function readAgreement(
   source: Source,
   clearingHouse: Hex,
   agreementId: Hex,
-): Promise<{ opening: { openedSeconds: number } | undefined; payments: Payment[] }> {
+): Promise<{
+  opening: { openedSeconds: number; closedSeconds?: number } | undefined
+  payments: Payment[]
+}> {
   const logs = await source.logs(clearingHouse, [null, agreementId])
   const events = parseEventLogs({
     abi: clearingHouseAbi,
     logs,
-    eventName: ['Opened', 'Settled', 'Collected', 'EscrowShort'],
+    eventName: ['Opened', 'Settled', 'Collected', 'EscrowShort', 'Closed'],
   })
-  let opening: { openedSeconds: number } | undefined
+  let opening: { openedSeconds: number; closedSeconds?: number } | undefined
   const payments: Payment[] = []
   for (const event of events) {
     const blockSeconds = await source.seconds(BigInt(event.blockNumber))
     const at = { blockSeconds, transaction: event.transactionHash }
     if (event.eventName === 'Opened') {
       opening = { openedSeconds: blockSeconds }
+    } else if (event.eventName === 'Closed') {
+      if (opening) opening.closedSeconds = blockSeconds
     } else if (event.eventName === 'Settled') {
       const { period, asOf, registers, evidenceHead, paid } = event.args
       const value = { period, asOf, registers: [...registers], evidenceHead, paidMinor: paid }
@@ -184,11 +204,7 @@ async function readMachine(
     logs,
     eventName: ['MachineRegistered', 'KeyChanged', 'KeyRevoked', 'StateChanged'],
   })
-  const rawVerifier = await source.client.readContract({
-    address: registry,
-    abi: machineRegistryAbi,
-    functionName: 'p256RawVerifier',
-  })
+  const { p256RawVerifier } = await readVerifiers(source.client, registry)
   let machine: LedgerMachine | undefined
   for (const event of events) {
     const fromSeconds = await source.seconds(BigInt(event.blockNumber))
@@ -206,7 +222,7 @@ async function readMachine(
       endEpoch(machine?.keys.at(-1), { end: 'rotated', endSeconds: fromSeconds, heads })
       const parsed = parsePublicKey({ curve: CURVES[curve], x, y })
       if (!parsed.ok) continue
-      const signsRawDigest = verifier.toLowerCase() === rawVerifier.toLowerCase()
+      const signsRawDigest = verifier.toLowerCase() === p256RawVerifier.toLowerCase()
       const open = { fromSeconds, endSeconds: undefined, end: undefined, heads: [] }
       machine?.keys.push({ epoch, keyId, key: parsed.key, signsRawDigest, ...open })
     }

@@ -86,6 +86,7 @@ export {
   accountOfSigner,
   accountSigner,
   encodeQuorumSignature,
+  explainSigner,
   MAX_QUORUM_SIGNERS,
   machineSigner,
   NOBODY_SIGNER,

@@ -317,6 +317,7 @@ function ledgerOf(payments: Payment[], id: Hex, logged: () => Logged[]): LedgerR
   return {
     chainId: async () => CHAIN_ID,
     registryOf: async () => REGISTRY,
+    verifiers: async () => ({ p256Sha256Verifier: address(6), p256RawVerifier: address(7) }),
     opening: async (_, wanted) =>
       wanted === id ? { openedSeconds: START_SECONDS - 50 } : undefined,
     payments: async () => payments,

@@ -89,6 +89,36 @@ export function parseQuorumSignature(encoded: Hex): QuorumSignature | undefined 
   }
 }
 
+/**
+ * Who signs the meter values of an agreement, in words for a page.
+ *
+ * @param controller of the machine that the terms name, where it has one: that edge's key signs.
+ */
+export function explainSigner(
+  terms: {
+    payer: Hex
+    payee: Hex
+    machineId: bigint
+    meters: readonly unknown[]
+    signerKind: number
+    signer: Hex
+  },
+  controller?: bigint,
+): string {
+  const { payer, payee, machineId, meters, signerKind, signer } = terms
+  if (signerKind === SIGNER_KIND.nobody) return 'nobody: time alone counts'
+  if (signerKind === SIGNER_KIND.quorum) return 'enough of several signers'
+  if (signerKind === SIGNER_KIND.machine) {
+    const signs = controller ?? BigInt(signer)
+    return meters.length > 0 && signs !== machineId
+      ? `the edge (machine ${signs})`
+      : `machine ${signs}`
+  }
+  const account = accountOfSigner(signer)
+  if (account === lower(payer)) return `the payer (${account})`
+  return account === lower(payee) ? `the payee (${account})` : `account ${account ?? signer}`
+}
+
 /** The same quorum with its signers in the order that the clearing house demands. */
 function soundQuorum({ threshold, signers }: Quorum): { threshold: number; signers: Hex[] } {
   if (!Number.isInteger(threshold) || threshold < 1 || threshold > signers.length) {
