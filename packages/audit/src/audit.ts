@@ -21,6 +21,7 @@ import {
   type StreamEvidence,
   streamEvidence,
   takeEnvelope,
+  takeStart,
 } from './stream-evidence.ts'
 import { type CheckedTerms, checkTerms, type ExpectedDeployment } from './terms-check.ts'
 
@@ -90,8 +91,8 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
         checked = await prepare(first, terms, head, options.ledger, faults)
       },
       async onEnvelope(line, lineNumber) {
-        tally.envelopes += 1
-        if (checked) takeLine(checked, tally, line, lineNumber, faults)
+        const counts = checked ? takeLine(checked, tally, line, lineNumber, faults) : true
+        if (counts) tally.envelopes += 1
         if (performance.now() - busySince > BUSY_MS) {
           options.onProgress?.({ envelopes: tally.envelopes })
           await new Promise<void>((resolve) => setTimeout(resolve, 0))
@@ -188,25 +189,31 @@ async function withController(
   return controller ? [machine, controller] : [machine]
 }
 
+/** Whether the envelope is of the agreement: not so the one behind which it begins. */
 function takeLine(
   checked: Checked,
   tally: Tally,
   line: EnvelopeLine,
   lineNumber: number,
   faults: FaultBook,
-): void {
-  const { context, streams } = checked
-  if (line.logIndex >= checked.anchoredSize) tally.unanchored += 1
+): boolean {
+  const { context } = checked
   const envelope = checkEnvelope(context, line, lineNumber, faults)
-  if (!envelope) return
+  if (!envelope) return true
   const { stream, seq, logIndex, loggedAt } = line
   checked.places.push({ stream, seq, logIndex, loggedAt })
+  const meters = checked.streams.filter((evidence) => evidence.stream === stream)
+  const [starts, streams] = [
+    meters.filter(({ startHead }) => startHead === envelope.digest),
+    meters.filter(({ startHead }) => startHead !== envelope.digest),
+  ]
+  for (const evidence of starts) takeStart(evidence, envelope, line)
+  if (streams.length === 0) return false
+  if (logIndex >= checked.anchoredSize) tally.unanchored += 1
   if (envelope.content.kind === 'readings') tally.readings += envelope.content.readings.length
   tally.signedBy.add(signerWords(context.machineId, envelope))
-  for (const evidence of streams) {
-    if (evidence.stream === line.stream)
-      takeEnvelope(evidence, envelope, line, context.signers, faults)
-  }
+  for (const evidence of streams) takeEnvelope(evidence, envelope, line, context.signers, faults)
+  return true
 }
 
 function fold(checked: Checked): MeterHistory[] {

@@ -15,6 +15,8 @@ import type { EnvelopeLine, MeteredClaim } from './line.ts'
 export interface StreamEvidence {
   stream: string
   startHead: Hex
+  /** `seq` of the envelope that the start head names, once the bundle has shown it. */
+  startSeq: bigint | undefined
   logged: LoggedEnvelope[]
   /** By `seq`, the first logged. */
   bySeq: Map<bigint, { digest: Hex; prev: Hex; logIndex: bigint; code: AdmissionCode }>
@@ -23,7 +25,17 @@ export interface StreamEvidence {
 }
 
 export function streamEvidence(stream: string, startHead: Hex): StreamEvidence {
-  return { stream, startHead, logged: [], bySeq: new Map(), metered: [] }
+  return { stream, startHead, startSeq: undefined, logged: [], bySeq: new Map(), metered: [] }
+}
+
+/** Takes the envelope behind which the agreement begins. What lies before it is not in the bundle, so that its admission is not judged. */
+export function takeStart(
+  evidence: StreamEvidence,
+  { seq, digest, prev }: Envelope,
+  { logIndex, code }: EnvelopeLine,
+): void {
+  evidence.startSeq = seq
+  evidence.bySeq.set(seq, { digest, prev, logIndex, code: code as AdmissionCode })
 }
 
 /**
@@ -103,6 +115,7 @@ function statesAround(machine: LedgerMachine, timeMs: number): string[] {
 /** The first `seq` that the agreement meters: 1, or the one whose `prev` is the meter's start head. */
 export function firstSeqOf(evidence: StreamEvidence): bigint | undefined {
   if (evidence.startHead === ZERO_DIGEST) return 1n
+  if (evidence.startSeq !== undefined) return evidence.startSeq + 1n
   // The lowest: a later one may name the same `prev`, and may have been logged first.
   return lowestOf(
     [...evidence.bySeq].flatMap(([seq, { prev }]) => (prev === evidence.startHead ? [seq] : [])),
@@ -129,6 +142,14 @@ export function checkComplete(
   const fault = (seq: bigint, message: string) =>
     faults.add({ code: 'ENVELOPE_MISSING', message, stream: evidence.stream, seq: String(seq) })
   const first = firstSeqOf(evidence)
+  if (
+    evidence.startHead !== ZERO_DIGEST &&
+    evidence.startSeq === undefined &&
+    first !== undefined
+  ) {
+    fault(first - 1n, 'the envelope behind which the agreement begins is not in the bundle')
+    return
+  }
   if (first === undefined) {
     const lowest = lowestOf(evidence.bySeq.keys())
     if (lowest !== undefined) fault(lowest - 1n, 'nothing follows the start head of the terms')

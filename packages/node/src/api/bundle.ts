@@ -1,9 +1,11 @@
 import type { Hex } from '@liquefy/client'
-import { termsToJson } from '@liquefy/protocol'
+import { meterValueHash, termsToJson } from '@liquefy/protocol'
 import { noMoney, readMoney } from '../store/agreements.ts'
+import { readAttestations } from '../store/attestations.ts'
+import type { Queryable } from '../store/database.ts'
 import { readStream } from '../store/envelopes.ts'
 import { readNewestAnchor } from '../store/log.ts'
-import { readMeterValues } from '../store/meter-values.ts'
+import { type AcceptedValue, readMeterValues } from '../store/meter-values.ts'
 import { readFolds, readMetered, readOwed } from '../store/metering.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
@@ -67,18 +69,28 @@ async function* partsOf(
   const folds = await readFolds(database.pool, agreementId)
   const streams = [...new Set(terms.meters.map(({ stream }) => stream))]
   for (const stream of streams) {
+    const meters = terms.meters.filter((meter) => meter.stream === stream)
+    const startHeads = new Set(meters.map(({ startHead }) => startHead))
     const starts = folds.filter((fold) => fold.stream === stream).map(({ startSeq }) => startSeq)
     const startSeq = starts.reduce((least, seq) => (seq < least ? seq : least), starts[0] ?? 1n)
-    yield* envelopesOf(context, { agreementId, machineId, stream, startSeq, size })
+    yield* envelopesOf(context, { agreementId, machineId, stream, startHeads, startSeq, size })
   }
   yield* claims
 }
 
 async function* envelopesOf(
   { database, evidence }: ApiContext,
-  of: { agreementId: Hex; machineId: bigint; stream: string; startSeq: bigint; size: bigint },
+  of: {
+    agreementId: Hex
+    machineId: bigint
+    stream: string
+    /** Envelopes behind which the agreement begins: they are shown too. */
+    startHeads: ReadonlySet<Hex>
+    startSeq: bigint
+    size: bigint
+  },
 ): AsyncGenerator<Record<string, unknown>> {
-  const { agreementId, machineId, stream, startSeq, size } = of
+  const { agreementId, machineId, stream, startHeads, startSeq, size } = of
   let afterIndex = -1n
   for (;;) {
     const rows = await readStream(database.pool, { machineId, stream, afterIndex, limit: PORTION })
@@ -87,7 +99,7 @@ async function* envelopesOf(
     for (const row of rows) {
       if (row.logIndex >= size) return
       afterIndex = row.logIndex
-      if (row.seq < startSeq) continue
+      if (row.seq < startSeq && !startHeads.has(row.digest)) continue
       yield {
         type: 'envelope',
         stream,
@@ -115,6 +127,7 @@ async function claimsOf(
     readMeterValues(database.pool, agreementId),
   ])
   const { periods } = money.get(agreementId) ?? noMoney()
+  const signed = await signaturesOf(database.pool, values)
   return [
     ...owed.map(({ period, asOf, registers, owedMinor, heads }) => ({
       type: 'claim',
@@ -125,7 +138,7 @@ async function claimsOf(
       settledMinor: String(periods.get(period)?.paidMinor ?? 0n),
       heads,
     })),
-    ...values.map((value) => ({
+    ...signed.map(({ value, signature, batch }) => ({
       type: 'meterValue',
       agreementId,
       period: value.period,
@@ -133,7 +146,25 @@ async function claimsOf(
       registers: value.registers.map(String),
       evidenceHead: value.evidenceHead,
       heads: value.heads,
-      signature: value.signature,
+      signature,
+      ...(batch ? { batch } : {}),
     })),
   ]
+}
+
+/** The signature of each value, an attestation's with the hashes of all that it covers; none of what is owed by time. */
+async function signaturesOf(
+  db: Queryable,
+  values: readonly AcceptedValue[],
+): Promise<{ value: AcceptedValue; signature: Hex; batch?: Hex[] }[]> {
+  const ids = new Set(values.flatMap(({ attestationId }) => attestationId ?? []))
+  const attestations = await readAttestations(db, [...ids])
+  return values.flatMap((value) => {
+    const attestation = value.attestationId && attestations.get(value.attestationId)
+    if (attestation) {
+      const { signature, values } = attestation
+      return [{ value, signature, batch: values.map(meterValueHash) }]
+    }
+    return value.signature === '0x' ? [] : [{ value, signature: value.signature }]
+  })
 }
