@@ -70,8 +70,11 @@ export interface MachineOptions extends Partial<Identity> {
 /** Streams of one measured machine. */
 export interface Measured {
   readonly machineId: bigint
-  /** Adds a reading. Resolves when its envelope is on disk, which with `packEvery` may be a while: no need to wait. */
-  sample(stream: string, sample: Sample): Promise<void>
+  /**
+   * Adds a reading: one record, or those of one moment that belong together and share an envelope, as a position's `lat` and `lon`.
+   * Resolves when its envelope is on disk, which with `packEvery` may be a while: no need to wait.
+   */
+  sample(stream: string, sample: Sample | readonly Sample[]): Promise<void>
   /** Signs an envelope of these readings at once; resolves when it is on disk. */
   publish(stream: string, readings: readonly Sample[]): Promise<Published>
   /** Says that the stream was off from a to b, and why. */
@@ -84,9 +87,14 @@ export interface Measured {
     stream: string,
     replacement: Omit<Extract<Declaration, { kind: 'replacement' }>, 'kind'>,
   ): Promise<Published>
+  /** Says that what is measured from a to b from here on is not to be held against anybody: a defrost, say. */
+  declareExcuse(
+    stream: string,
+    excuse: Omit<Extract<Declaration, { kind: 'excuse' }>, 'kind'>,
+  ): Promise<Published>
   /** The same for one stream. */
   stream(stream: string): {
-    sample(sample: Sample): Promise<void>
+    sample(sample: Sample | readonly Sample[]): Promise<void>
     publish(readings: readonly Sample[]): Promise<Published>
   }
 }
@@ -187,7 +195,7 @@ function startMachine(input: {
     publishReadings(
       machineId,
       stream,
-      samples.map(({ reading }) => reading),
+      samples.flatMap(({ records }) => records),
     ).then(
       () => {
         for (const { resolve } of samples) resolve()
@@ -273,10 +281,11 @@ function startMachine(input: {
     return { machineId, stream, seq: entry.seq, digest: entry.digest }
   }
 
-  const withTime = (sample: Sample): ReadingInput => ({
-    ...sample,
-    timeMs: sample.timeMs ?? clock.nowMs(),
-  })
+  /** One look at the clock, so that records that belong together have one time. */
+  function withTime(samples: readonly Sample[]): ReadingInput[] {
+    const nowMs = clock.nowMs()
+    return samples.map((sample) => ({ ...sample, timeMs: sample.timeMs ?? nowMs }))
+  }
 
   function publishReadings(
     machineId: bigint,
@@ -301,19 +310,20 @@ function startMachine(input: {
       machineId,
       sample(stream, sample) {
         if (closed) return Promise.reject(closedError())
-        const reading = withTime(sample)
+        const records = withTime('value' in sample ? [sample] : sample)
         const every = options.packEvery ?? { records: 1 }
         return new Promise((resolve, reject) =>
-          packs.add(`${machineId}/${stream}`, { reading, resolve, reject }, every, clock.nowMs()),
+          packs.add(`${machineId}/${stream}`, { records, resolve, reject }, every, clock.nowMs()),
         )
       },
       publish(stream, readings) {
         packs.flushChain(`${machineId}/${stream}`)
-        return publishReadings(machineId, stream, readings.map(withTime))
+        return publishReadings(machineId, stream, withTime(readings))
       },
       declareGap: (stream, gap) => declare(machineId, stream, { kind: 'gap', ...gap }),
       declareReplacement: (stream, replacement) =>
         declare(machineId, stream, { kind: 'replacement', ...replacement }),
+      declareExcuse: (stream, excuse) => declare(machineId, stream, { kind: 'excuse', ...excuse }),
       stream: (stream) => ({
         sample: (sample) => measuredMachine.sample(stream, sample),
         publish: (readings) => measuredMachine.publish(stream, readings),

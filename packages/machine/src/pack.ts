@@ -7,8 +7,9 @@ export interface PackEvery {
   ageMs?: number
 }
 
+/** A reading: the records that may not be parted. */
 export interface PackedSample {
-  reading: ReadingInput
+  records: readonly ReadingInput[]
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -24,7 +25,7 @@ export interface Packs {
 const RECORDS_WITHOUT_LIMIT = 1_000
 
 export function createPacks(publish: (chain: Chain, samples: PackedSample[]) => void): Packs {
-  const packs = new Map<Chain, { samples: PackedSample[]; dueMs: number }>()
+  const packs = new Map<Chain, { samples: PackedSample[]; records: number; dueMs: number }>()
 
   function flushChain(chain: Chain): void {
     const pack = packs.get(chain)
@@ -35,10 +36,12 @@ export function createPacks(publish: (chain: Chain, samples: PackedSample[]) => 
 
   return {
     add(chain, sample, every, nowMs) {
-      const pack = packs.get(chain) ?? { samples: [], dueMs: nowMs + (every.ageMs ?? Infinity) }
+      const dueMs = nowMs + (every.ageMs ?? Infinity)
+      const pack = packs.get(chain) ?? { samples: [], records: 0, dueMs }
       packs.set(chain, pack)
       pack.samples.push(sample)
-      if (pack.samples.length >= (every.records ?? RECORDS_WITHOUT_LIMIT)) flushChain(chain)
+      pack.records += sample.records.length
+      if (pack.records >= (every.records ?? RECORDS_WITHOUT_LIMIT)) flushChain(chain)
     },
     flush(nowMs = Infinity) {
       for (const [chain, { dueMs }] of packs) if (dueMs <= nowMs) flushChain(chain)

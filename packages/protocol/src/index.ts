@@ -24,6 +24,11 @@ export {
   parseAttestation,
 } from './transact/attestation.ts'
 export { canonicalJson } from './transact/canonical.ts'
+export type { CountRule } from './transact/count.ts'
+export type { CounterRule } from './transact/counter.ts'
+export type { DistanceRule } from './transact/distance.ts'
+export type { DrawdownRule } from './transact/drawdown.ts'
+export type { DurationBeyondRule } from './transact/duration-beyond.ts'
 export { explainTariff, type TariffAsset, type TariffUnit } from './transact/explain-tariff.ts'
 export {
   type Advance,
@@ -50,6 +55,7 @@ export {
   type Funding,
   fundingDigest,
 } from './transact/funding.ts'
+export type { IntegralRule } from './transact/integral.ts'
 export type { LoggedEnvelope } from './transact/logged-envelope.ts'
 export {
   type CoveringValue,
@@ -71,16 +77,8 @@ export {
   withinRateBound,
 } from './transact/meter-value.ts'
 export { type PeriodGrid, periodEndMs, periodOf } from './transact/period.ts'
-export {
-  type CounterRule,
-  type DrawdownRule,
-  explainRule,
-  type MeterRule,
-  parseRule,
-  type RuleFactor,
-  type RuleRate,
-  ruleHash,
-} from './transact/rule.ts'
+export { explainRule, type MeterRule, parseRule, readingUnits, ruleHash } from './transact/rule.ts'
+export type { RuleFactor, RuleRate } from './transact/rule-input.ts'
 export { type LedgerKey, type SignerContext, signedBy } from './transact/signed-by.ts'
 export {
   accountOfSigner,

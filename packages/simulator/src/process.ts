@@ -1,9 +1,13 @@
 import type { Sample } from '@liquefy/machine'
 
+type TimedSample = Sample & { timeMs: number }
+
 /** What a simulated machine would tell of a moment. */
 export type Observation =
-  | { kind: 'reading'; stream: string; sample: Sample & { timeMs: number } }
+  | { kind: 'reading'; stream: string; sample: TimedSample }
+  | { kind: 'position'; stream: string; records: readonly [lat: TimedSample, lon: TimedSample] }
   | { kind: 'replacement'; stream: string; atMs: number; reason: string }
+  | { kind: 'excuse'; stream: string; fromMs: number; toMs: number; reason: string }
 
 /** The physics behind a machine. Deterministic: the same seed and the same steps give the same observations. */
 export interface Process {

@@ -153,7 +153,18 @@ function driver(product: Product, driven: Driven, onProblem: (error: unknown) =>
 
 function publish(machine: Machine, observation: Observation): Promise<unknown> {
   const { stream } = observation
-  if (observation.kind === 'reading') return machine.sample(stream, observation.sample)
-  const { atMs, reason } = observation
-  return machine.declareReplacement(stream, { atMs, reason })
+  switch (observation.kind) {
+    case 'reading':
+      return machine.sample(stream, observation.sample)
+    case 'position':
+      return machine.sample(stream, observation.records)
+    case 'replacement': {
+      const { atMs, reason } = observation
+      return machine.declareReplacement(stream, { atMs, reason })
+    }
+    case 'excuse': {
+      const { fromMs, toMs, reason } = observation
+      return machine.declareExcuse(stream, { fromMs, toMs, reason })
+    }
+  }
 }

@@ -119,9 +119,9 @@ export async function insertEnvelopes(
 function spanOf({ content }: Envelope): { firstMs: number; lastMs: number; readings: number } {
   if (content.kind === 'declaration') {
     const { declaration } = content
-    return declaration.kind === 'gap'
-      ? { firstMs: declaration.fromMs, lastMs: declaration.toMs, readings: 0 }
-      : { firstMs: declaration.atMs, lastMs: declaration.atMs, readings: 0 }
+    return declaration.kind === 'replacement'
+      ? { firstMs: declaration.atMs, lastMs: declaration.atMs, readings: 0 }
+      : { firstMs: declaration.fromMs, lastMs: declaration.toMs, readings: 0 }
   }
   const { readings } = content
   const firstMs = readings[0]?.timeMs ?? 0

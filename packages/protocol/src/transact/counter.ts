@@ -1,5 +1,32 @@
 import { type Baseline, baselineAt, isPlausible, type Judgement, type Sample } from './judgement.ts'
-import type { CounterRule } from './rule.ts'
+import {
+  factorText,
+  type InputFields,
+  type RegisterFields,
+  type RuleRate,
+  rateText,
+  readInputFields,
+  readRate,
+  readRegisterFields,
+} from './rule-input.ts'
+import type { Fields } from './strict-json.ts'
+
+/** A meter that only rises. */
+export type CounterRule = { rule: 'counter'; maxRate: RuleRate } & RegisterFields & InputFields
+
+export function readCounter(fields: Fields): CounterRule {
+  return {
+    rule: 'counter',
+    ...readRegisterFields(fields),
+    ...readInputFields(fields),
+    maxRate: readRate(fields),
+  }
+}
+
+export function explainCounter(rule: CounterRule): string {
+  const factor = factorText(rule, rule.scale, rule.unit)
+  return `Counts in ${rule.registerUnit} what a rising meter adds${factor}; a fall is refused, and ${rateText(rule, rule.maxRate)}.`
+}
 
 /** Rule `counter`: bills each rise; a fall is no reason to believe anything. 100, 50, 110 bills 10. */
 export function judgeCounter(rule: CounterRule, baseline: Baseline, sample: Sample): Judgement {

@@ -13,7 +13,12 @@ export type FoldState = {
   /** The last envelope covered. */
   readonly head: { readonly seq: string; readonly digest: Hex } | null
   /** The reading that deltas are taken from, in input units. */
-  readonly baseline: { readonly value: string; readonly movedAtMs: number } | null
+  readonly baseline: {
+    readonly value: string
+    readonly movedAtMs: number
+    /** Of a position, whose latitude `value` is. */
+    readonly longitude?: string
+  } | null
   /** Time of the last good reading. */
   readonly lastReadingMs: number | null
   /** An undeclared gap in `seq` stands before the next good reading. */
@@ -22,6 +27,10 @@ export type FoldState = {
   readonly declaredGapsMs: readonly Span[]
   /** Declared moments of replacement whose first reading has not come yet, in order. */
   readonly replacementsMs: readonly number[]
+  /** Excused time that may still matter; absent if none was declared. */
+  readonly excusesMs?: readonly Span[]
+  /** By period: how much was excused; absent if nothing was. */
+  readonly excusedMs?: Readonly<Record<string, number>>
   /** By period: the exact input accumulated, and the register that follows from it. */
   readonly periods: Readonly<Record<string, { readonly input: string; readonly register: string }>>
 }
@@ -36,6 +45,8 @@ export type FoldDraft = {
   gapPending: boolean
   declaredGapsMs: Span[]
   replacementsMs: number[]
+  excusesMs: Span[]
+  excusedMs: Map<number, number>
   periods: Map<number, { input: bigint; register: bigint }>
 }
 
@@ -70,13 +81,15 @@ export function thaw(state: FoldState): FoldDraft {
     nextSeq: BigInt(state.nextSeq),
     skipped: state.skipped.map(([first, last]) => ({ first: BigInt(first), last: BigInt(last) })),
     head: foldHead(state),
-    baseline: state.baseline
-      ? { value: BigInt(state.baseline.value), movedAtMs: state.baseline.movedAtMs }
-      : undefined,
+    baseline: state.baseline ? thawBaseline(state.baseline) : undefined,
     lastReadingMs: state.lastReadingMs ?? undefined,
     gapPending: state.gapPending,
     declaredGapsMs: [...state.declaredGapsMs],
     replacementsMs: [...state.replacementsMs],
+    excusesMs: [...(state.excusesMs ?? [])],
+    excusedMs: new Map(
+      Object.entries(state.excusedMs ?? {}).map(([period, ms]) => [Number(period), ms]),
+    ),
     periods: new Map(
       Object.entries(state.periods).map(([period, { input, register }]) => [
         Number(period),
@@ -92,19 +105,36 @@ export function freeze(draft: FoldDraft): FoldState {
     nextSeq: draft.nextSeq.toString(),
     skipped: draft.skipped.map(({ first, last }) => [first.toString(), last.toString()]),
     head: draft.head ? { seq: draft.head.seq.toString(), digest: draft.head.digest } : null,
-    baseline: draft.baseline
-      ? { value: draft.baseline.value.toString(), movedAtMs: draft.baseline.movedAtMs }
-      : null,
+    baseline: draft.baseline ? freezeBaseline(draft.baseline) : null,
     lastReadingMs: draft.lastReadingMs ?? null,
     gapPending: draft.gapPending,
     declaredGapsMs: draft.declaredGapsMs,
     replacementsMs: draft.replacementsMs,
+    ...(draft.excusesMs.length > 0 && { excusesMs: draft.excusesMs }),
+    ...(draft.excusedMs.size > 0 && { excusedMs: Object.fromEntries(draft.excusedMs) }),
     periods: Object.fromEntries(
       Array.from(draft.periods, ([period, { input, register }]) => [
         period,
         { input: input.toString(), register: register.toString() },
       ]),
     ),
+  }
+}
+
+function thawBaseline(baseline: NonNullable<FoldState['baseline']>): Baseline {
+  const { value, movedAtMs, longitude } = baseline
+  return {
+    value: BigInt(value),
+    movedAtMs,
+    ...(longitude !== undefined && { longitude: BigInt(longitude) }),
+  }
+}
+
+function freezeBaseline({ value, movedAtMs, longitude }: Baseline): FoldState['baseline'] {
+  return {
+    value: value.toString(),
+    movedAtMs,
+    ...(longitude !== undefined && { longitude: longitude.toString() }),
   }
 }
 

@@ -7,6 +7,7 @@ import { gapDeclarations, gapMap, passGap, placesOf, wasSkipped } from './gaps.t
 import type { LoggedEnvelope } from './logged-envelope.ts'
 import { periodEndMs } from './period.ts'
 import { countsForStream } from './quantity.ts'
+import { samplesOf } from './samples.ts'
 import { addSpan, firstIndex } from './spans.ts'
 
 /** What the fold said of one envelope. */
@@ -34,6 +35,9 @@ export type Advance = {
   waiting: LoggedEnvelope[]
   wakeAtMs: number | undefined
 }
+
+/** Most excuses that may lie ahead of the last good reading; more change nothing. */
+const MOST_EXCUSES = 256
 
 /** The state before the first envelope. */
 export function startFold(terms: FoldTerms): FoldState {
@@ -165,9 +169,9 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
   }
   let code: StepCode = 'OK'
   const billed = new Set<number>()
-  for (const reading of envelope.content.readings) {
-    if (!countsForStream(reading, terms.stream)) continue
-    const verdict = foldReading(terms, draft, reading, envelope.loggedAt)
+  const counting = envelope.content.readings.filter((one) => countsForStream(one, terms.stream))
+  for (const sample of samplesOf(terms.rule, counting)) {
+    const verdict = foldReading(terms, draft, sample, envelope.loggedAt)
     if (code === 'OK') code = verdict.code
     if (verdict.period !== undefined) billed.add(verdict.period)
   }
@@ -177,6 +181,10 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
 function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): void {
   if (declaration.kind === 'gap') {
     addSpan(draft.declaredGapsMs, [declaration.fromMs, declaration.toMs])
+  } else if (declaration.kind === 'excuse') {
+    // Others have no use for it, and what lies ahead may not grow without end.
+    const counts = terms.rule.rule === 'duration-beyond' && draft.excusesMs.length < MOST_EXCUSES
+    if (counts) addSpan(draft.excusesMs, [declaration.fromMs, declaration.toMs])
   } else if (declaration.atMs < periodEndMs(terms, terms.periods - 1)) {
     const { atMs } = declaration
     const place = firstIndex(draft.replacementsMs, (other) => other >= atMs)

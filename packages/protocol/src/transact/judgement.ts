@@ -1,26 +1,35 @@
-import type { RuleRate } from './rule.ts'
+import type { RuleRate } from './rule-input.ts'
 
-/** A good reading as a rule sees it: `value` in input units. */
-export type Sample = { timeMs: number; value: bigint }
+/** A reading as a rule sees it: `value` in input units. Of a position, `value` is the latitude. */
+export type Sample = { timeMs: number; value: bigint; longitude?: bigint }
 
 /** The reading that deltas are taken from, and when it last moved. */
-export type Baseline = { value: bigint; movedAtMs: number }
+export type Baseline = { value: bigint; movedAtMs: number; longitude?: bigint }
 
 /** What a rule says of one sample: take it (and bill `delta`), take it without billing it, or refuse it. */
 export type Judgement =
-  | { code: 'OK'; baseline: Baseline; delta: bigint }
+  | { code: 'OK'; baseline: Baseline; delta: bigint; excusedMs?: number }
   | { code: 'GAP'; baseline: Baseline }
   | { code: 'COUNTER_ROLLBACK' | 'IMPLAUSIBLE' }
 
-const MS_PER_HOUR = 3_600_000n
+/** What lies between the last good reading and a sample: all time, what no gap is declared for, and whether too much of it is undeclared. */
+export type Elapsed = { elapsedMs: number; measuredMs: number; acrossGap: boolean }
+
+export const MS_PER_HOUR = 3_600_000n
 
 /** The sample becomes the baseline; nothing is billed. */
 export function rebase(sample: Sample): Judgement {
   return { code: 'OK', baseline: baselineAt(sample), delta: 0n }
 }
 
-export function baselineAt(sample: Sample): Baseline {
-  return { value: sample.value, movedAtMs: sample.timeMs }
+export function baselineAt({ timeMs, value, longitude }: Sample): Baseline {
+  return { value, movedAtMs: timeMs, ...(longitude !== undefined && { longitude }) }
+}
+
+/** Takes a sample and bills what was measured since the last one, unless a gap lies between. Where nothing is lost, a gap does not matter. */
+export function measured(sample: Sample, delta: bigint, { acrossGap }: Elapsed): Judgement {
+  const baseline = baselineAt(sample)
+  return acrossGap && delta > 0n ? { code: 'GAP', baseline } : { code: 'OK', baseline, delta }
 }
 
 /** The plausibility bound `delta <= burst + perHour x elapsed`, exact. */

@@ -39,6 +39,17 @@ export function readUnsigned(fields: Fields, name: string, bits: number): bigint
   return value
 }
 
+/** An integer of less than 2^`bits` in magnitude from a decimal string, with "-" if it is negative. */
+export function readSigned(fields: Fields, name: string, bits: number): bigint {
+  const text = fields.values[name]
+  const isNegative = typeof text === 'string' && /^-[1-9]/.test(text)
+  const size = parseUnsigned(isNegative ? text.slice(1) : text)
+  if (size === undefined || size >= 2n ** BigInt(bits)) {
+    return refuse(fields, name, `an integer below 2^${bits} in size in a decimal string`)
+  }
+  return isNegative ? -size : size
+}
+
 /** A JSON number that is an integer from `least` to `most`. */
 export function readInteger(fields: Fields, name: string, least: number, most: number): number {
   const value = fields.values[name]

@@ -2,11 +2,13 @@ import type { CborMap, CborValue } from './cbor.ts'
 
 /**
  * What happened instead of what was measured. `gap`: off from a to b; `missing`: these `seq` will never come.
- * `replacement`: the next reading comes from another sensor. Times in milliseconds since 1970.
+ * `replacement`: the next reading comes from another sensor. `excuse`: what is measured from a to b is not to be held
+ * against anybody, as far as the rule allows. Times in milliseconds since 1970.
  */
 export type Declaration =
   | { kind: 'gap'; fromMs: number; toMs: number; reason: string; missing?: [bigint, bigint] }
   | { kind: 'replacement'; atMs: number; reason: string }
+  | { kind: 'excuse'; fromMs: number; toMs: number; reason: string }
 
 /** The outcome of reading a declaration. */
 export type ReadDeclaration =
@@ -14,7 +16,8 @@ export type ReadDeclaration =
   | { ok: false; message: string }
 
 const KEY = { kind: 1, from: 2, to: 3, reason: 4, missing: 5 } as const
-const KIND = { gap: 1, replacement: 2 } as const
+const KIND = { gap: 1, replacement: 2, excuse: 3 } as const
+const BAD_TO = 'to must be milliseconds since 1970 and not before from'
 const MAX_REASON_BYTES = 256
 const MAX_SEQ = 2n ** 64n - 1n
 
@@ -33,8 +36,10 @@ export function readDeclaration(payload: CborValue): ReadDeclaration {
     case KIND.replacement:
       if (payload.size !== 3) return refuse('a replacement has kind, from and reason')
       return { ok: true, declaration: { kind: 'replacement', atMs: fromMs, reason } }
+    case KIND.excuse:
+      return readExcuse(payload, fromMs, reason)
     default:
-      return refuse('kind must be 1 (gap) or 2 (replacement)')
+      return refuse('kind must be 1 (gap), 2 (replacement) or 3 (excuse)')
   }
 }
 
@@ -48,20 +53,26 @@ export function buildDeclaration(declaration: Declaration): CborValue {
     ])
   }
   const map: CborMap = new Map<CborValue, CborValue>([
-    [KEY.kind, KIND.gap],
+    [KEY.kind, KIND[declaration.kind]],
     [KEY.from, declaration.fromMs],
     [KEY.to, declaration.toMs],
     [KEY.reason, declaration.reason],
   ])
-  if (declaration.missing) map.set(KEY.missing, [...declaration.missing])
+  if (declaration.kind === 'gap' && declaration.missing)
+    map.set(KEY.missing, [...declaration.missing])
   return map
 }
 
+function readExcuse(payload: CborMap, fromMs: number, reason: string): ReadDeclaration {
+  const toMs = readTo(payload, fromMs)
+  if (toMs === undefined) return refuse(BAD_TO)
+  if (payload.size !== 4) return refuse('an excuse has kind, from, to and reason')
+  return { ok: true, declaration: { kind: 'excuse', fromMs, toMs, reason } }
+}
+
 function readGap(payload: CborMap, fromMs: number, reason: string): ReadDeclaration {
-  const toMs = readMs(payload.get(KEY.to))
-  if (toMs === undefined || toMs < fromMs) {
-    return refuse('to must be milliseconds since 1970 and not before from')
-  }
+  const toMs = readTo(payload, fromMs)
+  if (toMs === undefined) return refuse(BAD_TO)
   const missing = payload.get(KEY.missing)
   if (payload.size !== (missing === undefined ? 4 : 5)) {
     return refuse('a gap has kind, from, to, reason and perhaps missing')
@@ -85,6 +96,11 @@ export function readSeq(field: CborValue | undefined): bigint | undefined {
   if (typeof field !== 'number' && typeof field !== 'bigint') return undefined
   const seq = BigInt(field)
   return seq >= 1n && seq <= MAX_SEQ ? seq : undefined
+}
+
+function readTo(payload: CborMap, fromMs: number): number | undefined {
+  const toMs = readMs(payload.get(KEY.to))
+  return toMs !== undefined && toMs >= fromMs ? toMs : undefined
 }
 
 function readMs(field: CborValue | undefined): number | undefined {

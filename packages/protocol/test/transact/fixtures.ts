@@ -1,10 +1,15 @@
 import { type Hex, keccak256, stringToBytes } from 'viem'
-import type {
-  CounterRule,
-  DrawdownRule,
-  FoldTerms,
-  LoggedEnvelope,
-  MeterRule,
+import {
+  type CounterRule,
+  type CountRule,
+  type DistanceRule,
+  type DrawdownRule,
+  type DurationBeyondRule,
+  type FoldTerms,
+  type IntegralRule,
+  type LoggedEnvelope,
+  type MeterRule,
+  readingUnits,
 } from '../../src/index.ts'
 import type { Declaration, Reading, SenmlValue } from '../../src/trust/envelope.ts'
 
@@ -31,6 +36,51 @@ export const DRAWDOWN: DrawdownRule = {
   factor: { numerator: 1, denominator: 1 },
   maxRate: { burst: '1000000', perHour: '1000000' },
   noiseBand: 20,
+  maxSilenceSeconds: 900,
+}
+
+/** Watts become watt-hours. */
+export const INTEGRAL: IntegralRule = {
+  rule: 'integral',
+  version: 1,
+  unit: 'W',
+  scale: 0,
+  registerUnit: 'Wh',
+  factor: { numerator: 1, denominator: 3600 },
+  maxValue: '1000000',
+  maxSilenceSeconds: 900,
+}
+
+export const BREACH: DurationBeyondRule = {
+  rule: 'duration-beyond',
+  version: 1,
+  unit: 'Cel',
+  scale: 1,
+  registerUnit: 's',
+  factor: { numerator: 1, denominator: 1 },
+  beyond: 'above',
+  threshold: '80',
+  maxSilenceSeconds: 900,
+  maxExcusedSeconds: 600,
+}
+
+export const COUNT: CountRule = {
+  rule: 'count',
+  version: 1,
+  unit: 'count',
+  registerUnit: 'count',
+  factor: { numerator: 1, denominator: 1 },
+  maxRate: { burst: '1000', perHour: '1000' },
+}
+
+export const DISTANCE: DistanceRule = {
+  rule: 'distance',
+  version: 1,
+  scale: 7,
+  registerUnit: 'm',
+  factor: { numerator: 1, denominator: 1 },
+  noiseBandMm: 10_000,
+  maxMmPerSecond: 40_000,
   maxSilenceSeconds: 900,
 }
 
@@ -62,11 +112,20 @@ export function reading(
 ): Reading {
   return {
     name: 'level',
-    unit: rule.unit,
+    unit: readingUnits(rule)[0],
     timeMs: START_MS + minutes * MINUTE_MS,
     value: typeof value === 'number' ? decimal(value) : value,
     ...changes,
   }
+}
+
+/** A position `minutes` after the start, in 10^-7 degrees: a record in `lat`, then one in `lon`. */
+export function position(minutes: number, latitude: number, longitude: number): Reading[] {
+  const timeMs = START_MS + minutes * MINUTE_MS
+  return [
+    { name: 'level', unit: 'lat', timeMs, value: decimal(latitude, -7) },
+    { name: 'level', unit: 'lon', timeMs, value: decimal(longitude, -7) },
+  ]
 }
 
 export function digestOf(text: string): Hex {

@@ -205,6 +205,16 @@ function acceptedCases(): [name: string, curve: Curve, bytes: Uint8Array][] {
         [4, 'sensor für Level'],
       ]),
     ],
+    [
+      'excuse',
+      'P-256',
+      craftDeclaration([
+        [1, 3],
+        [2, START_MS],
+        [3, START_MS + 5],
+        [4, 'defrost'],
+      ]),
+    ],
   ]
 }
 
@@ -425,10 +435,31 @@ function refusedCases(): [name: string, code: string, bytes: Uint8Array, paddedT
       ]),
     ],
     [
-      'declaration of another kind',
+      'excuse that ends before it begins',
       bad,
       craftDeclaration([
         [1, 3],
+        [2, START_MS],
+        [3, START_MS - 1],
+        [4, ''],
+      ]),
+    ],
+    [
+      'excuse that names what is missing',
+      bad,
+      craftDeclaration([
+        [1, 3],
+        [2, START_MS],
+        [3, START_MS],
+        [4, ''],
+        [5, [2, 9]],
+      ]),
+    ],
+    [
+      'declaration of another kind',
+      bad,
+      craftDeclaration([
+        [1, 4],
         [2, 5],
         [4, ''],
       ]),

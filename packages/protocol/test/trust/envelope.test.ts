@@ -76,6 +76,7 @@ describe('encodeEnvelope and decodeEnvelope', () => {
       },
       { kind: 'gap', fromMs: START_MS, toMs: START_MS, reason: '' },
       { kind: 'replacement', atMs: START_MS, reason: 'new scale' },
+      { kind: 'excuse', fromMs: START_MS, toMs: START_MS + 9, reason: 'defrost' },
     ] as const
     for (const each of declarations) {
       const declaration =
