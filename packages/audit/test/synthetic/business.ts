@@ -16,6 +16,7 @@ import {
   keyId,
   leafData,
   leafHash,
+  type MeterValue,
   machineSigner,
   meterValueDigest,
   type PrivateKey,
@@ -30,18 +31,18 @@ import { type Hex, padHex, toHex } from 'viem'
 import { privateKeyToAddress } from 'viem/accounts'
 import type { LedgerReader, Payment } from '../../src/index.ts'
 
-const CHAIN_ID = 31_337
+export const CHAIN_ID = 31_337
 const START_SECONDS = 1_760_000_000
 const address = (byte: number): Hex => padHex(toHex(byte), { size: 20 })
 
 const REGISTRY = address(1)
-const CLEARING_HOUSE = address(2)
+export const CLEARING_HOUSE = address(2)
 const EVIDENCE_ANCHOR = address(3)
 const MACHINE_ID = 7n
 const LINEAR_TARIFF = address(4)
 const LOG_KEY = privateKeyFromBytes('secp256k1', new Uint8Array(32).fill(9))
 const LOG = privateKeyToAddress(toHex(LOG_KEY.d)).toLowerCase() as Hex
-const MACHINE_KEY = privateKeyFromBytes('P-256', new Uint8Array(32).fill(5))
+export const MACHINE_KEY = privateKeyFromBytes('P-256', new Uint8Array(32).fill(5))
 export const EDGE_KEY = privateKeyFromBytes('secp256k1', new Uint8Array(32).fill(6))
 
 const RULE: CounterRule = {
@@ -54,7 +55,7 @@ const RULE: CounterRule = {
   maxRate: { burst: '1000000', perHour: '1000000' },
 }
 
-const TERMS: Terms = {
+export const TERMS: Terms = {
   payer: address(11),
   payee: address(12),
   asset: address(13),
@@ -153,6 +154,18 @@ export async function honestBusiness(): Promise<Business> {
   return business
 }
 
+/** How a line of a signed meter value is signed. */
+export type SignValue = (value: MeterValue) => { signature: Hex; batch?: Hex[] }
+
+/** By a key, as `signTypedDigest` does, or whatever `sign` makes of the digest. */
+export const signBy =
+  (sign: (digest: Hex) => Hex): SignValue =>
+  (value) => ({
+    signature: sign(meterValueDigest({ chainId: CHAIN_ID, clearingHouse: CLEARING_HOUSE, value })),
+  })
+
+const signByMachine = signBy((digest) => signTypedDigest(MACHINE_KEY, digest))
+
 /** The parts of a business, to be put together otherwise. */
 export function emptyBusiness(terms: Terms = TERMS) {
   const id = agreementId({ chainId: CHAIN_ID, clearingHouse: CLEARING_HOUSE, terms })
@@ -173,6 +186,20 @@ export function emptyBusiness(terms: Terms = TERMS) {
     )
   const named = (seqs: readonly string[]) =>
     terms.meters.map(({ stream }, index) => ({ stream, seq: seqs[index] ?? '0' }))
+
+  const pay = (value: MeterValue, paidMinor: bigint, blockSeconds: number) => {
+    const { period, asOf, registers, evidenceHead } = value
+    payments.push({
+      kind: 'settled',
+      period,
+      asOf,
+      registers: [...registers],
+      evidenceHead,
+      paidMinor,
+      blockSeconds,
+      transaction: padHex(toHex(payments.length), { size: 32 }),
+    })
+  }
 
   return {
     logged,
@@ -226,15 +253,15 @@ export function emptyBusiness(terms: Terms = TERMS) {
       registers: bigint[],
       paidMinor: bigint,
       blockSeconds = Math.floor(nowMs / 1000),
+      sign: SignValue | undefined = signByMachine,
     ): void {
       const value = {
         agreementId: id,
         period,
         asOf: BigInt(asOf),
         registers,
-        evidenceHead: headOf(seqs),
+        evidenceHead: terms.meters.length > 0 ? headOf(seqs) : ZERO_DIGEST,
       }
-      const digest = meterValueDigest({ chainId: CHAIN_ID, clearingHouse: CLEARING_HOUSE, value })
       meterValues.push({
         type: 'meterValue',
         agreementId: id,
@@ -243,18 +270,14 @@ export function emptyBusiness(terms: Terms = TERMS) {
         registers: registers.map(String),
         evidenceHead: value.evidenceHead,
         heads: named(seqs),
-        signature: signTypedDigest(MACHINE_KEY, digest),
+        ...sign(value),
       })
-      payments.push({
-        kind: 'settled',
-        period,
-        asOf: value.asOf,
-        registers,
-        evidenceHead: value.evidenceHead,
-        paidMinor,
-        blockSeconds,
-        transaction: padHex(toHex(payments.length), { size: 32 }),
-      })
+      pay(value, paidMinor, blockSeconds)
+    },
+    /** A payment for which nobody signed: time alone counts. */
+    settleTime(period: number, asOf: number, paidMinor: bigint, blockSeconds: number): void {
+      const time = { agreementId: id, period, asOf: BigInt(asOf), registers: [] }
+      pay({ ...time, evidenceHead: ZERO_DIGEST }, paidMinor, blockSeconds)
     },
     claim(
       period: number,
@@ -262,10 +285,12 @@ export function emptyBusiness(terms: Terms = TERMS) {
       registers: bigint[],
       owedMinor: bigint,
       settledMinor: bigint,
+      asOf?: number,
     ): void {
       claims.push({
         type: 'claim',
         period,
+        ...(asOf === undefined ? {} : { asOf }),
         registers: registers.map(String),
         owedMinor: String(owedMinor),
         settledMinor: String(settledMinor),
@@ -276,6 +301,7 @@ export function emptyBusiness(terms: Terms = TERMS) {
     wait(): void {
       clockSkipped = true
     },
+    id,
     ledger: ledgerOf(payments, id, () => logged),
     bundle: (timestampMs?: number) =>
       writeBundle(
@@ -377,7 +403,7 @@ async function writeBundle(
       log: LOG,
       agreementId: id,
       terms: termsToJson(terms),
-      rules: [RULE],
+      rules: terms.meters.length > 0 ? [RULE] : [],
     },
     {
       type: 'checkpoint',
