@@ -168,6 +168,8 @@ export interface Agreement extends AgreementSummary {
   tariffInWords: string
   rulesInWords: string[]
   registerUnits: string[]
+  /** Who signs the meter values, in words: `machine 7`, `the edge (machine 3)`, `the payer (0x…)`, `nobody: time alone counts`. */
+  metersSignedBy: string
   periods: PeriodView[]
   position: { owner: Hex; accruedMinor: string }
   /** Newest first. */

@@ -382,6 +382,7 @@ function startMachine(input: {
     ...measure(machineId),
     for(id) {
       measured.add(id)
+      metering.onMeasuring()
       return measure(id)
     },
     on,

@@ -17,6 +17,7 @@ import {
   parseTerms,
   registerAt,
   ruleHash,
+  SIGNER_KIND,
   type StreamHead,
   startFold,
   type Terms,
@@ -37,11 +38,16 @@ export interface KnownAgreement {
 
 export type ReadAgreement =
   | { ok: true; agreement: KnownAgreement }
-  | { ok: false; code: 'TERMS_INVALID' | 'RULE_UNKNOWN' | 'NOT_MINE'; message: string }
+  | {
+      ok: false
+      code: 'TERMS_INVALID' | 'RULE_UNKNOWN' | 'NOT_MINE' | 'NOT_MEASURED'
+      message: string
+    }
 
 /**
  * Believes of `{agreementId, terms, rules}` only what can be checked: that the terms have that id on this clearing house,
- * that each rule has the hash in the terms, and that this machine is who signs.
+ * that each rule has the hash in the terms, and that this machine is who signs: for itself, or as the edge of a machine that it measures.
+ * `NOT_MEASURED` where it would sign, but does not measure that machine (yet).
  */
 export function readAgreement(
   json: unknown,
@@ -56,17 +62,17 @@ export function readAgreement(
     return { ok: false, code: 'TERMS_INVALID', message: `These terms are agreement ${id}.` }
   }
   const signer = BigInt(terms.signer)
-  const signsIt = signer === mine.signerId || mine.measured.has(signer)
-  if (terms.signerKind !== 1 || !signsIt || !mine.measured.has(terms.machineId)) {
-    return {
-      ok: false,
-      code: 'NOT_MINE',
-      message: `Agreement ${id} is metered by another machine.`,
-    }
+  const isSigner = signer === mine.signerId || signer === terms.machineId
+  if (terms.signerKind !== SIGNER_KIND.machine || !isSigner) {
+    return { ok: false, code: 'NOT_MINE', message: `Agreement ${id} is signed by somebody else.` }
   }
   // Without meters the ledger asks for no owner: a stranger could open any number of them and take every place here.
   if (terms.meters.length === 0) {
     return { ok: false, code: 'NOT_MINE', message: `Agreement ${id} meters nothing.` }
+  }
+  if (!mine.measured.has(terms.machineId)) {
+    const message = `Agreement ${id} meters machine ${terms.machineId}, which this one does not measure: call for(${terms.machineId}n) if it does.`
+    return { ok: false, code: 'NOT_MEASURED', message }
   }
   const offered = (Array.isArray(given.rules) ? given.rules : [])
     .map((rule) => parseRule(rule))

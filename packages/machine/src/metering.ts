@@ -5,6 +5,7 @@ import {
   type MeterValue,
   meterValueDigest,
   type PrivateKey,
+  parseTerms,
   periodEndMs,
   type SignedMeterValueJson,
   signedMeterValueToJson,
@@ -42,6 +43,8 @@ export type MeterEvent =
 export interface Metering {
   /** An agreement as the node sends it. */
   onAgreement(json: unknown): void
+  /** It measures one more machine: agreements of that one that came before are taken up. */
+  onMeasuring(): void
   /** The node's answer to a meter value. */
   onAnswer(json: unknown): void
   /** Folds what is about to be deleted into the stored base. */
@@ -90,6 +93,8 @@ export function openMetering(options: {
   const { folder, spool, clock, emit, chainId } = options
   const path = join(folder, 'metering.json')
   const metered = new Map<Hex, Metered>()
+  /** Came before it was said that this edge measures their machine. */
+  const early = new Map<Hex, unknown>()
   const read = (entry: SpoolEntry) => spool.read(entry)
   restore()
 
@@ -97,7 +102,12 @@ export function openMetering(options: {
     if (!options.clearingHouse || !existsSync(path)) return
     const stored = JSON.parse(readFileSync(path, 'utf8')) as StoredMetering
     for (const { json, bases } of stored.agreements) {
-      const parsed = readAgreement(json, { ...options, clearingHouse: options.clearingHouse })
+      // What was metered before the restart is metered on, before a program says again whom it measures.
+      const parsed = readAgreement(json, {
+        ...options,
+        clearingHouse: options.clearingHouse,
+        measured: new Set([...options.measured, ...machineOf(json)]),
+      })
       if (parsed.ok) {
         const folds = bases.map(({ startSeq, base }, index) =>
           beginFold(parsed.agreement, index, { startSeq: BigInt(startSeq), base }),
@@ -240,24 +250,33 @@ export function openMetering(options: {
     emit({ kind: 'mismatch', agreementId, period, own: value.registers, answer })
   }
 
+  function onAgreement(json: unknown): void {
+    const id = (json as { agreementId?: Hex } | null)?.agreementId
+    if (id && metered.has(id)) return
+    const named = id ? { agreementId: id } : {}
+    if (!options.clearingHouse) {
+      const message = 'Say which clearing house its agreements are on (clearingHouse).'
+      emit({ kind: 'ignored', code: 'CLEARING_HOUSE_UNKNOWN', message, ...named })
+      return
+    }
+    forgetEnded(clock.nowMs())
+    const parsed = readAgreement(json, { ...options, clearingHouse: options.clearingHouse })
+    if (!parsed.ok) {
+      const mayCome = parsed.code === 'NOT_MEASURED' && id && early.size < MOST_AGREEMENTS
+      if (mayCome) early.set(id, json)
+      emit({ kind: 'ignored', code: parsed.code, message: parsed.message, ...named })
+    } else if (metered.size >= MOST_AGREEMENTS) {
+      const message = `This machine meters ${MOST_AGREEMENTS} agreements already.`
+      emit({ kind: 'ignored', code: 'AGREEMENTS_FULL', message, ...named })
+    } else begin(parsed.agreement)
+  }
+
   return {
-    onAgreement(json) {
-      const id = (json as { agreementId?: Hex } | null)?.agreementId
-      if (id && metered.has(id)) return
-      const named = id ? { agreementId: id } : {}
-      if (!options.clearingHouse) {
-        const message = 'Say which clearing house its agreements are on (clearingHouse).'
-        emit({ kind: 'ignored', code: 'CLEARING_HOUSE_UNKNOWN', message, ...named })
-        return
-      }
-      forgetEnded(clock.nowMs())
-      const parsed = readAgreement(json, { ...options, clearingHouse: options.clearingHouse })
-      if (!parsed.ok)
-        emit({ kind: 'ignored', code: parsed.code, message: parsed.message, ...named })
-      else if (metered.size >= MOST_AGREEMENTS) {
-        const message = `This machine meters ${MOST_AGREEMENTS} agreements already.`
-        emit({ kind: 'ignored', code: 'AGREEMENTS_FULL', message, ...named })
-      } else begin(parsed.agreement)
+    onAgreement,
+    onMeasuring() {
+      const waiting = [...early.values()]
+      early.clear()
+      for (const json of waiting) onAgreement(json)
     },
     onAnswer(json) {
       const answer = (json ?? {}) as {
@@ -315,6 +334,12 @@ export function openMetering(options: {
         return { agreementId, registers }
       }),
   }
+}
+
+/** The machine that stored terms measure. */
+function machineOf(json: unknown): bigint[] {
+  const parsed = parseTerms((json as { terms?: unknown }).terms)
+  return parsed.ok ? [parsed.terms.machineId] : []
 }
 
 const registersKey = (registers: readonly bigint[]) => registers.join(',')

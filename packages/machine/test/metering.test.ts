@@ -198,7 +198,8 @@ test('an agreement is believed only as far as it can be checked', async () => {
     ['TERMS_INVALID', { ...json, terms: termsToJson(siloTerms(8n, START_MS)) }],
     ['RULE_UNKNOWN', { ...json, rules: [{ ...silo, noiseBand: 1_000 }] }],
     ['RULE_UNKNOWN', { ...json, rules: 'none' }],
-    ['NOT_MINE', of(siloTerms(8n, START_MS))],
+    ['NOT_MEASURED', of(siloTerms(8n, START_MS))],
+    ['NOT_MINE', of(siloTerms(7n, START_MS, { signer: siloTerms(9n, START_MS).signer }))],
     ['NOT_MINE', of(siloTerms(7n, START_MS, { signerKind: 2 }))],
   ]
   for (const [code, bytes] of bad) {
@@ -237,4 +238,35 @@ test('an agreement that begins later meters from there; one whose beginning is g
   await machine.flushed()
   expect(machine.agreements()).toMatchObject([{ registers: { 0: [70_000n] } }])
   await machine.close()
+})
+
+test('an edge meters and signs for a machine that it measures, named itself or by control, over restarts', async () => {
+  const edge = siloTerms(7n, START_MS).signer
+  for (const terms of [siloTerms(8n, START_MS), siloTerms(8n, START_MS, { signer: edge })]) {
+    const { machine, events, line, node, time, open } = await setUp()
+    const silent = machine.agreements()
+    line.send(node.openAgreement(terms, [silo]))
+    expect(kinds(events)).toEqual(['ignored'])
+    expect(silent).toEqual([])
+    const publish = async (by: typeof machine, level: bigint) => {
+      time.nowMs += 60_000
+      await by.for(8n).publish('level', [{ unit: 'mm', value: level }])
+      await by.flushed()
+    }
+    for (const level of [9_000n, 8_990n]) await publish(machine, level)
+    expect(await machine.meterNow()).toMatchObject([
+      { kind: 'signed' },
+      { kind: 'accepted', registers: [70_000n] },
+    ])
+    await machine.close()
+    // After a restart it meters on at once, before a program says again whom it measures.
+    const again = await open()
+    expect(again.machine.agreements()).toMatchObject([{ registers: { 0: [70_000n] } }])
+    await publish(again.machine, 8_980n)
+    expect((await again.machine.meterNow()).at(-1)).toMatchObject({
+      kind: 'accepted',
+      registers: [140_000n],
+    })
+    await again.machine.close()
+  }
 })

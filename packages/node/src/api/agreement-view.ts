@@ -1,9 +1,11 @@
 import type { Agreement, AgreementSummary, Hex, PeriodView } from '@liquefy/client'
 import {
   explainRule,
+  explainSigner,
   explainTariff,
   formatDecimal,
   type MeterRule,
+  SIGNER_KIND,
   termsToJson,
 } from '@liquefy/protocol'
 import {
@@ -95,6 +97,7 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
       : 'A tariff contract that this node does not know.',
     rulesInWords: rules.map(explainRule),
     registerUnits: units,
+    metersSignedBy: metersSignedBy(context, agreement),
     periods: periodsOf(agreement, money, owed, signed),
     position: {
       owner: owners.get(agreementId) ?? agreement.payee,
@@ -111,6 +114,15 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
       atMs: one.atMs,
     })),
   }
+}
+
+function metersSignedBy(
+  { agreements }: ApiContext,
+  { terms }: Pick<MeteredAgreement, 'terms'>,
+): string {
+  if (!terms) return 'somebody whom this node does not know'
+  const signer = terms.signerKind === SIGNER_KIND.machine ? BigInt(terms.signer) : undefined
+  return explainSigner(terms, signer === undefined ? undefined : agreements.controllerOf(signer))
 }
 
 function moneyProblem({ deployment }: ApiContext, money: AgreementMoney): string | undefined {

@@ -185,6 +185,7 @@ export const agreement = object({
   tariffInWords: text,
   rulesInWords: list(text),
   registerUnits: list(text),
+  metersSignedBy: text,
   periods: list(
     object({
       period: integer,
