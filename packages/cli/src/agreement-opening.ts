@@ -1,11 +1,12 @@
-import { clearingHouseAbi, testEuroAbi } from '@liquefy/abi'
+import { testEuroAbi } from '@liquefy/abi'
+import { approveCall, authorizeAgreement, fundCall, openCall, send, sendAll } from '@liquefy/client'
 import { agreementId, type Hex, type Terms } from '@liquefy/protocol'
 import { CliError } from './failure.ts'
-import { type Ledger, type Signer, sendAll } from './transactions.ts'
+import { type Ledger, type Signer, senderOf } from './transactions.ts'
 
 /**
- * Opens agreements between the same two: the payee sends, the payer's signature of the id goes along, and then funds each. Answers
- * the ids in the order of the terms.
+ * Opens agreements between the same two: the payee sends, the payer's signature of the terms goes along, and then funds each.
+ * Answers the ids in the order of the terms.
  *
  * @throws CliError `FUNDS_MISSING` before anything is sent: an open agreement without escrow holds its streams and pays nobody.
  */
@@ -16,65 +17,52 @@ export async function openAgreements(
   offers: readonly { terms: Terms; fundMinor: bigint }[],
   onDone: (done: number) => void = () => {},
 ): Promise<Hex[]> {
-  const { payer, payee } = parties
-  await requireFunds(ledger, payer, offers)
-  const ids = offers.map(({ terms }) =>
-    agreementId({ chainId: ledger.chainId, clearingHouse, terms }),
-  )
-  const house = { address: clearingHouse, abi: clearingHouseAbi }
+  await requireFunds(ledger, parties.payer.address, offers)
+  const deployment = { chainId: ledger.chainId, clearingHouse }
+  const payer = senderOf(ledger, parties.payer)
   const opens = await Promise.all(
-    offers.map(async ({ terms }, index) => ({
-      ...house,
-      functionName: 'open',
-      args: [terms, await signId(payer, ids[index] as Hex), '0x'],
-    })),
+    offers.map(async ({ terms }) => {
+      const payerSignature = await authorizeAgreement({ deployment, wallet: payer.wallet, terms })
+      return openCall({ deployment, terms, payerSignature })
+    }),
   )
-  await sendAll(ledger, payee, opens, onDone)
+  await sendAll(senderOf(ledger, parties.payee), opens, onDone)
+  const ids = offers.map(({ terms }) => agreementId({ ...deployment, terms }))
   const funded = offers
-    .map(({ terms, fundMinor }, index) => ({ terms, fundMinor, id: ids[index] as Hex }))
+    .map(({ terms: { asset }, fundMinor }, index) => ({ asset, fundMinor, id: ids[index] as Hex }))
     .filter(({ fundMinor }) => fundMinor > 0n)
-  for (const asset of new Set(funded.map(({ terms }) => terms.asset))) {
-    const mine = funded.filter(({ terms }) => terms.asset === asset)
-    const sum = mine.reduce((total, { fundMinor }) => total + fundMinor, 0n)
-    await sendAll(ledger, payer, [
-      { address: asset, abi: testEuroAbi, functionName: 'approve', args: [clearingHouse, sum] },
-    ])
-    await sendAll(
-      ledger,
-      payer,
-      mine.map(({ id, fundMinor }) => ({ ...house, functionName: 'fund', args: [id, fundMinor] })),
-      (done) => onDone(offers.length + done),
-    )
+  for (const [asset, amountMinor] of sumsByAsset(offers)) {
+    if (amountMinor === 0n) continue
+    await send(payer, approveCall({ deployment, asset, amountMinor }))
+    const calls = funded
+      .filter((one) => one.asset === asset)
+      .map(({ id, fundMinor }) => fundCall({ deployment, agreementId: id, amountMinor: fundMinor }))
+    await sendAll(payer, calls, (done) => onDone(offers.length + done))
   }
   return ids
 }
 
 async function requireFunds(
   { client }: Ledger,
-  payer: Signer,
+  payer: Hex,
   offers: readonly { terms: Terms; fundMinor: bigint }[],
 ): Promise<void> {
-  for (const asset of new Set(offers.map(({ terms }) => terms.asset))) {
-    const needed = offers
-      .filter(({ terms }) => terms.asset === asset)
-      .reduce((total, { fundMinor }) => total + fundMinor, 0n)
+  for (const [asset, needed] of sumsByAsset(offers)) {
     if (needed === 0n) continue
     const token = { address: asset, abi: testEuroAbi } as const
-    const held = await client.readContract({
-      ...token,
-      functionName: 'balanceOf',
-      args: [payer.address],
-    })
+    const held = await client.readContract({ ...token, functionName: 'balanceOf', args: [payer] })
     if (held >= needed) continue
     throw new CliError(
       'FUNDS_MISSING',
-      `fundMinor is ${needed}, but the payer ${payer.address} holds ${held} smallest units. Put less into escrow; nothing was opened.`,
+      `fundMinor is ${needed}, but the payer ${payer} holds ${held} smallest units. Put less into escrow; nothing was opened.`,
     )
   }
 }
 
-/** The id is an EIP-712 digest already, and is signed as it stands. */
-async function signId(party: Signer, id: Hex): Promise<Hex> {
-  if (!party.sign) throw new TypeError('The account cannot sign a digest.')
-  return party.sign({ hash: id })
+function sumsByAsset(offers: readonly { terms: Terms; fundMinor: bigint }[]): Map<Hex, bigint> {
+  const sums = new Map<Hex, bigint>()
+  for (const { terms, fundMinor } of offers) {
+    sums.set(terms.asset, (sums.get(terms.asset) ?? 0n) + fundMinor)
+  }
+  return sums
 }

@@ -1,17 +1,53 @@
+export {
+  type AgreementAction,
+  adjust,
+  authorizeAgreement,
+  balanceOf,
+  closeAgreement,
+  collect,
+  credit,
+  openAgreement,
+  openCall,
+  positionOwner,
+  refund,
+  withdraw,
+} from './agreement-ledger.ts'
+export {
+  type AgreementDraft,
+  type MeterDraft,
+  type TermsContext,
+  termsOf,
+} from './agreement-terms.ts'
 export { type Client, createClient } from './client.ts'
 export { ApiError } from './errors.ts'
 export {
-  activateMachine,
   approve,
-  authorizeAgreement,
-  balanceOf,
-  credit,
+  approveCall,
+  authorizedFundingCall,
+  type FundingAuthorization,
   fund,
-  type LedgerAction,
-  openAgreement,
+  fundCall,
+  fundSigned,
+  fundWithAuthorization,
+  fundWithPermit,
+  type SignedFunding,
+  signAuthorization,
+  signFunding,
+  signPermit,
+} from './funding.ts'
+export {
+  activateMachine,
+  activateMachines,
+  type MachineAction,
   registerMachine,
+  registerMachines,
+} from './ledger.ts'
+export {
+  type Call,
+  type Sender,
+  send,
+  sendAll,
   TransactionRevertedError,
   type Wallet,
-  withdraw,
-} from './ledger.ts'
+} from './transaction.ts'
 export type * from './types.ts'

@@ -81,7 +81,7 @@ test('INV-13 after kill -9 of the process group every receipt holds, and what wa
   const machineId = await registerMachine({ ...byPayee, key })
   await activateMachine({ ...byPayee, machineId })
   const terms = termsOf(machineId, { deployment, payer, payee })
-  const payerSignature = await authorizeAgreement({ ...byPayer, account: payer.account, terms })
+  const payerSignature = await authorizeAgreement({ ...byPayer, terms })
   const id = await openAgreement({ ...byPayee, terms, payerSignature })
   const amountMinor = 1_000_000n
   await approve({ ...byPayer, asset: terms.asset, amountMinor })

@@ -107,11 +107,7 @@ describe('a signed reading becomes settled money', () => {
     id = await openAgreement({
       ...actionOf(payee),
       terms,
-      payerSignature: await authorizeAgreement({
-        ...actionOf(payer),
-        account: payer.account,
-        terms,
-      }),
+      payerSignature: await authorizeAgreement({ ...actionOf(payer), terms }),
     })
     expect(id).toBe(agreementId({ ...node.deployment, terms }))
     const amountMinor = 5_000_000n

@@ -128,8 +128,7 @@ async function doBusiness(node: RunningNode, payer: Wallet, payee: Wallet): Prom
   atEnd(() => device.close())
   await client.submitRules([RULE])
   const terms = termsOf(machineId, { deployment, payer, payee })
-  const account = payer.account
-  const payerSignature = await authorizeAgreement({ ...by(payer), account, terms })
+  const payerSignature = await authorizeAgreement({ ...by(payer), terms })
   const agreementId = await openAgreement({ ...by(payee), terms, payerSignature })
   const amountMinor = 5_000_000n
   await approve({ ...by(payer), asset: terms.asset, amountMinor })

@@ -1,4 +1,4 @@
-export { termsOf } from './agreement-terms.ts'
+export { termsOf } from '@liquefy/client'
 export { createVirtualClock, type VirtualClock } from './clock.ts'
 export type { PartyLedger } from './party-ledger.ts'
 export type { Observation, Process, ProcessSource } from './process.ts'

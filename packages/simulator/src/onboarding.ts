@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Client, Deployment } from '@liquefy/client'
+import { type Client, type Deployment, termsOf } from '@liquefy/client'
 import { createKey, hasKey, loadIdentity, loadKey, saveIdentity } from '@liquefy/machine'
 import {
   agreementId,
@@ -11,7 +11,6 @@ import {
   termsFromJson,
   termsToJson,
 } from '@liquefy/protocol'
-import { termsOf } from './agreement-terms.ts'
 import { readJson, writeJson } from './demo-file.ts'
 import type { PartyLedger } from './party-ledger.ts'
 import type { MachineDefinition, Product } from './product.ts'

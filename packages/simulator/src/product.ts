@@ -1,37 +1,26 @@
+import type { AgreementDraft, MeterDraft } from '@liquefy/client'
 import type { PackEvery } from '@liquefy/machine'
-import type { Limit, MeterRule, Tariff } from '@liquefy/protocol'
+import { readingUnits } from '@liquefy/protocol'
 import type { ProcessSource } from './process.ts'
 
-/** One meter of an agreement: which stream, how it becomes a register, and the most that the register may show. */
-export interface MeterDefinition<Stream extends string = string> {
+/** A meter of one of the machine's streams, from its first envelope. */
+export type MeterDefinition<Stream extends string = string> = Omit<MeterDraft, 'startHead'> & {
   stream: Stream
-  rule: MeterRule
-  limit: Limit
 }
 
 /** What a machine earns, and from whom. Amounts in smallest units of the asset; times in seconds. */
-export interface AgreementDefinition<
-  Stream extends string = string,
-  Party extends string = string,
-> {
+export interface AgreementDefinition<Stream extends string = string, Party extends string = string>
+  extends Omit<AgreementDraft, 'shared'> {
   payer: Party
   payee: Party
   meters: readonly MeterDefinition<Stream>[]
-  tariff: Tariff
-  /** Most that one period may cost. */
-  capMinor: bigint
   /** Escrow is filled up to this when it falls below half. */
   escrowMinor: bigint
-  periodSeconds: number
-  periods: number
-  backfillSeconds: number
-  lateSeconds: number
-  gapTimeoutSeconds: number
-  settleSeconds: number
 }
 
 export interface StreamDefinition {
-  unit: string
+  /** Of its records; both if two records make one reading, as `lat` and `lon` a position. */
+  unit: string | readonly string[]
   /** Unbilled streams may carry floats. */
   billed: boolean
 }
@@ -77,10 +66,9 @@ export function defineProduct<const Party extends string>(product: Product<Party
           `"${name}" meters "${stream}", which is not one of its billed streams.`,
         )
       }
-      if (defined.unit !== rule.unit) {
-        throw new RangeError(
-          `"${name}" reads "${stream}" in ${defined.unit}, its rule in ${rule.unit}.`,
-        )
+      const [read, ruled] = [[defined.unit].flat().join(' and '), readingUnits(rule).join(' and ')]
+      if (read !== ruled) {
+        throw new RangeError(`"${name}" reads "${stream}" in ${read}, its rule in ${ruled}.`)
       }
     }
   }

@@ -4,9 +4,9 @@ import {
   authorizeAgreement,
   type Deployment,
   fund,
-  type LedgerAction,
   openAgreement,
   registerMachine,
+  type Sender,
   type Wallet,
 } from '@liquefy/client'
 import type { PartyLedger } from './party-ledger.ts'
@@ -14,7 +14,7 @@ import type { PartyLedger } from './party-ledger.ts'
 /** A party ledger over wallets that the caller opens. One thing at a time: people share nonces and allowances. */
 export function walletLedger(options: {
   deployment: Deployment
-  publicClient: LedgerAction['publicClient']
+  publicClient: Sender['publicClient']
   /** The wallet of a person that the product names. */
   walletOf(person: string): Wallet
 }): PartyLedger {
@@ -38,8 +38,8 @@ export function walletLedger(options: {
       }),
     openAgreement: ({ terms, payer, payee }) =>
       inTurn(async () => {
-        const { account } = walletOf(payer)
-        const payerSignature = await authorizeAgreement({ deployment, account, terms })
+        const wallet = walletOf(payer)
+        const payerSignature = await authorizeAgreement({ deployment, wallet, terms })
         return openAgreement({ ...actionOf(payee), terms, payerSignature })
       }),
     fund: ({ agreementId, person, amountMinor }) =>

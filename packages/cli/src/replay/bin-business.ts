@@ -1,14 +1,5 @@
-import {
-  type CounterRule,
-  encodeTariffData,
-  type Hex,
-  machineSigner,
-  owed,
-  ruleHash,
-  type Tariff,
-  type Terms,
-  ZERO_DIGEST,
-} from '@liquefy/protocol'
+import { termsOf } from '@liquefy/client'
+import { type CounterRule, type Hex, owed, type Tariff, type Terms } from '@liquefy/protocol'
 import { keccak256, stringToHex } from 'viem'
 import { type Collection, MOST } from '../bins/collection.ts'
 import type { KnownContracts } from '../data-folder.ts'
@@ -63,33 +54,29 @@ export function binTerms(options: {
   startMs: number
   endMs: number
 }): Terms {
-  const { contracts, machineId, startMs } = options
+  const { siteId, startMs, endMs, contracts, ...context } = options
   const start = Math.floor(startMs / 1000)
   const [volume, mass] = BIN_RULES
-  return {
-    payer: options.payer,
-    payee: options.payee,
-    asset: contracts.asset.address,
-    machineId,
-    meters: [
-      { stream: 'volume', ruleHash: ruleHash(volume), startHead: ZERO_DIGEST },
-      { stream: 'mass', ruleHash: ruleHash(mass), startHead: ZERO_DIGEST },
-    ],
-    signerKind: 1,
-    signer: machineSigner(machineId),
-    tariff: contracts.linearTariff,
-    tariffData: encodeTariffData(BIN_TARIFF),
-    limits: [LIMIT, LIMIT],
-    capMinor: 10n ** 12n,
-    start: BigInt(start),
-    periodSeconds: PERIOD_SECONDS,
-    periods: Math.ceil((options.endMs / 1000 - start) / PERIOD_SECONDS) + 1,
-    backfillSeconds: 2 * DAY_SECONDS,
-    lateSeconds: 2 * DAY_SECONDS,
-    gapTimeoutSeconds: DAY_SECONDS,
-    settleSeconds: PERIOD_SECONDS,
-    shared: false,
-    openBy: BigInt(start + DAY_SECONDS),
-    salt: keccak256(stringToHex(options.siteId)),
-  }
+  return termsOf(
+    {
+      meters: [
+        { stream: 'volume', rule: volume, limit: LIMIT },
+        { stream: 'mass', rule: mass, limit: LIMIT },
+      ],
+      tariff: BIN_TARIFF,
+      capMinor: 10n ** 12n,
+      periodSeconds: PERIOD_SECONDS,
+      periods: Math.ceil((endMs / 1000 - start) / PERIOD_SECONDS) + 1,
+      backfillSeconds: 2 * DAY_SECONDS,
+      lateSeconds: 2 * DAY_SECONDS,
+      gapTimeoutSeconds: DAY_SECONDS,
+      settleSeconds: PERIOD_SECONDS,
+    },
+    {
+      ...context,
+      deployment: contracts,
+      startSeconds: BigInt(start),
+      salt: keccak256(stringToHex(siteId)),
+    },
+  )
 }

@@ -83,8 +83,7 @@ test('a gap that time alone ended is ended in the bundle too: its checkpoint is 
     ...termsOf(machineId, { deployment, payer, payee }),
     gapTimeoutSeconds: GAP_TIMEOUT_SECONDS,
   }
-  const account = payer.account
-  const payerSignature = await authorizeAgreement({ ...by(payer), account, terms })
+  const payerSignature = await authorizeAgreement({ ...by(payer), terms })
   const agreementId = await openAgreement({ ...by(payee), terms, payerSignature })
   await node.idle()
 

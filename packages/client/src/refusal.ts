@@ -1,0 +1,96 @@
+import { MACHINE_STATES } from '@liquefy/abi'
+import { SIGNER_KIND } from '@liquefy/protocol'
+
+/** Why a contract refuses a call, and what to do, in words; its own error and arguments where there are no better ones. */
+export function refusalText(
+  functionName: string,
+  error: { errorName: string; args?: readonly unknown[] | undefined },
+): string {
+  const args = error.args ?? []
+  const words = WORDS[error.errorName]?.(args)
+  return (
+    words ?? `${functionName} is refused by the contract: ${error.errorName}(${args.join(', ')}).`
+  )
+}
+
+const timeText = (seconds: unknown) => {
+  const date = new Date(Number(seconds) * 1000)
+  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString()
+}
+
+const stateText = (state: unknown) => MACHINE_STATES[Number(state)]?.toLowerCase() ?? String(state)
+
+const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = {
+  SignerRefused: ([kind, signer]) =>
+    Number(kind) === SIGNER_KIND.machine
+      ? `Machine ${BigInt(String(signer))} is not registered and active on this ledger. See \`liquefy machine list\`, or register it: \`liquefy machine register\`.`
+      : undefined,
+  StreamTaken: ([machineId, stream, agreementId]) =>
+    `The stream ${stream} of machine ${machineId} is billed already, by agreement ${agreementId}. See it: liquefy agreement show ${agreementId}`,
+  AgreementExists: ([agreementId]) =>
+    `This agreement is open already. See it: liquefy agreement show ${agreementId}`,
+  AgreementNotOpen: ([agreementId, status]) =>
+    Number(status) === 0
+      ? `No agreement ${agreementId} is known to this ledger.`
+      : `Agreement ${agreementId} is closed.`,
+  OpenByPassed: ([, openBy]) =>
+    `These terms could be opened until ${timeText(openBy)}. Agree on them anew.`,
+  PartyNotAuthorized: ([agreementId, party]) =>
+    `${party} has not signed agreement ${agreementId}: the signature is missing, of other terms, or of somebody else.`,
+  MachineOwnerNotParty: ([machineId, owner]) =>
+    `Machine ${machineId} belongs to ${owner}, who must be payer or payee.`,
+  TariffRefused: ([tariff]) =>
+    `The tariff contract ${tariff} refuses these prices for this number of registers.`,
+  PeriodUnknown: ([, period, periods]) =>
+    `There is no period ${period}: the agreement has ${periods}, counted from 0.`,
+  CloseTooEarly: ([, , needed]) =>
+    `Until ${timeText(needed)} only the owner of the payee's position may close this agreement.`,
+  ArrearsOpen: ([agreementId]) =>
+    `Money is owed for past periods and escrow could pay for it. First: liquefy agreement collect ${agreementId}`,
+  NotPositionOwner: ([, caller, owner]) =>
+    `What this agreement earns belongs to ${owner}, not to ${caller}: only the owner may give it back.`,
+  BalanceInsufficient: ([account, , have, needed]) =>
+    `${account} holds ${have} smallest units in the clearing house, and ${needed} are needed.`,
+  FundingExpired: ([deadline]) =>
+    `This funding was good until ${timeText(deadline)}. Sign it anew.`,
+  FundingUsed: () =>
+    'This funding has been used already; each counts once. Sign a new one for more.',
+  FundingNotAuthorized: ([, from]) =>
+    `The funding is not signed by ${from}, whose tokens it would take.`,
+  ERC20InsufficientBalance: ([account, have, needed]) =>
+    `${account} holds ${have} smallest units of the asset, and ${needed} are needed.`,
+  ERC20InsufficientAllowance: ([, have, needed]) =>
+    `The clearing house may take ${have} smallest units, and ${needed} are needed: approve them, or sign a permit.`,
+  ERC3009UsedAuthorization: () =>
+    'This authorization has been used already; each counts once. Sign a new one for more.',
+  ERC3009InvalidAuthorizationTime: () =>
+    'This authorization is not valid yet, or no longer. Sign a new one.',
+  ERC3009InvalidSignature: () =>
+    'The authorization is not signed by the account whose tokens it would take.',
+  NotMachineOwner: ([machineId, caller, owner]) =>
+    `Machine ${machineId} belongs to ${owner}, not to ${caller}: only the owner may do this.`,
+  StateRefused: ([machineId, have, needed]) =>
+    `Machine ${machineId} is ${stateText(have)}; for this it must be ${stateText(needed)}.`,
+  MachineDecommissioned: ([machineId]) =>
+    `Machine ${machineId} has been decommissioned, for ever. Register a new one.`,
+  MachineHasNoKey: ([machineId]) =>
+    `Machine ${machineId} has no key: it was revoked. Give it a new one: liquefy machine rekey ${machineId} --folder <folder>`,
+  MachineHasKey: ([machineId]) =>
+    `Machine ${machineId} has a key. Rotate it (liquefy machine rotate), or revoke it first if it was stolen.`,
+  MachineIsControlled: ([machineId, controller]) =>
+    `Machine ${machineId} has no key of its own: machine ${controller} signs for it.`,
+  KeyTaken: ([, machineId]) =>
+    `This key was registered before, for machine ${machineId}. Make a new one: liquefy machine keygen`,
+  DeadlineExpired: ([deadline]) => `This was signed to be sent until ${timeText(deadline)}.`,
+  ProofInvalid: ([keyId]) => `The key ${keyId} has not signed this.`,
+  ERC721NonexistentToken: ([tokenId]) => {
+    const id = BigInt(String(tokenId))
+    return id < 2n ** 64n
+      ? `There is no machine ${id} on this ledger. See \`liquefy machine list\`.`
+      : `No agreement 0x${id.toString(16).padStart(64, '0')} is known to this ledger.`
+  },
+  ERC721InsufficientApproval: ([operator, tokenId]) =>
+    `${tokenId} does not belong to ${operator}: only the owner may hand it on.`,
+  ERC721IncorrectOwner: ([sender, tokenId, owner]) =>
+    `${tokenId} belongs to ${owner}, not to ${sender}.`,
+}
