@@ -55,7 +55,7 @@ function summaryOf(
   return {
     agreementId,
     machineId: String(machineId),
-    machineName: name ?? String(machineId),
+    machineName: name ?? (machineId === 0n ? 'no machine' : String(machineId)),
     payer,
     payee,
     open,

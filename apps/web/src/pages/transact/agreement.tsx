@@ -37,9 +37,13 @@ const Head = ({ agreement }: { agreement: Agreement }) => {
     <section className="head">
       <p className="crumb">
         <Link to="/">Overview</Link> /{' '}
-        <Link to="/machines/$machineId" params={{ machineId: agreement.machineId }}>
-          {agreement.machineName}
-        </Link>{' '}
+        {agreement.machineId === '0' ? (
+          agreement.machineName
+        ) : (
+          <Link to="/machines/$machineId" params={{ machineId: agreement.machineId }}>
+            {agreement.machineName}
+          </Link>
+        )}{' '}
         / agreement <span title={agreement.agreementId}>{shorten(agreement.agreementId)}</span>
       </p>
       <h1>
@@ -53,6 +57,7 @@ const Head = ({ agreement }: { agreement: Agreement }) => {
         {agreement.rulesInWords.map((words) => (
           <li key={words}>{words}</li>
         ))}
+        <li>Meter values are signed by {agreement.metersSignedBy}.</li>
       </ul>
     </section>
   )
