@@ -128,6 +128,13 @@ export function position(minutes: number, latitude: number, longitude: number): 
   ]
 }
 
+/** A reading in whatever records the rule reads; a position lies `value` x 22 m north and some way east of zero. */
+export function sampled(rule: MeterRule, minutes: number, value: number): Reading[] {
+  return rule.rule === 'distance'
+    ? position(minutes, value * 2_000, value * 1_000)
+    : [reading(rule, minutes, value)]
+}
+
 export function digestOf(text: string): Hex {
   return keccak256(stringToBytes(text))
 }
