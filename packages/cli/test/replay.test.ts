@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { finished, liquefy, start } from './liquefy.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'liquefy-replay-test-'))
@@ -91,6 +91,87 @@ test.runIf(existsSync(EDINBURGH) || process.env.CI)(
     })
   },
 )
+
+const CHARGING = join(shared, 'data/ev-charging')
+const SESSIONS = '_id,CP ID,Connector,Start Date,Start Time,End Date,End Time,Total kWh,Site,Model'
+
+test('a few charging sessions over a month border: each site pays its own, by time of use', async () => {
+  const file = join(folder, 'sessions.csv')
+  const at = 'T00:00:00'
+  writeFileSync(
+    file,
+    [
+      SESSIONS,
+      // The file says the 1st and 2nd of May where the 5th of January and of February are meant.
+      `1,51519,1,2017-05-01${at},08:00,2017-05-01${at},09:00,12.001,Broxden Park & Ride,Rapid`,
+      `2,50993,1,2017-01-28${at},22:00,2017-01-29${at},01:00,30,"King Street Car Park, Crieff",Rapid`,
+      `3,51519,2,2017-05-01${at},08:30,2017-05-01${at},08:30,0.5,Broxden Park & Ride,Rapid`,
+      `4,51519,2,2017-05-01${at},08:15,,,,Broxden Park & Ride,Rapid`,
+      `5,51519,1,2017-05-01${at},08:10,2017-05-01${at},08:20,1,Broxden Park & Ride,Rapid`,
+      `6,50993,1,2017-05-02${at},06:30,2017-05-02${at},07:30,6,King Street Car Park,Rapid`,
+    ].join('\n'),
+  )
+  const TMPDIR = ensured(join(folder, 'sessions'))
+  const run = await liquefy(['replay', 'ev-charging', file, '--json'], { TMPDIR })
+  expect(run.code, run.stdout + run.stderr).toBe(0)
+  // Thursday the 5th of January 08:00 to 09:00; Sunday night; the 5th of February 2017 is a Sunday too.
+  const peakWh = 12_001n + 500n
+  const offPeakWh = 30_000n + 6_000n
+  const minutes = 60n + 180n + 60n
+  const money = (300n * peakWh + 200n * offPeakWh + 10_000n * minutes).toString()
+  expect(run.json()).toEqual({
+    rows: 6,
+    accepted: 4,
+    quarantined: { END_MISSING: 1, OVERLAP: 1 },
+    transformed: { DATE_DAY_MONTH_SWAPPED: 6, SITE_BY_TABLE: 3 },
+    registers: {
+      peakWh: peakWh.toString(),
+      offPeakWh: offPeakWh.toString(),
+      minutes: minutes.toString(),
+    },
+    acceptedWh: (peakWh + offPeakWh).toString(),
+    chargePoints: 2,
+    sites: 2,
+    owedMinor: money,
+    settledMinor: money,
+    auditDifferenceMinor: '0',
+    firstFault: null,
+    seconds: expect.any(Number),
+  })
+  expect(readdirSync(TMPDIR)).toEqual([])
+})
+
+describe.runIf(existsSync(CHARGING) || process.env.CI)('Perth & Kinross, charging sessions', () => {
+  test.each([
+    ['2016-09_2017-08.csv', 13_676, { END_MISSING: 37, END_BEFORE_START: 1 }],
+    ['2017-09_2018-08.csv', 20_277, { END_MISSING: 43, ENERGY_NEGATIVE: 1 }],
+  ])(
+    '%s: every row accounted for, Wh exact, settled = tariff(registers), difference 0',
+    { timeout: 900_000 },
+    async (name, rows, quarantined) => {
+      const run = await liquefy(['replay', 'ev-charging', join(CHARGING, name), '--json'])
+      expect(run.code, run.stdout + run.stderr).toBe(0)
+      const result = run.json() as {
+        accepted: number
+        acceptedWh: string
+        registers: { peakWh: string; offPeakWh: string; minutes: string }
+      }
+      const { peakWh, offPeakWh, minutes } = result.registers
+      const lost = Object.values(quarantined).reduce((sum, count) => sum + count, 0)
+      expect(result.accepted).toBe(rows - lost)
+      expect(BigInt(peakWh) + BigInt(offPeakWh)).toBe(BigInt(result.acceptedWh))
+      const money = 300n * BigInt(peakWh) + 200n * BigInt(offPeakWh) + 10_000n * BigInt(minutes)
+      expect(result).toMatchObject({
+        rows,
+        quarantined,
+        owedMinor: money.toString(),
+        settledMinor: money.toString(),
+        auditDifferenceMinor: '0',
+        firstFault: null,
+      })
+    },
+  )
+})
 
 function ensured(path: string): string {
   mkdirSync(path, { recursive: true })

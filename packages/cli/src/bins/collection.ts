@@ -1,5 +1,5 @@
 import { parseDecimal, roundHalfEven } from '@liquefy/protocol'
-import { londonTime } from './london-time.ts'
+import { londonTime } from '../london-time.ts'
 
 /** One emptying of a bin, in the units that are billed. */
 export interface Collection {
