@@ -182,6 +182,38 @@ test('packs: by number of records, by age, and before a declaration', async () =
   await machine.close()
 })
 
+test('records that belong together share one time and one envelope, however packs are cut', async () => {
+  const { machine, node, line, time } = await setUp({ packEvery: { records: 3, ageMs: 5_000 } })
+  line.up()
+  const position = (lat: bigint, lon: bigint) => [
+    { unit: 'lat', value: { mantissa: lat, exponent: -7 } },
+    { unit: 'lon', value: { mantissa: lon, exponent: -7 } },
+  ]
+  const first = machine.sample('position', position(600_000_000n, 235_000_000n))
+  time.nowMs += 1_000
+  const second = machine.sample('position', position(600_000_100n, 235_000_100n))
+  await Promise.all([first, second])
+  await machine.declareExcuse('position', {
+    fromMs: START_MS,
+    toMs: time.nowMs,
+    reason: 'ferry',
+  })
+  await machine.flushed()
+  const [pack, excuse] = node.log.map(({ content }) => content)
+  const records = pack?.kind === 'readings' ? pack.readings : []
+  expect(records.map(({ unit, timeMs }) => [unit, timeMs])).toEqual([
+    ['lat', START_MS],
+    ['lon', START_MS],
+    ['lat', START_MS + 1_000],
+    ['lon', START_MS + 1_000],
+  ])
+  expect(excuse).toEqual({
+    kind: 'declaration',
+    declaration: { kind: 'excuse', fromMs: START_MS, toMs: START_MS + 1_000, reason: 'ferry' },
+  })
+  await machine.close()
+})
+
 test('closing writes open packs; a closed machine takes no more', async () => {
   const { machine, node, line, open } = await setUp({ packEvery: { records: 100 } })
   const sample = machine.sample('level', { unit: 'mm', value: 1n })
