@@ -285,6 +285,29 @@ describe('what is authentic is logged', () => {
       { timeMs, count: 1, min: 40, max: 40 },
     ])
   })
+
+  test('a position, two records of one name, is two series', async () => {
+    const machine = await registerMachine(database)
+    const timeMs = Math.floor(Date.now() / 60_000) * 60_000 - 600_000
+    const record = (unit: string, mantissa: bigint) => ({
+      unit,
+      timeMs,
+      value: { mantissa, exponent: -7 },
+    })
+    const readings = [record('lat', 600_000_000n), record('lon', 235_000_000n)]
+    const { bytes } = seal(machine, { stream: 'position', content: { kind: 'readings', readings } })
+    await ingest.pipeline.envelope(machine.machineId, bytes)
+    const query = { machineId: machine.machineId, stream: 'position', points: 100 }
+    const span = { fromMs: timeMs, toMs: timeMs + 60_000 }
+    for (const read of [readSeries, readFineSeries]) {
+      const series = await read(database.pool, { ...query, ...span })
+      const shown = series.map(({ name, unit, buckets }) => [name, unit, buckets[0]?.mean])
+      expect(shown).toEqual([
+        ['position', 'lat', 60],
+        ['position', 'lon', 23.5],
+      ])
+    }
+  })
 })
 
 describe('what is not authentic is refused with its code, and the good reading behind it is accepted', () => {

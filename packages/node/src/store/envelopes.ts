@@ -182,8 +182,8 @@ export async function readStreams(
 > {
   const answer = await database.query(
     `SELECT stream, count(*) AS envelopes, max(seq) AS last_seq, max(last_ms) AS last_ms,
-            (SELECT r.unit FROM rollups r WHERE r.machine_id = e.machine_id AND r.stream = e.stream
-              ORDER BY r.minute_ms DESC LIMIT 1) AS unit
+            (SELECT nullif(r.unit, '') FROM rollups r WHERE r.machine_id = e.machine_id AND r.stream = e.stream
+              ORDER BY r.minute_ms DESC, r.unit LIMIT 1) AS unit
        FROM envelopes e WHERE machine_id = $1 GROUP BY machine_id, stream ORDER BY stream`,
     [machineId],
   )

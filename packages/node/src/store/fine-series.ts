@@ -52,8 +52,9 @@ function seriesOf(
     const value = numberOf(reading)
     if (value === undefined) continue
     const { name, unit = null } = reading
-    const one = series.get(name) ?? { stream: query.stream, name, unit, bucketMs, buckets: [] }
-    series.set(name, one)
+    const key = `${name} ${unit}`
+    const one = series.get(key) ?? { stream: query.stream, name, unit, bucketMs, buckets: [] }
+    series.set(key, one)
     addTo(one.buckets, Math.floor(reading.timeMs / bucketMs) * bucketMs, value)
   }
   return [...series.values()]

@@ -8,7 +8,8 @@ export interface Rollup {
   stream: string
   name: string
   minuteMs: number
-  unit: string | undefined
+  /** Empty if the readings have none. */
+  unit: string
   count: number
   min: number
   max: number
@@ -30,8 +31,9 @@ export function addToRollups(
     const value = numberOf(reading)
     if (value === undefined) continue
     const minuteMs = Math.floor(reading.timeMs / MINUTE_MS) * MINUTE_MS
+    const { name, unit = '' } = reading
     // Neighbours mostly share their minute: one look-up for all of them.
-    if (current?.minuteMs !== minuteMs || current.name !== reading.name) {
+    if (current?.minuteMs !== minuteMs || current.name !== name || current.unit !== unit) {
       current = rollupAt(rollups, series, reading, minuteMs)
     }
     current.count += 1
@@ -48,10 +50,10 @@ export function addToRollups(
 function rollupAt(
   rollups: Map<string, Rollup>,
   { machineId, stream }: { machineId: bigint; stream: string },
-  { name, unit, timeMs }: Reading,
+  { name, unit = '', timeMs }: Reading,
   minuteMs: number,
 ): Rollup {
-  const key = `${machineId} ${stream} ${minuteMs} ${name}`
+  const key = `${machineId} ${stream} ${minuteMs} ${name} ${unit}`
   const known = rollups.get(key)
   if (known !== undefined) return known
   const rollup: Rollup = {
@@ -91,7 +93,7 @@ export async function upsertRollups(
     `INSERT INTO rollups (machine_id, stream, name, minute_ms, unit, count, min, max, sum, last)
      SELECT * FROM unnest($1::numeric[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::int[],
                           $7::float8[], $8::float8[], $9::float8[], $10::float8[])
-     ON CONFLICT (machine_id, stream, name, minute_ms) DO UPDATE SET
+     ON CONFLICT (machine_id, stream, name, unit, minute_ms) DO UPDATE SET
        count = rollups.count + EXCLUDED.count,
        min = least(rollups.min, EXCLUDED.min),
        max = greatest(rollups.max, EXCLUDED.max),
@@ -102,7 +104,7 @@ export async function upsertRollups(
       rollups.map((rollup) => rollup.stream),
       rollups.map((rollup) => rollup.name),
       rollups.map((rollup) => rollup.minuteMs),
-      rollups.map((rollup) => rollup.unit ?? null),
+      rollups.map((rollup) => rollup.unit),
       rollups.map((rollup) => rollup.count),
       rollups.map((rollup) => rollup.min),
       rollups.map((rollup) => rollup.max),
@@ -114,7 +116,7 @@ export async function upsertRollups(
 
 /**
  * The series of a stream between two times (half-open, ms), in at most `points` buckets of whole minutes each.
- * One series a record name.
+ * One series a record name and unit: a position's latitude and longitude are two.
  */
 export async function readSeries(
   database: Queryable,
@@ -123,12 +125,12 @@ export async function readSeries(
   const span = Math.max(query.toMs - query.fromMs, MINUTE_MS)
   const bucketMs = Math.ceil(span / query.points / MINUTE_MS) * MINUTE_MS
   const answer = await database.query(
-    `SELECT name, max(unit) AS unit, (minute_ms / $5::bigint) * $5::bigint AS time_ms,
+    `SELECT name, unit, (minute_ms / $5::bigint) * $5::bigint AS time_ms,
             sum(count)::bigint AS count, min(min) AS min, max(max) AS max, sum(sum) AS sum,
             (array_agg(last ORDER BY minute_ms DESC))[1] AS last
        FROM rollups
       WHERE machine_id = $1 AND stream = $2 AND minute_ms >= $3 AND minute_ms < $4
-      GROUP BY name, 3 ORDER BY name, 3`,
+      GROUP BY name, unit, 3 ORDER BY name, unit, 3`,
     [
       query.machineId,
       query.stream,
@@ -139,14 +141,15 @@ export async function readSeries(
   )
   const series = new Map<string, ReadingSeries>()
   for (const row of answer.rows) {
-    const one: ReadingSeries = series.get(row.name) ?? {
+    const key = `${row.name} ${row.unit}`
+    const one: ReadingSeries = series.get(key) ?? {
       stream: query.stream,
       name: row.name,
-      unit: row.unit,
+      unit: row.unit === '' ? null : row.unit,
       bucketMs,
       buckets: [],
     }
-    series.set(row.name, one)
+    series.set(key, one)
     one.buckets.push({
       timeMs: Number(row.time_ms),
       count: Number(row.count),
