@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import {
   accountSigner,
+  attestationToJson,
+  type CoveringValue,
   encodeQuorumSignature,
   evidenceHead,
   type Hex,
   type MeterValue,
+  machineSigner,
   meterValueDigest,
+  meterValuesDigest,
   type PrivateKey,
   privateKeyFromBytes,
   quorumSigner,
@@ -191,6 +195,118 @@ test('a key under the raw verifier signs the digest itself', async () => {
   expect(await metering.submitMeterValue(voucher(id, raw))).toMatchObject({ code: 'ACCEPTED' })
   const hashed = voucher(id, (digest) => signTypedDigest(machine.key, digest), { registers: [50n] })
   expect(await metering.submitMeterValue(hashed)).toMatchObject({ code: 'METER_SIGNATURE_INVALID' })
+})
+
+test('an edge that the terms name signs for the machine measured, and is told of the agreement; that machine is not', async () => {
+  const measured = await bench.createMachine(machineId)
+  const edge = await bench.createMachine(machineId + 1_000n)
+  const id = await open({ signer: machineSigner(edge.machineId) })
+  await measured.publish(100n, START_MS + 60_000)
+  await measured.publish(150n, START_MS + 120_000)
+  const told = (of: bigint) =>
+    bench.agreements.agreementsOf(of).map(({ agreementId }) => agreementId)
+  expect(told(edge.machineId)).toContain(id)
+  expect(told(machineId)).toEqual([])
+  const value = { asOf: START + 120, registers: [50n], seq: 2n }
+  const byMeasured = bench.sign(measured, id, value)
+  const byEdge = bench.sign({ ...measured, key: edge.key }, id, value)
+  const refused = { code: 'METER_SIGNATURE_INVALID' }
+  expect(await metering.acceptMeterValue(machineId, byMeasured)).toMatchObject(refused)
+  expect(await metering.acceptMeterValue(edge.machineId, byMeasured)).toMatchObject(refused)
+  expect(await metering.acceptMeterValue(edge.machineId, byEdge)).toMatchObject({
+    code: 'ACCEPTED',
+  })
+})
+
+describe('an attestation', () => {
+  const attestor = accountKey()
+  const naming = {
+    machineId: 0n,
+    meters: [],
+    signerKind: SIGNER_KIND.account,
+    signer: accountSigner(addressOf(attestor)),
+    limits: [{ burst: 100n, perHour: 0n }],
+  }
+  const valueOver = (agreementId: Hex, gram: bigint): CoveringValue => ({
+    agreementId,
+    period: 0,
+    asOf: BigInt(START + 500),
+    registers: [gram],
+    evidenceHead: ZERO_DIGEST,
+    heads: [],
+  })
+  const attest = (values: CoveringValue[], key = attestor) => {
+    const signature = signTypedDigest(key, meterValuesDigest({ ...CHAIN, values }))
+    const { signerKind, signer } = naming
+    return attestationToJson({ signerKind, signer, values, signature })
+  }
+
+  test('is taken with what the ledger will skip, each with its code, and stands in the bundle as signed', async () => {
+    const [one, foreign] = [
+      await open(naming),
+      await open({ ...naming, signer: accountSigner(addressOf(accountKey())) }),
+    ]
+    const unknown: Hex = `0x${'77'.repeat(32)}`
+    const over = [valueOver(one, 40n), valueOver(foreign, 40n), valueOver(unknown, 1n)]
+    const answer = await metering.submitAttestation(attest(over))
+    expect(answer).toMatchObject({
+      code: 'ACCEPTED',
+      attestationId: meterValuesDigest({ ...CHAIN, values: over }),
+      items: [{ code: 'ACCEPTED' }, { code: 'SIGNER_DIFFERS' }, { code: 'AGREEMENT_UNKNOWN' }],
+    })
+    expect(await readMeterValues(database.pool, one)).toMatchObject([
+      { registers: [40n], owedMinor: 120n, signature: '0x' },
+    ])
+    expect(await readMeterValues(database.pool, foreign)).toEqual([])
+    // A higher one takes its place, and nothing is kept of the first.
+    const next = await metering.submitAttestation(attest([valueOver(one, 41n)]))
+    expect(next).toMatchObject({ code: 'ACCEPTED' })
+    const { rows } = await database.pool.query('SELECT count(*) AS count FROM attestations')
+    expect(Number(rows[0].count)).toBe(1)
+  })
+
+  test('ATK signed by another, over other values, with nothing to pay, or not to be read', async () => {
+    const id = await open(naming)
+    const good = attest([valueOver(id, 40n)])
+    const codes = []
+    for (const json of [
+      attest([valueOver(id, 40n)], accountKey()),
+      { ...good, values: attest([valueOver(id, 41n)]).values },
+      { ...good, values: [] },
+      { ...good, relay: true },
+      attest([valueOver(`0x${'77'.repeat(32)}`, 1n)]),
+      attest([valueOver(id, 101n)]),
+    ]) {
+      codes.push((await metering.submitAttestation(json)).code)
+    }
+    expect(codes).toEqual([
+      'ATTESTATION_INVALID',
+      'ATTESTATION_INVALID',
+      'ATTESTATION_INVALID',
+      'FIELD_FORBIDDEN',
+      'NOTHING_ACCEPTED',
+      'NOTHING_ACCEPTED',
+    ])
+  })
+
+  test('ATK a value that differs from the evidence keeps the whole batch from the ledger', async () => {
+    const machine = await bench.createMachine(machineId)
+    const { signerKind, signer } = naming
+    const metered = await open({ signerKind, signer })
+    const voucherId = await open(naming)
+    await machine.publish(100n, START_MS + 60_000)
+    await machine.publish(150n, START_MS + 120_000)
+    const overEvidence = (gram: bigint): CoveringValue => ({
+      ...valueOver(metered, gram),
+      evidenceHead: evidenceHead(machine.digests.slice(-1)),
+      heads: [{ stream: 'weight', seq: 2n }],
+    })
+    const raised = attest([valueOver(voucherId, 40n), overEvidence(51n)])
+    expect(await metering.submitAttestation(raised)).toMatchObject({ code: 'METER_MISMATCH' })
+    expect(await readMeterValues(database.pool, voucherId)).toEqual([])
+    const right = attest([valueOver(voucherId, 40n), overEvidence(50n)])
+    expect(await metering.submitAttestation(right)).toMatchObject({ code: 'ACCEPTED' })
+  })
 })
 
 test('what nobody signs cannot be signed by anybody', async () => {
