@@ -59,6 +59,12 @@ const CONTRACTS = [
     abi: true,
   },
   {
+    file: 'plan-tariff',
+    artifact: 'src/transact/tariffs/PlanTariff.sol/PlanTariff',
+    name: 'planTariff',
+    abi: true,
+  },
+  {
     file: 'test-euro',
     artifact: 'src/transact/TestEuro.sol/TestEuro',
     name: 'testEuro',

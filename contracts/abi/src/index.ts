@@ -6,5 +6,6 @@ export { evidenceAnchorAbi, evidenceAnchorBytecode } from './generated/evidence-
 export { linearTariffAbi, linearTariffBytecode } from './generated/linear-tariff.ts'
 export { machineRegistryAbi, machineRegistryBytecode } from './generated/machine-registry.ts'
 export { p256Sha256VerifierBytecode } from './generated/p256-sha256-verifier.ts'
+export { planTariffAbi, planTariffBytecode } from './generated/plan-tariff.ts'
 export { testEuroAbi, testEuroBytecode } from './generated/test-euro.ts'
 export { tieredTariffAbi, tieredTariffBytecode } from './generated/tiered-tariff.ts'

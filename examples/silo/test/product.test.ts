@@ -27,6 +27,7 @@ function run(definition: MachineDefinition) {
       asset: { address: `0x${'01'.repeat(20)}`, symbol: 'tEUR', decimals: 6 },
       linearTariff: `0x${'02'.repeat(20)}`,
       tieredTariff: `0x${'03'.repeat(20)}`,
+      planTariff: `0x${'06'.repeat(20)}`,
     },
     machineId: 1n,
     payer: `0x${'04'.repeat(20)}`,

@@ -1,4 +1,4 @@
-import type { PublicKey } from '@liquefy/protocol'
+import type { PublicKey, Tariff } from '@liquefy/protocol'
 import type { Hex } from 'viem'
 
 /**
@@ -21,7 +21,7 @@ export interface LedgerReader {
   machine(registry: Hex, machineId: bigint): Promise<LedgerMachine | undefined>
   /** Anchors that `log` has sent, in the order of the ledger. */
   anchors(evidenceAnchor: Hex, log: Hex): Promise<LedgerAnchor[]>
-  tariffKind(tariff: Hex): Promise<'linear' | 'tiered' | 'other'>
+  tariffKind(tariff: Hex): Promise<Tariff['kind'] | 'other'>
   /** `ITariff.owed` on the ledger itself, for a tariff contract whose code is not one of ours; `undefined` if it fails. */
   callTariff(
     tariff: Hex,

@@ -5,7 +5,7 @@ import {
   MACHINE_STATES,
   machineRegistryAbi,
 } from '@liquefy/abi'
-import { type Curve, parsePublicKey } from '@liquefy/protocol'
+import { type Curve, parsePublicKey, type TariffContracts, tariffKindAt } from '@liquefy/protocol'
 import {
   BaseError,
   ContractFunctionRevertedError,
@@ -27,7 +27,7 @@ export interface ViemLedgerOptions {
   /** First block to look for events in; on a public chain, the one of the deployment. */
   fromBlock?: bigint
   /** Tariff contracts of the trusted deployment, whose results are recomputed here instead of asked for. */
-  tariffs?: { linear?: Hex; tiered?: Hex }
+  tariffs?: TariffContracts
 }
 
 /** Curve numbers of `MachineRegistry`. */
@@ -78,9 +78,7 @@ export function viemLedgerReader(options: ViemLedgerOptions): LedgerReader {
     machine: (registry, machineId) => machine(`${registry}/${machineId}`),
     anchors: (evidenceAnchor, log) => anchors(`${evidenceAnchor}/${log}`),
     async tariffKind(tariff) {
-      const is = (address: Hex | undefined) => address?.toLowerCase() === tariff.toLowerCase()
-      if (is(options.tariffs?.linear)) return 'linear'
-      return is(options.tariffs?.tiered) ? 'tiered' : 'other'
+      return (options.tariffs && tariffKindAt(options.tariffs, tariff)) ?? 'other'
     },
     callTariff: (tariff, data, registers, elapsedSeconds) =>
       client

@@ -29,7 +29,7 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
     lines,
     ledger: viemLedgerReader({
       rpcUrl,
-      ...(known ? { tariffs: { linear: known.linearTariff, tiered: known.tieredTariff } } : {}),
+      ...(known ? { tariffs: known } : {}),
     }),
     expected: {
       ...(source.agreement ? { agreementId: source.agreement } : {}),

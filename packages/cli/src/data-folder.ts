@@ -20,6 +20,7 @@ export interface KnownContracts {
   evidenceAnchor: Hex
   linearTariff: Hex
   tieredTariff: Hex
+  planTariff: Hex
   asset: { address: Hex; symbol: string; decimals: number }
 }
 

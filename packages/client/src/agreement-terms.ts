@@ -7,7 +7,9 @@ import {
   ruleHash,
   SIGNER_KIND,
   type Tariff,
+  type TariffContracts,
   type Terms,
+  tariffContract,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import type { Deployment } from './types.ts'
@@ -53,8 +55,6 @@ export interface TermsContext {
   limits?: readonly Limit[]
 }
 
-type TariffContracts = Pick<Deployment, 'linearTariff' | 'tieredTariff'>
-
 /** Time that an agreement has to be opened in, seconds. */
 const OPEN_WITHIN_SECONDS = 86_400n
 
@@ -90,9 +90,4 @@ export function termsOf(draft: AgreementDraft, context: TermsContext): Terms {
     openBy: context.openBySeconds ?? startSeconds + OPEN_WITHIN_SECONDS,
     salt,
   }
-}
-
-/** The contract that computes a kind of tariff. */
-function tariffContract(contracts: TariffContracts, kind: Tariff['kind']): Hex {
-  return { linear: contracts.linearTariff, tiered: contracts.tieredTariff }[kind]
 }

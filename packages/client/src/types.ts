@@ -19,6 +19,7 @@ export interface Deployment {
   evidenceAnchor: Hex
   linearTariff: Hex
   tieredTariff: Hex
+  planTariff: Hex
   /** Account that signs checkpoints and sends anchors. */
   log: Hex
   asset: { address: Hex; symbol: string; decimals: number }

@@ -324,6 +324,7 @@ function deploymentOf({ mqttUrl, host, tls }: Config, chain: Chain, broker: Brok
     evidenceAnchor: deployment.evidenceAnchor,
     linearTariff: deployment.linearTariff,
     tieredTariff: deployment.tieredTariff,
+    planTariff: deployment.planTariff,
     log,
     asset: deployment.asset,
     mqttUrl: mqttUrl ?? `${tls ? 'mqtts' : 'mqtt'}://${name}:${broker.port}`,

@@ -18,9 +18,12 @@ import {
   attestationToJson,
   type CoveringValue,
   encodeQuorumSignature,
+  encodeTariffData,
   type Hex,
   meterValueDigest,
   meterValuesDigest,
+  NO_MAXIMUM,
+  NOBODY_SIGNER,
   type PrivateKey,
   privateKeyFromBytes,
   quorumSigner,
@@ -113,10 +116,9 @@ const signed = (value: CoveringValue, sign: (digest: Hex) => Hex) =>
   })
 const includedMinor = async (id: Hex) => (await client.agreement(id)).includedMinor
 const audited = async (agreementId: Hex) => {
-  const { linearTariff: linear, tieredTariff: tiered } = node.deployment
   return auditBundle({
     lines: client.bundle(agreementId),
-    ledger: viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: { linear, tiered } }),
+    ledger: viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: node.deployment }),
     expected: { ...node.deployment, agreementId },
   })
 }
@@ -247,4 +249,51 @@ test('ATK one signature over many agreements: a wrong item is skipped, the rest 
   await expect(client.submitAttestation(attestation)).resolves.toMatchObject({
     attestationId: answer.attestationId,
   })
+})
+
+test('by time: owed grows by itself, is relayed without a signature, and is to the unit what time says', async () => {
+  const perSecond = 1_000n
+  const change: Partial<Terms> = {
+    signerKind: SIGNER_KIND.nobody,
+    signer: NOBODY_SIGNER,
+    limits: [],
+    tariff: node.deployment.planTariff,
+    tariffData: encodeTariffData({
+      kind: 'plan',
+      prices: [],
+      scale: 0,
+      fee: perSecond,
+      feeSeconds: 1,
+      minimum: 0n,
+      maximum: NO_MAXIMUM,
+    }),
+    start: seconds(),
+    periodSeconds: 5,
+    periods: 3,
+  }
+  const told: string[] = []
+  const stop = node.events.on((event) => event.type === 'owed' && told.push(event.owedMinor))
+  const id = await open(change)
+  await expect
+    .poll(async () => BigInt((await client.agreement(id)).owedMinor), { timeout: 30_000 })
+    .toBeGreaterThan(0n)
+  await expect.poll(() => includedMinor(id), { timeout: 60_000 }).toBe(String(15n * perSecond))
+  stop()
+  expect(told.length).toBeGreaterThan(1)
+  const { periods, metersSignedBy, owedMinor } = await client.agreement(id)
+  expect(periods.map(({ owedMinor: owed }) => owed)).toEqual(Array(3).fill('5000'))
+  expect({ owedMinor, metersSignedBy }).toEqual({
+    owedMinor: '15000',
+    metersSignedBy: 'nobody: time alone counts',
+  })
+  const lines: string[] = []
+  for await (const line of client.bundle(id)) lines.push(JSON.parse(line).type)
+  expect(lines).not.toContain('meterValue')
+  expect(await audited(id)).toMatchObject({
+    firstFault: null,
+    settledMinor: '15000',
+    owedMinor: '15000',
+    differenceMinor: '0',
+  })
+  expect(await node.checkMoney()).toMatchObject({ ok: true })
 })

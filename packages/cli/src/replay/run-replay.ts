@@ -258,7 +258,7 @@ async function auditAll(
 ): Promise<AuditReport[]> {
   const client = createClient({ url: node.url })
   const { chainId, registry, clearingHouse, evidenceAnchor } = node.deployment
-  const ledger = viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: tariffsOf(node.deployment) })
+  const ledger = viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: node.deployment })
   let done = 0
   return eachBounded(ids, AUDITS_AT_ONCE, async (agreementId) => {
     const report = await auditBundle({
@@ -269,10 +269,6 @@ async function auditAll(
     out.progress.show('auditing agreements', ++done, ids.length)
     return report
   })
-}
-
-function tariffsOf({ linearTariff, tieredTariff }: RunningNode['deployment']) {
-  return { linear: linearTariff, tiered: tieredTariff }
 }
 
 function sumUp(audits: readonly AuditReport[], startedMs: number): ReplaySums {

@@ -40,6 +40,7 @@ export const deployment = object({
   evidenceAnchor: hex,
   linearTariff: hex,
   tieredTariff: hex,
+  planTariff: hex,
   log: hex,
   asset: object({ address: hex, symbol: text, decimals: integer }),
   mqttUrl: text,

@@ -7,6 +7,7 @@ import {
   machineRegistryAbi,
   machineRegistryBytecode,
   p256Sha256VerifierBytecode,
+  planTariffBytecode,
   testEuroAbi,
   testEuroBytecode,
   tieredTariffBytecode,
@@ -54,7 +55,8 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     evidenceAnchor: at(4),
     linearTariff: at(5),
     tieredTariff: at(6),
-    asset: asset ?? { address: at(7), symbol: 'tEUR', decimals: 6 },
+    planTariff: at(7),
+    asset: asset ?? { address: at(8), symbol: 'tEUR', decimals: 6 },
   }
   const { p256Sha256Verifier, p256RawVerifier, registry } = addresses
   const steps: Step[] = [
@@ -65,6 +67,7 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     create(evidenceAnchorBytecode),
     create(linearTariffBytecode),
     create(tieredTariffBytecode),
+    create(planTariffBytecode),
   ]
   if (asset) return { addresses, steps }
   const mints = holders.map((holder) => ({

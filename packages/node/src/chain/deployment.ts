@@ -13,6 +13,7 @@ export interface ContractDeployment {
   evidenceAnchor: Hex
   linearTariff: Hex
   tieredTariff: Hex
+  planTariff: Hex
   asset: Asset
 }
 
@@ -38,6 +39,7 @@ const CONTRACTS = [
   'evidenceAnchor',
   'linearTariff',
   'tieredTariff',
+  'planTariff',
 ] as const
 
 /** The addresses of a deployment that must have code. */
@@ -81,6 +83,7 @@ export function parseDeployment(text: string): ContractDeployment {
     evidenceAnchor: address(json, 'evidenceAnchor'),
     linearTariff: address(json, 'linearTariff'),
     tieredTariff: address(json, 'tieredTariff'),
+    planTariff: address(json, 'planTariff'),
     asset: {
       address: address(asset, 'address'),
       symbol: typeof asset.symbol === 'string' ? asset.symbol : '',

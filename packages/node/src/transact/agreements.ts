@@ -1,4 +1,4 @@
-import type { Deployment, Hex } from '@liquefy/client'
+import type { Hex } from '@liquefy/client'
 import {
   decodeTariffData,
   type FoldTerms,
@@ -7,7 +7,9 @@ import {
   parseRule,
   ruleHash,
   type Tariff,
+  type TariffContracts,
   type Terms,
+  tariffKindAt,
   termsToJson,
 } from '@liquefy/protocol'
 import {
@@ -68,7 +70,7 @@ const MAX_GAP_TIMEOUT_SECONDS = 31 * 86_400
 /** Reads the agreements; call `refresh` first, and again whenever the ledger has changed. */
 export function createAgreements(options: {
   database: Database
-  deployment: Pick<Deployment, 'linearTariff' | 'tieredTariff'>
+  deployment: TariffContracts
 }): Agreements {
   const { database, deployment } = options
   let byId = new Map<Hex, MeteredAgreement>()
@@ -165,7 +167,7 @@ export function foldTermsOfAll(
 function withRules(
   stored: StoredAgreement,
   known: ReadonlyMap<Hex, MeterRule>,
-  deployment: Pick<Deployment, 'linearTariff' | 'tieredTariff'>,
+  deployment: TariffContracts,
 ): MeteredAgreement {
   const rules = stored.terms?.meters.map((meter) => known.get(meter.ruleHash)) ?? []
   const tariff = stored.terms && tariffOf(stored.terms, deployment)
@@ -187,16 +189,8 @@ function problemOf(
 }
 
 /** The tariff behind an agreement's contract; undefined if it is none of this deployment's or its data does not fit. */
-function tariffOf(
-  terms: Terms,
-  deployment: Pick<Deployment, 'linearTariff' | 'tieredTariff'>,
-): Tariff | undefined {
-  const kind =
-    terms.tariff === deployment.linearTariff.toLowerCase()
-      ? 'linear'
-      : terms.tariff === deployment.tieredTariff.toLowerCase()
-        ? 'tiered'
-        : undefined
+function tariffOf(terms: Terms, deployment: TariffContracts): Tariff | undefined {
+  const kind = tariffKindAt(deployment, terms.tariff)
   if (!kind) return undefined
   try {
     return decodeTariffData(kind, terms.tariffData)

@@ -25,6 +25,7 @@ const deployment: ContractDeployment = {
   evidenceAnchor: at('5'),
   linearTariff: at('6'),
   tieredTariff: at('7'),
+  planTariff: at('9'),
   asset: { address: at('8'), symbol: 'tEUR', decimals: 6 },
 }
 

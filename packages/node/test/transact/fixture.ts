@@ -128,7 +128,11 @@ export async function meteringBench(database: Database, clock: { now: number }) 
   const events = createEvents((error) => logger.error(error))
   const agreements = createAgreements({
     database,
-    deployment: { linearTariff: LINEAR, tieredTariff: `0x${'12'.repeat(20)}` },
+    deployment: {
+      linearTariff: LINEAR,
+      tieredTariff: `0x${'12'.repeat(20)}`,
+      planTariff: `0x${'13'.repeat(20)}`,
+    },
   })
   const start = () =>
     createMetering({

@@ -1,5 +1,5 @@
 import { formatDecimal } from '../units/decimal.ts'
-import type { Tariff } from './tariff.ts'
+import { NO_MAXIMUM, type PlanTariff, type Tariff, type TieredTariff } from './tariff.ts'
 
 /** How to name one register: `per` register units are one `unit`, and `label` says what was counted ("withdrawn"). */
 export type TariffUnit = { unit: string; per: bigint; label: string }
@@ -7,33 +7,96 @@ export type TariffUnit = { unit: string; per: bigint; label: string }
 /** Whose smallest units the prices are in. */
 export type TariffAsset = { symbol: string; decimals: number }
 
-/** A tariff in one plain sentence, exact: "0.42 tEUR per kg withdrawn; the first 1,000 kg at 0.42, above that 0.38 tEUR per kg". */
+/**
+ * A tariff in one plain sentence, exact: "0.42 tEUR per kg withdrawn", "0.42 tEUR per kg withdrawn; the first 1,000 kg at 0.42, above that
+ * 0.38 tEUR per kg", "0.30 tEUR per kWh at peak, plus 30 tEUR per 30 days, charged by the second; at least 5 tEUR a period".
+ */
 export function explainTariff(
   tariff: Tariff,
   context: { units: readonly TariffUnit[]; asset: TariffAsset },
 ): string {
-  const { asset } = context
-  const priceOf = (price: bigint, unit: TariffUnit) =>
-    formatDecimal(price * unit.per, tariff.scale + asset.decimals, { grouping: true, trim: true })
-  const unitAt = (index: number): TariffUnit =>
-    context.units[index] ?? { unit: `unit of register ${index + 1}`, per: 1n, label: '' }
-  const rate = (price: bigint, unit: TariffUnit) =>
-    `${priceOf(price, unit)} ${asset.symbol} per ${unit.unit}`
-  if (tariff.kind === 'linear') {
-    return tariff.prices
-      .map((price, index) => labelled(rate(price, unitAt(index)), unitAt(index)))
-      .join(', plus ')
+  const words = wordsOf(tariff, context)
+  switch (tariff.kind) {
+    case 'linear':
+      return usageText(tariff, words)
+    case 'tiered':
+      return tieredText(tariff, words)
+    case 'plan':
+      return planText(tariff, words)
   }
+}
+
+/** How one tariff's numbers are said. */
+type Words = {
+  unitAt: (index: number) => TariffUnit
+  priceOf: (price: bigint, unit: TariffUnit) => string
+  /** A price with what it is for. */
+  rate: (price: bigint, unit: TariffUnit) => string
+  /** An amount of the asset. */
+  money: (amountMinor: bigint) => string
+}
+
+function wordsOf(
+  { scale }: Tariff,
+  { units, asset }: { units: readonly TariffUnit[]; asset: TariffAsset },
+): Words {
+  const plain = { grouping: true, trim: true }
+  const priceOf = (price: bigint, unit: TariffUnit) =>
+    formatDecimal(price * unit.per, scale + asset.decimals, plain)
+  return {
+    unitAt: (index) =>
+      units[index] ?? { unit: `unit of register ${index + 1}`, per: 1n, label: '' },
+    priceOf,
+    rate: (price, unit) => `${priceOf(price, unit)} ${asset.symbol} per ${unit.unit}`,
+    money: (amountMinor) => `${formatDecimal(amountMinor, asset.decimals, plain)} ${asset.symbol}`,
+  }
+}
+
+function usageText({ prices }: Tariff, { rate, unitAt }: Words): string {
+  return prices
+    .map((price, index) => labelled(rate(price, unitAt(index)), unitAt(index)))
+    .join(', plus ')
+}
+
+function tieredText({ prices, upTo }: TieredTariff, { unitAt, priceOf, rate }: Words): string {
   const unit = unitAt(0)
-  const [first = 0n] = tariff.prices
-  if (tariff.upTo.length === 0) return labelled(rate(first, unit), unit)
-  const tiers = tariff.upTo.map((border, tier) => {
-    const upTo = `${quotient(border, unit.per)} ${unit.unit}`
-    const price = priceOf(tariff.prices[tier] ?? 0n, unit)
-    return tier === 0 ? `the first ${upTo} at ${price}` : `then up to ${upTo} at ${price}`
+  const [first = 0n] = prices
+  if (upTo.length === 0) return labelled(rate(first, unit), unit)
+  const tiers = upTo.map((border, tier) => {
+    const end = `${quotient(border, unit.per)} ${unit.unit}`
+    const price = priceOf(prices[tier] ?? 0n, unit)
+    return tier === 0 ? `the first ${end} at ${price}` : `then up to ${end} at ${price}`
   })
-  const last = tariff.prices.at(-1) ?? 0n
+  const last = prices.at(-1) ?? 0n
   return `${labelled(rate(first, unit), unit)}; ${tiers.join(', ')}, above that ${rate(last, unit)}`
+}
+
+function planText(plan: PlanTariff, words: Words): string {
+  const { fee, feeSeconds, minimum, maximum } = plan
+  const usage = usageText(plan, words)
+  const byTime = `${words.money(fee)} per ${durationText(feeSeconds)}, charged by the second`
+  const parts = [...(usage === '' ? [] : [usage]), ...(fee === 0n ? [] : [byTime])]
+  const bounds = [
+    ...(minimum === 0n ? [] : [`at least ${words.money(minimum)}`]),
+    ...(maximum === NO_MAXIMUM ? [] : [`at most ${words.money(maximum)}`]),
+  ]
+  const price = parts.length === 0 ? 'nothing for use or time' : parts.join(', plus ')
+  return bounds.length === 0 ? price : `${price}; ${bounds.join(' and ')} a period`
+}
+
+const DURATIONS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+/** "30 days", "hour": in the largest unit that it is a whole number of. */
+function durationText(seconds: number): string {
+  const [name, length] =
+    DURATIONS.find(([, unitSeconds]) => seconds % unitSeconds === 0) ?? (['second', 1] as const)
+  const count = seconds / length
+  return count === 1 ? name : `${formatDecimal(BigInt(count), 0, { grouping: true })} ${name}s`
 }
 
 function labelled(text: string, { label }: TariffUnit): string {

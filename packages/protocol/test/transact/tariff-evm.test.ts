@@ -1,13 +1,23 @@
 import {
   linearTariffAbi,
   linearTariffBytecode,
+  planTariffAbi,
+  planTariffBytecode,
   tieredTariffAbi,
   tieredTariffBytecode,
 } from '@liquefy/abi'
 import fc from 'fast-check'
 import { createPublicClient, createWalletClient, type Hex, http, type PublicClient } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { encodeTariffData, isValidTariff, owed, type Tariff, TariffError } from '../../src/index.ts'
+import {
+  encodeTariffData,
+  isValidTariff,
+  NO_MAXIMUM,
+  owed,
+  type PlanTariff,
+  type Tariff,
+  TariffError,
+} from '../../src/index.ts'
 import { type Anvil, startAnvil } from './anvil.ts'
 
 const CASES = process.env.LIQUEFY_NIGHTLY ? 100_000 : 2_000
@@ -50,7 +60,40 @@ const tiered = fc
     }
   })
 
-type Case = { tariff: Tariff; registers: bigint[] }
+const elapsed = fc.oneof(fc.bigInt({ min: 0n, max: 100_000n }), fc.bigInt(0n, 2n ** 64n - 1n))
+const plan = fc
+  .record({
+    pairs: fc.array(fc.tuple(magnitude(160), magnitude(120)), { maxLength: 5 }),
+    scale,
+    fee: fc.oneof(fc.constant(0n), magnitude(140)),
+    feeSeconds: fc.oneof(fc.constantFrom(0, 1, 3_600, 2 ** 32 - 1), fc.nat(2 ** 32 - 1)),
+    bounds: fc.tuple(
+      fc.oneof(fc.constant(0n), magnitude(200)),
+      fc.oneof(fc.constant(NO_MAXIMUM), magnitude(200)),
+    ),
+    isOrdered: fc.integer({ min: 0, max: 9 }).map((dice) => dice > 0),
+    elapsed,
+  })
+  .map(({ pairs, scale: places, fee, feeSeconds, bounds, isOrdered, elapsed: seconds }) => {
+    const [less, more] = bounds[0] < bounds[1] ? bounds : [bounds[1], bounds[0]]
+    return {
+      tariff: {
+        kind: 'plan',
+        prices: pairs.map(([price]) => price),
+        scale: places,
+        fee,
+        feeSeconds,
+        minimum: isOrdered ? less : more,
+        maximum: isOrdered ? more : less,
+      } as Tariff,
+      registers: pairs.map(([, register]) => register),
+      elapsed: seconds,
+    }
+  })
+
+type Case = { tariff: Tariff; registers: bigint[]; elapsed?: bigint }
+
+const ABIS = { linear: linearTariffAbi, tiered: tieredTariffAbi, plan: planTariffAbi }
 
 let anvil: Anvil
 let client: PublicClient
@@ -74,6 +117,7 @@ beforeAll(async () => {
   }
   contracts.linear = await deploy(linearTariffBytecode)
   contracts.tiered = await deploy(tieredTariffBytecode)
+  contracts.plan = await deploy(planTariffBytecode)
 })
 afterAll(() => anvil.stop())
 
@@ -84,13 +128,17 @@ const addressOf = (kind: Tariff['kind']): Hex => {
 }
 
 /** What the contract answers, or "reverts". */
-const owedOnChain = ({ tariff, registers }: Case): Promise<bigint | 'reverts'> =>
+const owedOnChain = ({
+  tariff,
+  registers,
+  elapsed: seconds = 0n,
+}: Case): Promise<bigint | 'reverts'> =>
   client
     .readContract({
       address: addressOf(tariff.kind),
-      abi: tariff.kind === 'linear' ? linearTariffAbi : tieredTariffAbi,
+      abi: ABIS[tariff.kind],
       functionName: 'owed',
-      args: [encodeTariffData(tariff), registers, 0n],
+      args: [encodeTariffData(tariff), registers, seconds],
     })
     .catch((error: Error) => {
       if (error.name !== 'ContractFunctionExecutionError') throw error
@@ -100,23 +148,34 @@ const owedOnChain = ({ tariff, registers }: Case): Promise<bigint | 'reverts'> =
 const validOnChain = ({ tariff }: Case, registerCount: number): Promise<boolean> =>
   client.readContract({
     address: addressOf(tariff.kind),
-    abi: tariff.kind === 'linear' ? linearTariffAbi : tieredTariffAbi,
+    abi: ABIS[tariff.kind],
     functionName: 'validate',
     args: [encodeTariffData(tariff), BigInt(registerCount)],
   })
 
-const owedHere = ({ tariff, registers }: Case): bigint | 'reverts' => {
+const owedHere = ({ tariff, registers, elapsed: seconds = 0n }: Case): bigint | 'reverts' => {
   try {
-    return owed(tariff, registers, 0n)
+    return owed(tariff, registers, seconds)
   } catch (error) {
     if (!(error instanceof TariffError)) throw error
     return 'reverts'
   }
 }
 
+const free: PlanTariff = {
+  kind: 'plan',
+  prices: [],
+  scale: 0,
+  fee: 0n,
+  feeSeconds: 1,
+  minimum: 0n,
+  maximum: NO_MAXIMUM,
+}
+
 describe.each([
   ['linear', linear],
   ['tiered', tiered],
+  ['plan', plan],
 ] as const)('%s tariff', (kind, arbitrary) => {
   test(`owes the same in TypeScript and in the EVM, in ${CASES} cases`, async () => {
     let paid = 0
@@ -130,7 +189,27 @@ describe.each([
       paid += onChain.filter((amount) => amount !== 'reverts' && amount > 0n).length
     }
     expect(paid).toBeGreaterThan(CASES / 4)
-  }, 600_000)
+  }, 3_600_000)
+
+  test('never falls in the EVM when a register or the time rises', async () => {
+    const cases = fc.sample(arbitrary, { numRuns: PORTION, seed: 15_485_863 }) as Case[]
+    const raised = cases.map((one, index): Case => {
+      const at = one.registers.length === 0 ? 0 : index % one.registers.length
+      const registers = one.registers.map((register, which) => register + BigInt(which === at))
+      return { ...one, registers, elapsed: (one.elapsed ?? 0n) / 2n + 1n }
+    })
+    const base = cases.map((one): Case => ({ ...one, elapsed: (one.elapsed ?? 0n) / 2n }))
+    const before = await Promise.all(base.map(owedOnChain))
+    const after = await Promise.all(raised.map(owedOnChain))
+    let compared = 0
+    for (const [index, amount] of before.entries()) {
+      const higher = after[index]
+      if (amount === 'reverts' || higher === 'reverts' || higher === undefined) continue
+      compared += 1
+      expect(higher, JSON.stringify(raised[index], String)).toBeGreaterThanOrEqual(amount)
+    }
+    expect(compared).toBeGreaterThan(PORTION / 4)
+  })
 
   test('is accepted by the same rule', async () => {
     const cases = fc.sample(arbitrary, { numRuns: 100, seed: 104_729 }) as Case[]
@@ -142,7 +221,13 @@ describe.each([
             { tariff: { kind, upTo: [0n], prices: [1n, 2n], scale: 0 }, registers: [1n] },
             { tariff: { kind, upTo: [5n], prices: [1n], scale: 0 }, registers: [1n] },
           ]
-        : []
+        : kind === 'plan'
+          ? [
+              { tariff: { ...free, prices: [1n], feeSeconds: 0 }, registers: [1n] },
+              { tariff: { ...free, prices: [1n], scale: 61 }, registers: [1n] },
+              { tariff: { ...free, prices: [1n], minimum: 2n, maximum: 1n }, registers: [1n] },
+            ]
+          : []
     expect(first).toBeDefined()
     for (const one of [...cases, ...odd]) {
       for (const count of [one.registers.length, one.registers.length + 1]) {

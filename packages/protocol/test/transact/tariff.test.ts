@@ -6,6 +6,7 @@ import {
   encodeTariffData,
   explainTariff,
   isValidTariff,
+  NO_MAXIMUM,
   owed,
   owedCapped,
   type Tariff,
@@ -45,6 +46,7 @@ describe.each(['linear', 'tiered'] as const)('known answers, %s', (kind) => {
 })
 
 const amounts = fc.bigInt({ min: 0n, max: 2n ** 60n })
+const seconds = fc.bigInt({ min: 0n, max: 2n ** 32n })
 const tariffs: fc.Arbitrary<Tariff> = fc.oneof(
   fc.record({
     kind: fc.constant('linear' as const),
@@ -59,18 +61,74 @@ const tariffs: fc.Arbitrary<Tariff> = fc.oneof(
       scale: fc.nat(18),
     }),
   ),
+  fc
+    .record({
+      kind: fc.constant('plan' as const),
+      prices: fc.tuple(amounts),
+      scale: fc.nat(18),
+      fee: amounts,
+      feeSeconds: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+      bounds: fc.tuple(amounts, fc.oneof(amounts, fc.constant(NO_MAXIMUM))),
+    })
+    .map(({ bounds: [one, other], ...plan }) => ({
+      ...plan,
+      minimum: one < other ? one : other,
+      maximum: one < other ? other : one,
+    })),
 )
 
+const free = {
+  kind: 'plan',
+  prices: [],
+  scale: 0,
+  fee: 0n,
+  feeSeconds: 1,
+  minimum: 0n,
+  maximum: NO_MAXIMUM,
+} as const
+
 describe('laws', () => {
-  test('monotone in the register, and capped', () => {
+  test('monotone in the register and in time, and capped', () => {
+    const use = fc.record({
+      tariff: tariffs,
+      register: amounts,
+      more: amounts,
+      elapsed: seconds,
+      later: seconds,
+      cap: amounts,
+    })
     fc.assert(
-      fc.property(tariffs, amounts, amounts, amounts, (tariff, register, more, cap) => {
-        const less = owed(tariff, [register], 0n)
-        expect(owed(tariff, [register + more], 0n)).toBeGreaterThanOrEqual(less)
+      fc.property(use, ({ tariff, register, more, elapsed, later, cap }) => {
+        const less = owed(tariff, [register], elapsed)
+        expect(owed(tariff, [register + more], elapsed)).toBeGreaterThanOrEqual(less)
+        expect(owed(tariff, [register], elapsed + later)).toBeGreaterThanOrEqual(less)
         const most = less < cap ? less : cap
-        expect(owedCapped(tariff, [register], 0n, cap)).toBe(less < 2n ** 96n ? most : 0n)
+        expect(owedCapped(tariff, [register], elapsed, cap)).toBe(less < 2n ** 96n ? most : 0n)
       }),
     )
+  })
+
+  test('a plan without fee and bounds is linear; a subscription is exact at each whole fee', () => {
+    fc.assert(
+      fc.property(amounts, amounts, fc.nat(18), seconds, (price, register, scale, elapsed) => {
+        const plan: Tariff = { ...free, prices: [price], scale }
+        const linear: Tariff = { kind: 'linear', prices: [price], scale }
+        expect(owed(plan, [register], elapsed)).toBe(owed(linear, [register], 0n))
+      }),
+    )
+    const month: Tariff = { ...free, fee: 30_000_000n, feeSeconds: 30 * 86_400 }
+    expect(owed(month, [], 30n * 86_400n)).toBe(30_000_000n)
+    expect(owed(month, [], 15n * 86_400n)).toBe(15_000_000n)
+    // Half a cent a second and more is floored once, at the end.
+    expect(owed(month, [], 1n)).toBe(11n)
+  })
+
+  test('a plan floors once over use and time together, then asks its least and its most', () => {
+    const plan: Tariff = { ...free, prices: [1n], scale: 1, fee: 1n, feeSeconds: 2 }
+    // 0.5 + 0.5: neither alone would be one unit.
+    expect(owed(plan, [5n], 1n)).toBe(1n)
+    const bounded: Tariff = { ...plan, minimum: 3n, maximum: 4n }
+    expect([0n, 35n, 1_000n].map((register) => owed(bounded, [register], 0n))).toEqual([3n, 3n, 4n])
   })
 
   test('one tier is linear; equal prices make tiers irrelevant', () => {
@@ -135,6 +193,31 @@ describe('in plain words', () => {
     }
     expect(explainTariff(tariff, { units: [{ ...kilograms, label: '' }], asset })).toBe(
       '0.12345 tEUR per kg; the first 0.5 kg at 0.12345, then up to 2.5 kg at 0.02, above that 0.00001 tEUR per kg',
+    )
+  })
+
+  test('a subscription, time of use with bounds, and nothing at all', () => {
+    const monthly: Tariff = { ...free, fee: 30_000_000n, feeSeconds: 30 * 86_400 }
+    expect(explainTariff(monthly, { units: [], asset })).toBe(
+      '30 tEUR per 30 days, charged by the second',
+    )
+    const bands: Tariff = {
+      ...free,
+      prices: [300n, 200n],
+      fee: 2_000_000n,
+      feeSeconds: 3_600,
+      minimum: 5_000_000n,
+      maximum: 100_000_000n,
+    }
+    const units = [
+      { unit: 'kWh', per: 1000n, label: 'at peak' },
+      { unit: 'kWh', per: 1000n, label: 'off peak' },
+    ]
+    expect(explainTariff(bands, { units, asset })).toBe(
+      '0.3 tEUR per kWh at peak, plus 0.2 tEUR per kWh off peak, plus 2 tEUR per hour, charged by the second; at least 5 tEUR and at most 100 tEUR a period',
+    )
+    expect(explainTariff({ ...free, minimum: 1n }, { units: [], asset })).toBe(
+      'nothing for use or time; at least 0.000001 tEUR a period',
     )
   })
 

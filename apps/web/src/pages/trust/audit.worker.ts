@@ -19,13 +19,13 @@ const post = (message: AuditMessage) => self.postMessage(message)
 
 self.onmessage = async ({ data }: MessageEvent<AuditRequest>) => {
   try {
-    const { rpcUrl, linearTariff, tieredTariff } = data.deployment
+    const { rpcUrl } = data.deployment
     const node = createClient({ url: data.nodeUrl })
     const report = await auditBundle({
       lines: node.bundle(data.agreementId),
       ledger: viemLedgerReader({
         rpcUrl: rpcUrl,
-        tariffs: { linear: linearTariff, tiered: tieredTariff },
+        tariffs: data.deployment,
       }),
       expected: { agreementId: data.agreementId },
       onProgress: ({ envelopes }) => post({ type: 'progress', envelopes }),
