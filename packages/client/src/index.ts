@@ -43,6 +43,12 @@ export {
   registerMachines,
 } from './ledger.ts'
 export {
+  attestMeterValues,
+  combineSignatures,
+  signMeterValue,
+  type ValueSigner,
+} from './meter-values.ts'
+export {
   type Call,
   type Sender,
   send,

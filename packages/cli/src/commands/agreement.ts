@@ -111,6 +111,7 @@ function show(): Command {
             ['state', agreement.open ? 'open' : 'closed'],
             ['tariff', agreement.tariffInWords],
             ...agreement.rulesInWords.map((words) => ['rule', words]),
+            ['signed by', agreement.metersSignedBy],
             ['owed', money(agreement.owedMinor)],
             ['paid', money(agreement.includedMinor)],
             ['escrow', money(agreement.escrowMinor)],

@@ -62,6 +62,7 @@ function auditText(report: AuditReport, money: (minor: string) => string): strin
       'envelopes',
       `${report.envelopes}, with ${report.readings} readings, signed by ${report.signedBy.join(', ') || 'nobody'}`,
     ],
+    ...(report.metersSignedBy ? [['meter values', `signed by ${report.metersSignedBy}`]] : []),
     ['owed', money(report.owedMinor)],
     ['settled', money(report.settledMinor)],
     ...(unpaid > 0n && holds(report) ? [['not paid yet', money(String(unpaid))]] : []),
@@ -80,7 +81,7 @@ function auditText(report: AuditReport, money: (minor: string) => string): strin
   const verdict = fault
     ? `FAULT ${fault.code}${whereOf(fault)}: ${fault.message}${compared(fault)}`
     : holds(report)
-      ? `Every unit that was paid${after === '0' ? '' : ' up to this evidence'} is supported by signed readings.`
+      ? `Every unit that was paid${after === '0' ? '' : ' up to this evidence'} is supported by ${report.envelopes > 0 ? 'signed readings' : 'what was signed, or by time'}.`
       : 'FAULT: the ledger paid another sum than the evidence supports.'
   const unchecked =
     after === '0'

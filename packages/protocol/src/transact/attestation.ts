@@ -43,6 +43,11 @@ export type ParsedAttestation =
 
 /** One attestation has at most so many values. */
 export const MAX_ATTESTED_VALUES = 100
+/** EIP-712 types of many meter values under one signature. */
+export const METER_VALUES_TYPES = {
+  MeterValues: [{ name: 'values', type: 'MeterValue[]' }],
+  ...METER_VALUE_TYPES,
+} as const
 const ATTESTATION_FIELDS = ['signerKind', 'signer', 'values', 'signature']
 const MAX_SIGNATURE_BYTES = 65
 const EIP712_DOMAIN = [

@@ -109,8 +109,9 @@ const Report = ({ report }: { report: AuditReport }) => (
       </p>
     )}
     <p className="note">
-      Signed by {report.signedBy.join(', ') || 'nobody yet'}; {formatCount(report.readings)}{' '}
-      readings;{' '}
+      {report.metersSignedBy === null ? '' : `Meter values signed by ${report.metersSignedBy}. `}
+      Readings signed by {report.signedBy.join(', ') || 'nobody yet'};{' '}
+      {formatCount(report.readings)} readings;{' '}
       {report.unanchored === 0
         ? 'all of them anchored on the ledger'
         : `${formatCount(report.unanchored)} envelopes not anchored yet`}
