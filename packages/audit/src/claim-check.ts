@@ -3,7 +3,7 @@ import type { FaultBook } from './fault.ts'
 import { headAt, lastPoint, pointOf, registersAt } from './fold-point.ts'
 import type { ClaimLine, MeterValueLine } from './line.ts'
 import type { MeterHistory } from './meter-history.ts'
-import { latestAsOf, listText, type Price } from './price.ts'
+import { latestAsOf, listText, type Price, periodStart } from './price.ts'
 import type { PeriodMoney } from './settlement-check.ts'
 import type { StreamEvidence } from './stream-evidence.ts'
 
@@ -156,8 +156,9 @@ async function checkTimeClaimed(
   const claimed = new Set(claims.map((claim) => claim.period))
   let period = 0
   while (claimed.has(period)) period += 1
-  if (period >= terms.periods) return
-  const owed = await price([], period, latestAsOf(terms, period, endMs - LAG_MS))
+  const knownMs = endMs - LAG_MS
+  if (period >= terms.periods || Number(periodStart(terms, period)) * 1000 > knownMs) return
+  const owed = await price([], period, latestAsOf(terms, period, knownMs))
   if (owed === 0n) return
   faults.add({
     code: 'OWED_MISMATCH',

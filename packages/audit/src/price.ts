@@ -26,8 +26,8 @@ export async function priceOf(terms: Terms, ledger: LedgerReader): Promise<Price
   }
 }
 
-/** Seconds since 1970. */
-function periodStart(terms: Terms, period: number): bigint {
+/** When a period begins, seconds since 1970. */
+export function periodStart(terms: Terms, period: number): bigint {
   return terms.start + BigInt(period) * BigInt(terms.periodSeconds)
 }
 

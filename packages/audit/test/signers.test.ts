@@ -254,6 +254,11 @@ describe('without meters', () => {
       firstFault: null,
       owedMinor: '1800',
     })
+    // A period that has not begun owes nothing, even under a minimum charge.
+    const minimum = { ...byTime, callTariff: async () => 1_800n }
+    const early = START + 3_630
+    expect((await audit(silent, minimum, early)).firstFault).toBeNull()
+    expect((await audit(silent, minimum)).firstFault).toEqual(fault('OWED_MISMATCH'))
   })
 })
 

@@ -108,7 +108,14 @@ describe("the buyer's voucher, without meters", () => {
     expect(await metering.submitMeterValue(above)).toMatchObject({ code: 'RATE_BOUND' })
   })
 
-  test('ATK of another agreement, chain, house or signer it is worth nothing', async () => {
+  /** The same content under the type of an attestation. */
+  const underAnotherType = (id: Hex) => {
+    const json = voucher(id, byBuyer)
+    const value = { ...json, asOf: BigInt(json.asOf), registers: json.registers.map(BigInt) }
+    return { ...json, signature: byBuyer(meterValuesDigest({ ...CHAIN, values: [value] })) }
+  }
+
+  test('ATK of another agreement, chain, house, type or signer it is worth nothing', async () => {
     const id = await openVoucher()
     const other = await openVoucher()
     const elsewhere = { ...CHAIN, chainId: 1 }
@@ -121,6 +128,7 @@ describe("the buyer's voucher, without meters", () => {
       voucher(id, byBuyer, { chain: otherHouse }),
       voucher(id, (digest) => signTypedDigest(accountKey(), digest)),
       { ...voucher(id, byBuyer), registers: ['99'] },
+      underAnotherType(id),
       { ...voucher(id, byBuyer), signature: '0x' },
     ]) {
       codes.push((await metering.submitMeterValue(json)).code)
