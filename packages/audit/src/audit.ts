@@ -5,7 +5,7 @@ import { checkCheckpoint } from './checkpoint-check.ts'
 import { checkClaimedMoney, checkMetered, checkRegisters } from './claim-check.ts'
 import { checkEnvelope, type EnvelopeContext, signerWords } from './envelope-check.ts'
 import { type FaultBook, faultBook } from './fault.ts'
-import { type FoldPoint, foldPoints, lastPoint, registersAt } from './fold-point.ts'
+import { type FoldPoint, foldPoints, headAt, lastPoint, registersAt } from './fold-point.ts'
 import type { LedgerMachine, LedgerReader } from './ledger.ts'
 import type { ClaimLine, EnvelopeLine, HeaderLine } from './line.ts'
 import { checkLoggedTimes } from './logged-time-check.ts'
@@ -264,6 +264,7 @@ async function sumUp(
     const owed = await checked.price(registers, period, asOf)
     reports.push({
       period,
+      asOf: String(asOf),
       registers: registers.map(String),
       owedMinor: String(owed),
       paidMinor: String(money.get(period)?.paidMinor ?? 0n),
@@ -303,6 +304,7 @@ function report(
     unpriced,
     waiting: histories.reduce((total, history) => total + history.waiting, 0),
     periods: result?.periods ?? [],
+    evidence: evidenceOf(histories),
     owedMinor: String(sum((result?.periods ?? []).map(({ owedMinor }) => BigInt(owedMinor)))),
     settledMinor: String(sum(money.map(({ paidMinor }) => paidMinor))),
     differenceMinor: String(sum(money.map(differenceOf))),
@@ -320,6 +322,18 @@ function report(
           log: header.log,
         }
       : null,
+  }
+}
+
+function evidenceOf(histories: readonly MeterHistory[]): AuditReport['evidence'] {
+  const head = headAt(histories, lastPoint(histories))
+  if (histories.length === 0 || head === undefined) return null
+  const heads = new Map(histories.map(({ stream, last }) => [stream, last]))
+  return {
+    evidenceHead: head,
+    heads: [...heads].flatMap(([stream, last]) =>
+      last === undefined ? [] : [{ stream, seq: String(last) }],
+    ),
   }
 }
 

@@ -12,6 +12,11 @@ export interface AuditReport {
   /** Behind a gap in `seq` that is neither closed, declared nor given up. */
   waiting: number
   periods: PeriodReport[]
+  /**
+   * What all that evidence is: with agreement, period, `asOf` and registers of a period it makes the meter value that an attestor may sign.
+   * Null without meters.
+   */
+  evidence: { evidenceHead: Hex; heads: { stream: string; seq: string }[] } | null
   /** What all evidence in the bundle is worth under the tariff, settled or not. */
   owedMinor: string
   /** Paid on the ledger. */
@@ -39,6 +44,8 @@ export interface AuditReport {
 
 export interface PeriodReport {
   period: number
+  /** Until when it was recomputed, seconds: its end, or the moment at which the bundle was written. */
+  asOf: string
   /** Recomputed from all evidence. */
   registers: string[]
   owedMinor: string

@@ -62,6 +62,7 @@ describe('an untouched agreement', () => {
     expect(report.periods).toEqual([
       {
         period: 0,
+        asOf: String(START + 3_600),
         registers: ['3000', '300'],
         owedMinor: '9210',
         paidMinor: '9210',
@@ -69,6 +70,7 @@ describe('an untouched agreement', () => {
       },
       {
         period: 1,
+        asOf: String(START + 6_305),
         registers: ['4000', '400'],
         owedMinor: '12280',
         paidMinor: '12280',

@@ -21,7 +21,7 @@ import {
 import { checkSignature } from './signature-check.ts'
 
 /** What became of one value of an attestation. The ledger skips what is not accepted, and pays the rest. */
-export interface AttestedItem {
+interface AttestedItem {
   agreementId: Hex
   period: number
   code: 'ACCEPTED' | 'SIGNER_DIFFERS' | ValueRefusal['code']
