@@ -60,7 +60,7 @@ export function collect(
 
 /** Relays what late evidence adds to a final period, signed by the agreement's signer. For anyone, once a period. */
 export function adjust(action: AgreementAction & { adjustment: SignedAdjustment }) {
-  const { signature, ...adjustment } = action.adjustment
+  const { signature, heads: _heads, ...adjustment } = action.adjustment
   return send(action, houseCall(action.deployment, 'adjust', [adjustment, signature]))
 }
 

@@ -5,8 +5,10 @@ export {
   type Adjustment,
   type AdjustmentJson,
   type AdjustmentRefusal,
+  adjustmentAmount,
   adjustmentDigest,
   adjustmentToJson,
+  finalFromMs,
   parseAdjustment,
   parseSignedAdjustment,
   type SignedAdjustment,
@@ -47,6 +49,8 @@ export {
   foldFromJson,
   foldHead,
   foldToJson,
+  latePeriods,
+  lateRegisterAt,
   registerAt,
 } from './transact/fold-state.ts'
 export { type FoldTerms, foldTermsOf } from './transact/fold-terms.ts'

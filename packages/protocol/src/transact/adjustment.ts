@@ -1,27 +1,33 @@
 import { type Hex, hashTypedData } from 'viem'
+import { readStreamHead, type StreamHead } from './meter-value.ts'
 import { MAX_QUORUM_SIGNATURE_BYTES } from './signer.ts'
 import {
   FieldRefusal,
   type Fields,
   openFields,
+  readArray,
   readBytes,
   readHex,
   readInteger,
   readUnsigned,
 } from './strict-json.ts'
-import { AMOUNT_BITS, clearingHouseDomain } from './terms.ts'
+import { owedCapped, type Tariff } from './tariff.ts'
+import { AMOUNT_BITS, clearingHouseDomain, MAX_REGISTERS, type Terms } from './terms.ts'
 
 /** What late evidence adds to a period that is final: `amount` in smallest units of the asset, above zero. */
 export type Adjustment = { agreementId: Hex; period: number; amount: bigint; evidenceHead: Hex }
 
-/** An adjustment with its signature by the agreement's signer. */
-export type SignedAdjustment = Adjustment & { signature: Hex }
+/** An adjustment as its signer publishes it. `heads` say up to which `seq` it folded; they are not signed, `evidenceHead` is. */
+export type SignedAdjustment = Adjustment & { heads: readonly StreamHead[]; signature: Hex }
 
 /** JSON of an adjustment: the amount as a decimal string. */
 export type AdjustmentJson = { agreementId: Hex; period: number; amount: string; evidenceHead: Hex }
 
 /** JSON of a signed adjustment. */
-export type SignedAdjustmentJson = AdjustmentJson & { signature: Hex }
+export type SignedAdjustmentJson = AdjustmentJson & {
+  heads: { stream: string; seq: string }[]
+  signature: Hex
+}
 
 /** A refused adjustment. */
 export type AdjustmentRefusal = {
@@ -41,6 +47,34 @@ export const ADJUSTMENT_TYPES = {
 } as const
 
 const ADJUSTMENT_FIELDS = ADJUSTMENT_TYPES.Adjustment.map(({ name }) => name)
+
+/**
+ * What late evidence adds to a final period, smallest units: what the whole period costs with the late input, less what it costs by its
+ * registers, each within the cap. 0 if nothing.
+ */
+export function adjustmentAmount(input: {
+  terms: Terms
+  tariff: Tariff
+  registers: readonly bigint[]
+  /** Registers as they would be if all evidence had come in time. */
+  lateRegisters: readonly bigint[]
+}): bigint {
+  const { terms, tariff, registers, lateRegisters } = input
+  const cost = (counts: readonly bigint[]) =>
+    owedCapped(tariff, counts, BigInt(terms.periodSeconds), terms.capMinor)
+  const added = cost(lateRegisters) - cost(registers)
+  // With late input the tariff may overflow, where the ledger pays nothing at all.
+  return added > 0n ? added : 0n
+}
+
+/** First moment, ms since 1970, at which nothing that is logged counts for a period any more. */
+export function finalFromMs(
+  terms: Pick<Terms, 'start' | 'periodSeconds' | 'lateSeconds'>,
+  period: number,
+): number {
+  const end = Number(terms.start) + (period + 1) * terms.periodSeconds
+  return (end + terms.lateSeconds) * 1000 + 1
+}
 
 /** The EIP-712 digest that the agreement's signer signs. */
 export function adjustmentDigest(input: {
@@ -65,7 +99,11 @@ export function adjustmentToJson(adjustment: Adjustment): AdjustmentJson {
 
 /** A signed adjustment as plain JSON. */
 export function signedAdjustmentToJson(adjustment: SignedAdjustment): SignedAdjustmentJson {
-  return { ...adjustmentToJson(adjustment), signature: adjustment.signature }
+  return {
+    ...adjustmentToJson(adjustment),
+    heads: adjustment.heads.map(({ stream, seq }) => ({ stream, seq: seq.toString() })),
+    signature: adjustment.signature,
+  }
 }
 
 /** Reads an adjustment strictly. */
@@ -80,9 +118,12 @@ export function parseSignedAdjustment(
   json: unknown,
 ): { ok: true; adjustment: SignedAdjustment } | AdjustmentRefusal {
   return refusing(() => {
-    const fields = openFields('adjustment', json, [...ADJUSTMENT_FIELDS, 'signature'])
+    const fields = openFields('adjustment', json, [...ADJUSTMENT_FIELDS, 'heads', 'signature'])
     const signature = readBytes(fields, 'signature', MAX_QUORUM_SIGNATURE_BYTES)
-    return { ...readAdjustment(fields), signature }
+    const heads = readArray(fields, 'heads', MAX_REGISTERS).map((head, index) =>
+      readStreamHead(head, `adjustment.heads[${index}]`),
+    )
+    return { ...readAdjustment(fields), heads, signature }
   })
 }
 

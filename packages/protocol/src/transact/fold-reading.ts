@@ -10,7 +10,10 @@ import { dropSpansUntil, firstIndex } from './spans.ts'
 /** What the fold says of an envelope: its admission code if that is not `OK`, else the rule's. */
 export type StepCode = AdmissionCode | FoldCode
 
-/** Folds one reading into the draft; a refused one leaves it untouched. Returns the reading's code and the period it billed. */
+/**
+ * Folds one reading into the draft; a refused one leaves it untouched. Returns the reading's code and the period that it billed, or whose late
+ * input it added to (`LATE_FOR_PERIOD`).
+ */
 export function foldReading(
   terms: FoldTerms,
   draft: FoldDraft,
@@ -34,17 +37,19 @@ export function foldReading(
   const period = periodOf(terms, sample.timeMs)
   if (judgement.code === 'GAP' || period === undefined) return { code: judgement.code }
   excuse(draft, period, judgement.excusedMs ?? 0)
-  if (judgement.delta === 0n) return { code: 'OK' }
-  bill(terms, draft, period, judgement.delta)
-  return { code: 'OK', period }
+  // A final period never reprices: what comes for it is kept apart, for its adjustment.
+  const isLate = periodEndMs(terms, period) + terms.lateSeconds * 1000 < loggedAt
+  const code = isLate ? 'LATE_FOR_PERIOD' : 'OK'
+  if (judgement.delta === 0n) return { code }
+  if (isLate) draft.late.set(period, (draft.late.get(period) ?? 0n) + judgement.delta)
+  else bill(terms, draft, period, judgement.delta)
+  return { code, period }
 }
 
-/** Too old when logged, after the last period, or of a period that was final when logged. Before the start is inside: a baseline. */
+/** Too old when logged, or after the last period. Before the start is inside: a baseline. */
 function isOutsideWindow(terms: FoldTerms, timeMs: number, loggedAt: number): boolean {
   if (timeMs < loggedAt - terms.backfillSeconds * 1000) return true
-  if (timeMs < terms.startMs) return false
-  const period = periodOf(terms, timeMs)
-  return period === undefined || periodEndMs(terms, period) + terms.lateSeconds * 1000 < loggedAt
+  return timeMs >= terms.startMs && periodOf(terms, timeMs) === undefined
 }
 
 function excuse(draft: FoldDraft, period: number, excusedMs: number): void {

@@ -1,6 +1,8 @@
 import type { Hex } from 'viem'
 import { LiquefyError } from '../error.ts'
 import type { Baseline } from './judgement.ts'
+import { registerOf } from './register.ts'
+import type { MeterRule } from './rule.ts'
 import type { Span } from './spans.ts'
 
 /** Where the fold of one stream stands: a plain JSON value, big integers as decimal strings. Written by the fold only. */
@@ -33,6 +35,8 @@ export type FoldState = {
   readonly excusedMs?: Readonly<Record<string, number>>
   /** By period: the exact input accumulated, and the register that follows from it. */
   readonly periods: Readonly<Record<string, { readonly input: string; readonly register: string }>>
+  /** By period: input that came when it was final, for its adjustment; absent if none did. */
+  readonly late?: Readonly<Record<string, string>>
 }
 
 /** The same as FoldState while a fold is running: mutable, big integers. */
@@ -48,11 +52,24 @@ export type FoldDraft = {
   excusesMs: Span[]
   excusedMs: Map<number, number>
   periods: Map<number, { input: bigint; register: bigint }>
+  late: Map<number, bigint>
 }
 
 /** The register of a period, in output units; 0 if nothing was measured in it. */
 export function registerAt(state: FoldState, period: number): bigint {
   return BigInt(state.periods[period]?.register ?? '0')
+}
+
+/** The register that a period would have if what came when it was final had come in time; its register if nothing did. */
+export function lateRegisterAt(state: FoldState, rule: MeterRule, period: number): bigint {
+  const late = state.late?.[period]
+  if (late === undefined) return registerAt(state, period)
+  return registerOf(rule, BigInt(state.periods[period]?.input ?? '0') + BigInt(late))
+}
+
+/** Periods for which evidence came when they were final. */
+export function latePeriods(state: FoldState): number[] {
+  return Object.keys(state.late ?? {}).map(Number)
 }
 
 /** The last envelope that the state covers, whatever its verdict; undefined before the first. */
@@ -96,6 +113,9 @@ export function thaw(state: FoldState): FoldDraft {
         { input: BigInt(input), register: BigInt(register) },
       ]),
     ),
+    late: new Map(
+      Object.entries(state.late ?? {}).map(([period, input]) => [Number(period), BigInt(input)]),
+    ),
   }
 }
 
@@ -118,6 +138,11 @@ export function freeze(draft: FoldDraft): FoldState {
         { input: input.toString(), register: register.toString() },
       ]),
     ),
+    ...(draft.late.size > 0 && {
+      late: Object.fromEntries(
+        Array.from(draft.late, ([period, input]) => [period, input.toString()]),
+      ),
+    }),
   }
 }
 

@@ -7,6 +7,7 @@ import { gapDeclarations, gapMap, passGap, placesOf, wasSkipped } from './gaps.t
 import type { LoggedEnvelope } from './logged-envelope.ts'
 import { periodEndMs } from './period.ts'
 import { countsForStream } from './quantity.ts'
+import { registerOf } from './register.ts'
 import { samplesOf } from './samples.ts'
 import { addSpan, firstIndex } from './spans.ts'
 
@@ -20,6 +21,8 @@ export type FoldStep = {
   covered: boolean
   /** Registers after this step, of those periods that it changed. */
   registers: Record<number, bigint>
+  /** Registers with late input after this step, of those final periods in which it changed one or the other. */
+  lateRegisters: Record<number, bigint>
   /** Time of the last good reading so far, ms since 1970; undefined before the first, and of late and second envelopes. */
   lastReadingMs: number | undefined
 }
@@ -64,13 +67,13 @@ export function stepFold(
   state: FoldState,
   next: LoggedEnvelope,
   context: StepContext,
-): { state: FoldState } & Pick<FoldStep, 'code' | 'registers' | 'lastReadingMs'> {
+): { state: FoldState } & Pick<FoldStep, 'code' | 'registers' | 'lateRegisters' | 'lastReadingMs'> {
   const draft = thaw(state)
   if (context.skippedGap) draft.gapPending = true
-  const { code, registers, lastReadingMs } = context.lateForGap
+  const { code, registers, lateRegisters, lastReadingMs } = context.lateForGap
     ? unpriced(next, 'LATE_FOR_GAP')
     : foldEnvelope(terms, draft, next)
-  return { state: freeze(draft), code, registers, lastReadingMs }
+  return { state: freeze(draft), code, registers, lateRegisters, lastReadingMs }
 }
 
 /**
@@ -162,20 +165,24 @@ function knownUntil(logged: readonly LoggedEnvelope[], nowMs: number): number {
 function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelope): FoldStep {
   draft.nextSeq = envelope.seq + 1n
   draft.head = { seq: envelope.seq, digest: envelope.digest }
-  if (envelope.code !== 'OK') return step(draft, envelope, envelope.code, [])
+  const step = (code: StepCode, moved: Moved) => stepOf(terms, draft, envelope, code, moved)
+  if (envelope.code !== 'OK') return step(envelope.code, NOTHING_MOVED)
   if (envelope.content.kind === 'declaration') {
     declare(terms, draft, envelope.content.declaration)
-    return step(draft, envelope, 'OK', [])
+    return step('OK', NOTHING_MOVED)
   }
   let code: StepCode = 'OK'
   const billed = new Set<number>()
+  const late = new Set<number>()
   const counting = envelope.content.readings.filter((one) => countsForStream(one, terms.stream))
   for (const sample of samplesOf(terms.rule, counting)) {
     const verdict = foldReading(terms, draft, sample, envelope.loggedAt)
     if (code === 'OK') code = verdict.code
-    if (verdict.period !== undefined) billed.add(verdict.period)
+    if (verdict.period === undefined) continue
+    if (verdict.code === 'LATE_FOR_PERIOD') late.add(verdict.period)
+    else billed.add(verdict.period)
   }
-  return step(draft, envelope, code, [...billed])
+  return step(code, { billed: [...billed], late: [...late] })
 }
 
 function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): void {
@@ -200,20 +207,42 @@ function unpriced({ seq, digest, code }: LoggedEnvelope, outOfLine: StepCode): F
     code: code === 'OK' ? outOfLine : code,
     covered: false,
     registers: {},
+    lateRegisters: {},
     lastReadingMs: undefined,
   }
 }
 
-function step(
+/** Periods that an envelope changed: their registers, or their late input. */
+type Moved = { billed: readonly number[]; late: readonly number[] }
+
+const NOTHING_MOVED: Moved = { billed: [], late: [] }
+
+function stepOf(
+  { rule }: FoldTerms,
   draft: FoldDraft,
   { seq, digest }: LoggedEnvelope,
   code: StepCode,
-  periods: readonly number[],
+  { billed, late }: Moved,
 ): FoldStep {
-  const registers = Object.fromEntries(
-    periods.map((period) => [period, draft.periods.get(period)?.register ?? 0n]),
-  )
-  return { seq, digest, code, covered: true, registers, lastReadingMs: draft.lastReadingMs }
+  const inputOf = (period: number) => draft.periods.get(period)?.input ?? 0n
+  // What was waiting behind late evidence may have come in time: it moves both.
+  const touched = [...late, ...billed.filter((period) => draft.late.has(period))]
+  return {
+    seq,
+    digest,
+    code,
+    covered: true,
+    registers: Object.fromEntries(
+      billed.map((period) => [period, draft.periods.get(period)?.register ?? 0n]),
+    ),
+    lateRegisters: Object.fromEntries(
+      touched.map((period) => [
+        period,
+        registerOf(rule, inputOf(period) + (draft.late.get(period) ?? 0n)),
+      ]),
+    ),
+    lastReadingMs: draft.lastReadingMs,
+  }
 }
 
 type Placed = Pick<FoldStep, 'seq' | 'code' | 'digest'>

@@ -200,12 +200,15 @@ export const COVERING_FIELDS = [...VALUE_FIELDS, 'heads'] as const
 export function readCoveringValue(fields: Fields): CoveringValue {
   return {
     ...readValue(fields),
-    heads: readArray(fields, 'heads', MAX_REGISTERS).map((head, index) => readHead(head, index)),
+    heads: readArray(fields, 'heads', MAX_REGISTERS).map((head, index) =>
+      readStreamHead(head, `meterValue.heads[${index}]`),
+    ),
   }
 }
 
-function readHead(json: unknown, index: number): StreamHead {
-  const fields = openFields(`meterValue.heads[${index}]`, json, ['stream', 'seq'])
+/** Reads one head strictly. @throws FieldRefusal naming the field below `path`. */
+export function readStreamHead(json: unknown, path: string): StreamHead {
+  const fields = openFields(path, json, ['stream', 'seq'])
   return {
     stream: readText(fields, 'stream', STREAM_NAME, 'a stream name like "level"'),
     seq: readUnsigned(fields, 'seq', 64),

@@ -45,6 +45,10 @@ const FOLD = {
   UNIT_MISMATCH: counts('fold', 'The unit is not the one agreed.'),
   TIME_REVERSED: counts('fold', 'It is older than the reading before it.'),
   OUTSIDE_WINDOW: ignore('fold', "It is too old, or outside the agreement's periods."),
+  LATE_FOR_PERIOD: ignore(
+    'fold',
+    'Its period was final when it was logged: it counts for that period’s adjustment only.',
+  ),
   LATE_FOR_GAP: ignore('fold', 'It came after the wait for missing readings had ended.'),
   COUNTER_ROLLBACK: counts('fold', 'The counter fell without a declared replacement.'),
   IMPLAUSIBLE: counts('fold', 'It changed faster than the agreed limit.'),

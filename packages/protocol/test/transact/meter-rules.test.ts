@@ -220,7 +220,7 @@ describe('INV-17 ATK backfill after close: OUTSIDE_WINDOW', () => {
 
   test('INV-20 of a period that was final when it was logged', () => {
     expect(code(30, 70, { lateSeconds: 600 })).toBe('OK')
-    expect(code(30, 70.001, { lateSeconds: 600 })).toBe('OUTSIDE_WINDOW')
+    expect(code(30, 70.001, { lateSeconds: 600 })).toBe('LATE_FOR_PERIOD')
   })
 })
 

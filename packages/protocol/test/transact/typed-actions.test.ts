@@ -128,7 +128,8 @@ describe('digests are those of the types in docs/protocol/agreement.md', () => {
 })
 
 describe('adjustments from outside', () => {
-  const signed = { ...adjustment, signature: '0xabcd' as Hex }
+  const heads = [{ stream: 'level', seq: 7n }]
+  const signed = { ...adjustment, heads, signature: '0xabcd' as Hex }
 
   test('survive JSON', () => {
     expect(parseAdjustment(adjustmentToJson(adjustment))).toEqual({ ok: true, adjustment })
