@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import { clearingHouseAbi } from '@liquefy/abi'
 import { auditBundle, viemLedgerReader } from '@liquefy/audit'
 import {
+  activateMachine,
   approve,
+  attestMeterValues,
   authorizeAgreement,
   type Client,
   createClient,
   fund,
   openAgreement,
+  registerMachine,
   type Wallet,
 } from '@liquefy/client'
 import {
@@ -38,7 +41,8 @@ import { bytesToHex, concat, createWalletClient, http } from 'viem'
 import { privateKeyToAddress } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../src/index.ts'
-import { termsOf } from './business.ts'
+import { RULE, termsOf } from './business.ts'
+import { connectDevice } from './device.ts'
 
 let dataDir: string
 let node: RunningNode
@@ -248,6 +252,52 @@ test('ATK one signature over many agreements: a wrong item is skipped, the rest 
   expect(await audited(second)).toMatchObject({ firstFault: null, settledMinor: '840' })
   await expect(client.submitAttestation(attestation)).resolves.toMatchObject({
     attestationId: answer.attestationId,
+  })
+})
+
+test('an attestor recomputes from the evidence and signs what it found', async () => {
+  const key = privateKeyFromBytes('P-256', randomBytes(32))
+  const machineId = await registerMachine({ ...by(payee), key })
+  await activateMachine({ ...by(payee), machineId })
+  await client.submitRules([RULE])
+  const { meters } = termsOf(machineId, { deployment: node.deployment, payer, payee })
+  const attestor = payer
+  const id = await open({
+    machineId,
+    meters,
+    signerKind: SIGNER_KIND.account,
+    signer: accountSigner(attestor.account.address),
+  })
+  const device = await connectDevice(node, machineId, key)
+  for (const gram of [1_000n, 2_000n]) expect(await device.publish(gram)).toBe('OK')
+  await device.close()
+  await node.idle()
+  const { firstFault, evidence, periods } = await audited(id)
+  expect(firstFault).toBeNull()
+  const values = periods.map(({ period, asOf, registers }) => ({
+    agreementId: id,
+    period,
+    asOf: BigInt(asOf),
+    registers: registers.map(BigInt),
+    evidenceHead: evidence?.evidenceHead ?? ZERO_DIGEST,
+    heads: (evidence?.heads ?? []).map(({ stream, seq }) => ({ stream, seq: BigInt(seq) })),
+  }))
+  const { deployment } = node
+  const raised = values.map((value) => ({ ...value, registers: [1_001n] }))
+  const attesting = { wallet: attestor }
+  await expect(
+    client.submitAttestation(
+      await attestMeterValues({ deployment, by: attesting, values: raised }),
+    ),
+  ).rejects.toMatchObject({ status: 409, code: 'METER_MISMATCH' })
+  await client.submitAttestation(await attestMeterValues({ deployment, by: attesting, values }))
+  await node.settleNow()
+  expect(await includedMinor(id)).toBe('420000')
+  expect(await audited(id)).toMatchObject({
+    firstFault: null,
+    differenceMinor: '0',
+    settledMinor: '420000',
+    metersSignedBy: `the payer (${attestor.account.address.toLowerCase()})`,
   })
 })
 
