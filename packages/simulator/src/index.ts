@@ -16,6 +16,7 @@ export {
   type RunningProduct,
   type RunOptions,
   runProduct,
+  tell,
 } from './run-product.ts'
 export { gramsPerMm, type SiloDefinition, siloProcess, withdrawnKg } from './silo.ts'
 export { walletLedger } from './wallet-ledger.ts'

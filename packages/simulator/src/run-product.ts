@@ -141,7 +141,7 @@ function driver(product: Product, driven: Driven, onProblem: (error: unknown) =>
     const stepMs = Math.min(Math.max(nowMs - lastMs, 0), LONGEST_STEP_MS)
     lastMs = nowMs
     for (const observation of process.step(stepMs * product.speedUp, nowMs)) {
-      publish(machine, observation).catch(onProblem)
+      tell(machine, observation).catch(onProblem)
     }
     try {
       writeJson(physicsPath, { atMs: nowMs, state: process.save() })
@@ -151,7 +151,8 @@ function driver(product: Product, driven: Driven, onProblem: (error: unknown) =>
   }
 }
 
-function publish(machine: Machine, observation: Observation): Promise<unknown> {
+/** Has a machine sign what was observed: a reading, or a declaration. */
+export function tell(machine: Machine, observation: Observation): Promise<unknown> {
   const { stream } = observation
   switch (observation.kind) {
     case 'reading':

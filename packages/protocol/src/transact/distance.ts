@@ -7,7 +7,13 @@ import {
   type Judgement,
   type Sample,
 } from './judgement.ts'
-import { factorText, type RegisterFields, readRegisterFields, readSilence } from './rule-input.ts'
+import {
+  factorText,
+  type RegisterFields,
+  readRegisterFields,
+  readSilence,
+  seconds,
+} from './rule-input.ts'
 import { type Fields, readInteger } from './strict-json.ts'
 
 /** The way between positions, each a record in `lat` and one in `lon` (docs/protocol/meter-rules.md). */
@@ -41,7 +47,7 @@ export function explainDistance(rule: DistanceRule): string {
   const metres = (mm: number) => `${formatDecimal(BigInt(mm), 3, { grouping: true, trim: true })} m`
   return (
     `Counts in ${rule.registerUnit} the straight lines between positions${factorText(rule, 0, 'm')}; moves up to ${metres(rule.noiseBandMm)} are noise, ` +
-    `moves during an undeclared silence of more than ${rule.maxSilenceSeconds} s are not billed, and more than ${metres(rule.maxMmPerSecond)} a second is not believed.`
+    `moves during an undeclared silence of more than ${seconds(rule.maxSilenceSeconds)} are not billed, and more than ${metres(rule.maxMmPerSecond)} a second is not believed.`
   )
 }
 

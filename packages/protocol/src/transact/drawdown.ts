@@ -17,6 +17,7 @@ import {
   readRate,
   readRegisterFields,
   readSilence,
+  seconds,
 } from './rule-input.ts'
 import { type Fields, readInteger } from './strict-json.ts'
 
@@ -44,7 +45,7 @@ export function explainDrawdown(rule: DrawdownRule): string {
   const factor = factorText(rule, rule.scale, rule.unit)
   return (
     `Counts in ${rule.registerUnit} how far a level falls${factor}; refills are free, changes up to ${quantity(rule, rule.noiseBand)} are noise, ` +
-    `falls during an undeclared silence of more than ${rule.maxSilenceSeconds} s are not billed, and ${rateText(rule, rule.maxRate)}.`
+    `falls during an undeclared silence of more than ${seconds(rule.maxSilenceSeconds)} are not billed, and ${rateText(rule, rule.maxRate)}.`
   )
 }
 

@@ -15,6 +15,7 @@ import {
   readInputFields,
   readRegisterFields,
   readSilence,
+  seconds,
 } from './rule-input.ts'
 import { type Fields, readInteger, readSigned, readText } from './strict-json.ts'
 
@@ -49,8 +50,8 @@ export function explainDurationBeyond(rule: DurationBeyondRule): string {
   const factor = factorText(rule, 0, 's')
   return (
     `Counts in ${rule.registerUnit} how long readings stay ${rule.beyond} ${quantity(rule, rule.threshold)}${factor}; ` +
-    `time excused beforehand is left out, up to ${rule.maxExcusedSeconds} s a period, and so are declared gaps ` +
-    `and every undeclared silence of more than ${rule.maxSilenceSeconds} s.`
+    `time excused beforehand is left out, up to ${seconds(rule.maxExcusedSeconds)} a period, and so are declared gaps ` +
+    `and every undeclared silence of more than ${seconds(rule.maxSilenceSeconds)}.`
   )
 }
 

@@ -7,6 +7,7 @@ import {
   readInputFields,
   readRegisterFields,
   readSilence,
+  seconds,
 } from './rule-input.ts'
 import { type Fields, readUnsigned } from './strict-json.ts'
 
@@ -34,7 +35,7 @@ export function explainIntegral(rule: IntegralRule): string {
   const factor = factorText(rule, rule.scale, `${rule.unit} s`)
   return (
     `Counts in ${rule.registerUnit} what a rate in ${rule.unit} adds up to over time${factor}; nothing is counted over a declared gap ` +
-    `or an undeclared silence of more than ${rule.maxSilenceSeconds} s, and more than ${quantity(rule, rule.maxValue)} is not believed.`
+    `or an undeclared silence of more than ${seconds(rule.maxSilenceSeconds)}, and more than ${quantity(rule, rule.maxValue)} is not believed.`
   )
 }
 

@@ -70,6 +70,11 @@ export function quantity({ unit, scale }: InputFields, inputUnits: string | numb
   return `${amount} ${unit}`
 }
 
+/** A span of time in words: `1,800 s`. */
+export function seconds(count: number): string {
+  return quantity({ unit: 's', scale: 0 }, count)
+}
+
 /** The bound of a rate in words. */
 export function rateText(input: InputFields, { burst, perHour }: RuleRate): string {
   return `more than ${quantity(input, burst)} plus ${quantity(input, perHour)} an hour is not believed`
