@@ -8,6 +8,7 @@ import {
   encodeTariffData,
   type Hex,
   type MeterRule,
+  machineSigner,
   type PrivateKey,
   ruleHash,
   type Terms,
@@ -15,7 +16,7 @@ import {
 } from '@liquefy/protocol'
 import { walletLedger } from '@liquefy/simulator'
 import pino from 'pino'
-import { createWalletClient, http, pad, toHex } from 'viem'
+import { createWalletClient, http, toHex } from 'viem'
 
 /** A node as a user starts it, on any free ports, with a payer and a payee who do business on it. */
 export interface LiveNode {
@@ -30,6 +31,8 @@ export interface LiveNode {
   /** Opens and funds an agreement on the machine's stream `weight`; answers its id. */
   open(agreement: {
     machineId: bigint
+    /** The machine that signs; the measured one if left out. */
+    signerId?: bigint
     rule: MeterRule
     tariff: { price: bigint; scale: number }
     escrowMinor: bigint
@@ -75,7 +78,7 @@ export async function startLiveNode(options: Pick<NodeOptions, 'settle'>): Promi
       await node.idle()
       return machineId
     },
-    async open({ machineId, rule, tariff, escrowMinor: amountMinor }) {
+    async open({ machineId, signerId, rule, tariff, escrowMinor: amountMinor }) {
       await client.submitRules([rule])
       const nowSeconds = Math.floor(Date.now() / 1000)
       const terms: Terms = {
@@ -85,7 +88,7 @@ export async function startLiveNode(options: Pick<NodeOptions, 'settle'>): Promi
         machineId,
         meters: [{ stream: 'weight', ruleHash: ruleHash(rule), startHead: ZERO_DIGEST }],
         signerKind: 1,
-        signer: pad(toHex(machineId)),
+        signer: machineSigner(signerId ?? machineId),
         tariff: node.deployment.linearTariff,
         tariffData: encodeTariffData({
           kind: 'linear',

@@ -39,6 +39,7 @@ export {
   activateMachine,
   activateMachines,
   type MachineAction,
+  registerControlledMachine,
   registerMachine,
   registerMachines,
 } from './ledger.ts'

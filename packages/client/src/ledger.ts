@@ -3,11 +3,12 @@ import {
   CURVE_NUMBER,
   keyId,
   type PrivateKey,
+  registerControlledDigest,
   registerDigest,
   signTypedDigest,
 } from '@liquefy/protocol'
-import { parseEventLogs, zeroAddress } from 'viem'
-import { type Sender, sendAll } from './transaction.ts'
+import { parseEventLogs, type TransactionReceipt, zeroAddress } from 'viem'
+import { type Sender, send, sendAll } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 
 /** An action on the machine registry. */
@@ -61,16 +62,31 @@ export async function registerMachines(
     const onLedger = { curve: CURVE_NUMBER[curve], verifier, x, y }
     return callOf(registry, 'register', [owner, onLedger, deadline, signTypedDigest(key, digest)])
   })
-  const receipts = await sendAll(action, calls, onDone)
-  return receipts.map(({ logs }) => {
-    const [event] = parseEventLogs({
-      abi: machineRegistryAbi,
-      eventName: 'MachineRegistered',
-      logs,
-    })
-    if (!event) throw new TypeError('The ledger registered a machine without saying so.')
-    return event.args.machineId
-  })
+  return (await sendAll(action, calls, onDone)).map(registeredId)
+}
+
+/**
+ * Registers a machine that cannot sign, for the wallet's account; answers its id. `key` is that of the active machine `controller`, an edge,
+ * which signs for it from then on.
+ */
+export async function registerControlledMachine(
+  action: MachineAction & { controller: bigint; key: PrivateKey; salt: Hex },
+): Promise<bigint> {
+  const { deployment, publicClient, wallet, controller, key, salt } = action
+  const { chainId, registry } = deployment
+  const owner = wallet.account.address
+  const { timestamp } = await publicClient.getBlock()
+  const deadline = timestamp + PROOF_SECONDS
+  const digest = registerControlledDigest({ chainId, registry, owner, controller, salt, deadline })
+  const proof = signTypedDigest(key, digest)
+  const call = callOf(registry, 'registerControlled', [owner, controller, salt, deadline, proof])
+  return registeredId(await send(action, call))
+}
+
+function registeredId({ logs }: TransactionReceipt): bigint {
+  const [event] = parseEventLogs({ abi: machineRegistryAbi, eventName: 'MachineRegistered', logs })
+  if (!event) throw new TypeError('The ledger registered a machine without saying so.')
+  return event.args.machineId
 }
 
 /** Moves registered machines to `active`. For their owner. */

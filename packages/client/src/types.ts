@@ -145,6 +145,10 @@ export interface PeriodView {
   includedMinor: string
   finalMinor: string
   arrearsMinor: string
+  /** What late evidence added after the period was final. */
+  adjustedMinor: string
+  /** What the payee gave back of it; stands beside what was paid. */
+  refundedMinor: string
   heads: { stream: string; seq: string }[]
 }
 
@@ -174,7 +178,12 @@ export interface Agreement extends AgreementSummary {
   periods: PeriodView[]
   position: { owner: Hex; accruedMinor: string }
   /** Newest first. */
+  /** The agreement that this one is linked to (its salt), and those that are linked to it. */
+  linkedTo: Hex | null
+  linkedFrom: Hex[]
   settlements: {
+    /** A signed value, arrears, what late evidence added, or what the payee gave back. */
+    kind: 'settled' | 'collected' | 'adjusted' | 'refunded'
     period: number
     asOf: string
     registers: string[]
