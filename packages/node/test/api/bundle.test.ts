@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { auditBundle, viemLedgerReader } from '@liquefy/audit'
 import {
   activateMachine,
   authorizeAgreement,
@@ -122,4 +123,49 @@ test('a gap that time alone ended is ended in the bundle too: its checkpoint is 
   expect(foldAt(checkpoint.timestamp)).toEqual(claimed)
   expect(foldAt(before.timestamp)).not.toEqual(claimed)
   await device.close()
+})
+
+test('an agreement that begins behind an envelope: the bundle carries it, and the audit starts from there', async () => {
+  const { deployment } = node
+  const { publicClient } = node.chain
+  const [payer, payee] = node.keys.people.map(
+    ({ account }): Wallet =>
+      createWalletClient({ account, chain: publicClient.chain, transport: http(node.rpcUrl) }),
+  )
+  if (!payer || !payee) throw new Error('business takes two')
+  const by = (wallet: Wallet) => ({ deployment, publicClient, wallet })
+  const client = createClient({ url: node.url })
+  const key = privateKeyFromBytes('P-256', randomBytes(32))
+  const machineId = await registerMachine({ ...by(payee), key })
+  await activateMachine({ ...by(payee), machineId })
+  await client.submitRules([RULE])
+  await node.idle()
+  const device = await connectDevice(node, machineId, key)
+  for (const gram of [100n, 200n]) expect(await device.publish(gram)).toBe('OK')
+  const startHead = device.digests.at(-1) ?? '0x'
+  const terms = termsOf(machineId, { deployment, payer, payee })
+  const meters = terms.meters.map((meter) => ({ ...meter, startHead }))
+  const continued = { ...terms, meters }
+  const payerSignature = await authorizeAgreement({ ...by(payer), terms: continued })
+  const agreementId = await openAgreement({ ...by(payee), terms: continued, payerSignature })
+  await node.idle()
+  for (const gram of [300n, 450n]) expect(await device.publish(gram)).toBe('OK')
+  await device.close()
+  await node.idle()
+
+  const lines: string[] = []
+  for await (const line of client.bundle(agreementId)) lines.push(line)
+  const envelopes = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'envelope')
+  expect(envelopes.map(({ seq, metered }) => [seq, metered.length])).toEqual([
+    ['2', 0],
+    ['3', 1],
+    ['4', 1],
+  ])
+  const ledger = viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: deployment })
+  expect(await auditBundle({ lines, ledger })).toMatchObject({
+    firstFault: null,
+    envelopes: 2,
+    priced: 2,
+    owedMinor: String(150n * 420n),
+  })
 })
