@@ -3,11 +3,12 @@ import type { Deployment, Hex, Wallet } from '@liquefy/client'
 import {
   type CounterRule,
   encodeTariffData,
+  machineSigner,
   ruleHash,
   type Terms,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
-import { pad, toHex } from 'viem'
+import { toHex } from 'viem'
 
 /** Counts grams; at most 5 kg at once and a kilogram an hour. */
 export const RULE: CounterRule = {
@@ -37,7 +38,7 @@ export function termsOf(
     machineId,
     meters: [{ stream: 'weight', ruleHash: ruleHash(RULE), startHead: ZERO_DIGEST }],
     signerKind: 1,
-    signer: pad(toHex(machineId)),
+    signer: machineSigner(machineId),
     tariff: deployment.linearTariff,
     tariffData: encodeTariffData({ kind: 'linear', prices: [PRICE_PER_GRAM], scale: 0 }),
     limits: [{ burst: 1_000_000n, perHour: 0n }],

@@ -6,6 +6,7 @@ import {
   type MeterRule,
   parseRule,
   ruleHash,
+  SIGNER_KIND,
   type Tariff,
   type TariffContracts,
   type Terms,
@@ -108,7 +109,7 @@ export function createAgreements(options: {
   }
 
   const signersOf = ({ terms, machineId }: MeteredAgreement): bigint[] => {
-    const signer = terms?.signerKind === 1 ? BigInt(terms.signer) : machineId
+    const signer = terms?.signerKind === SIGNER_KIND.machine ? BigInt(terms.signer) : machineId
     const controller = controllers.get(signer)
     return controller === undefined ? [signer] : [signer, controller]
   }

@@ -12,6 +12,7 @@ import {
   encodeTariffData,
   evidenceHead,
   type Hex,
+  machineSigner,
   meterValueDigest,
   type PrivateKey,
   privateKeyFromBytes,
@@ -23,7 +24,7 @@ import {
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import pino from 'pino'
-import { pad, toHex } from 'viem'
+import { toHex } from 'viem'
 import { createEvents } from '../../src/events.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { insertEnvelopes } from '../../src/store/envelopes.ts'
@@ -80,7 +81,7 @@ export function termsOf(machineId: bigint, change: Partial<Terms> = {}): Terms {
     machineId,
     meters: [{ stream: 'weight', ruleHash: ruleHash(RULE), startHead: ZERO_DIGEST }],
     signerKind: 1,
-    signer: pad(toHex(machineId)),
+    signer: machineSigner(machineId),
     tariff: LINEAR,
     tariffData: encodeTariffData({ kind: 'linear', prices: [3n], scale: 0 }),
     limits: [{ burst: 100_000n, perHour: 1_000_000n }],
