@@ -105,7 +105,8 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   if (!header || !checked) return report(header, tally, faults, undefined)
 
   checkLoggedTimes(checked.context.head, checked.places, faults)
-  const stated = [...rest.claims, ...rest.meterValues.map(({ line }) => line)]
+  const signed = [...rest.meterValues, ...rest.adjustments]
+  const stated = [...rest.claims, ...signed.map(({ line }) => line)]
   const histories = fold(checked)
   for (const [index, evidence] of checked.streams.entries()) {
     checkComplete(
@@ -115,7 +116,7 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
       faults,
     )
   }
-  checkMeterSignatures(header, checked.terms, checked.meterSigner, rest.meterValues, faults)
+  checkMeterSignatures(header, checked.terms, checked.meterSigner, signed, faults)
   const setting = { ...checked, histories, faults }
   checkMetered(setting, checked.streams)
   checkRegisters(
@@ -226,6 +227,12 @@ function fold(checked: Checked): MeterHistory[] {
   })
 }
 
+const STATED_BY: Readonly<Record<string, string>> = {
+  claim: 'the claim',
+  meterValue: 'a signed meter value',
+  adjustment: 'the adjustment',
+}
+
 function namedHeads(
   stream: string,
   stated: readonly { type: string; period: number; heads: ClaimLine['heads'] }[],
@@ -235,7 +242,7 @@ function namedHeads(
       .filter((head) => head.stream === stream)
       .map(({ seq }) => ({
         seq,
-        by: `${type === 'claim' ? 'the claim' : 'a signed meter value'} of period ${period}`,
+        by: `${STATED_BY[type] ?? type} of period ${period}`,
       })),
   )
 }
@@ -269,6 +276,8 @@ async function sumUp(
       owedMinor: String(owed),
       paidMinor: String(money.get(period)?.paidMinor ?? 0n),
       settledRegisters: money.get(period)?.settledRegisters?.map(String) ?? null,
+      adjustedMinor: String(money.get(period)?.adjustedMinor ?? 0n),
+      refundedMinor: String(money.get(period)?.refundedMinor ?? 0n),
     })
   }
   return reports
@@ -338,7 +347,8 @@ function evidenceOf(histories: readonly MeterHistory[]): AuditReport['evidence']
 }
 
 /** What escrow could not pay is no difference: it was proven, and stands on the ledger as arrears. */
-function differenceOf({ paidMinor, provenMinor, supportedMinor }: PeriodMoney): bigint {
-  const accounted = paidMinor > provenMinor ? paidMinor : provenMinor
-  return accounted - supportedMinor
+function differenceOf(money: PeriodMoney): bigint {
+  const { paidMinor } = money
+  const proven = money.provenMinor + money.adjustedMinor
+  return (paidMinor > proven ? paidMinor : proven) - money.supportedMinor - money.lateMinor
 }

@@ -1,6 +1,7 @@
 import { emptyRoot } from '@liquefy/protocol'
 import type { FaultBook } from './fault.ts'
 import {
+  type AdjustmentLine,
   type AnchorLine,
   type BundleLine,
   type CheckpointLine,
@@ -15,6 +16,7 @@ import {
 export interface BundleRest {
   claims: ClaimLine[]
   meterValues: { line: MeterValueLine; lineNumber: number }[]
+  adjustments: { line: AdjustmentLine; lineNumber: number }[]
 }
 
 /** What the reader of a bundle does as its parts arrive. Answering `false` to a part skips all envelopes. */
@@ -23,7 +25,16 @@ export interface BundleVisitor {
   onEnvelope(line: EnvelopeLine, lineNumber: number): Promise<void> | void
 }
 
-const ORDER = ['header', 'checkpoint', 'anchor', 'envelope', 'claim', 'meterValue', 'end'] as const
+const ORDER = [
+  'header',
+  'checkpoint',
+  'anchor',
+  'envelope',
+  'claim',
+  'meterValue',
+  'adjustment',
+  'end',
+] as const
 const ANCHOR = ORDER.indexOf('anchor')
 const NO_ANCHOR: AnchorLine = { type: 'anchor', size: 0n, root: emptyRoot, consistency: [] }
 
@@ -36,7 +47,7 @@ export async function readBundle(
   visitor: BundleVisitor,
   faults: FaultBook,
 ): Promise<BundleRest> {
-  const rest: BundleRest = { claims: [], meterValues: [] }
+  const rest: BundleRest = { claims: [], meterValues: [], adjustments: [] }
   let lineNumber = 0
   let ended = false
   let stage = 0
@@ -81,6 +92,9 @@ export async function readBundle(
         return undefined
       case 'meterValue':
         rest.meterValues.push({ line, lineNumber })
+        return undefined
+      case 'adjustment':
+        rest.adjustments.push({ line, lineNumber })
         return undefined
       case 'end':
         ended = true

@@ -69,6 +69,15 @@ export function registersAt(
   return histories.map((history, index) => history.registerAt(period, point[index] ?? 0n))
 }
 
+/** The same with what came for the period when it was final. */
+export function lateRegistersAt(
+  histories: readonly MeterHistory[],
+  point: FoldPoint,
+  period: number,
+): bigint[] {
+  return histories.map((history, index) => history.lateRegisterAt(period, point[index] ?? 0n))
+}
+
 /** The point that covers all evidence. */
 export function lastPoint(histories: readonly MeterHistory[]): FoldPoint {
   return histories.map((history) => history.last ?? 0n)

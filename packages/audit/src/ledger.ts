@@ -31,7 +31,10 @@ export interface LedgerReader {
   ): Promise<bigint | undefined>
 }
 
-/** `settled` carries a signed meter value and what it paid then; `collected` pays arrears of earlier ones. */
+/**
+ * `settled` carries a signed meter value and what it paid then; `collected` pays arrears of earlier ones; `adjusted` carries what late
+ * evidence added to a final period, and what that paid then.
+ */
 export type Payment =
   | {
       kind: 'settled'
@@ -47,6 +50,23 @@ export type Payment =
       kind: 'collected'
       period: number
       paidMinor: bigint
+      blockSeconds: number
+      transaction: Hex
+    }
+  | {
+      kind: 'adjusted'
+      period: number
+      amountMinor: bigint
+      evidenceHead: Hex
+      paidMinor: bigint
+      blockSeconds: number
+      transaction: Hex
+    }
+  /** The payee gave money of the period back: it stands beside what was paid, and changes nothing of it. */
+  | {
+      kind: 'refunded'
+      period: number
+      amountMinor: bigint
       blockSeconds: number
       transaction: Hex
     }

@@ -9,6 +9,7 @@ export type BundleLine =
   | EnvelopeLine
   | ClaimLine
   | MeterValueLine
+  | AdjustmentLine
   | { type: 'end'; lines: number }
 
 export interface HeaderLine {
@@ -83,6 +84,16 @@ export interface MeterValueLine {
   signature: Hex
   /** Of an attested value: EIP-712 struct hashes of all the values that the signature is over, its own among them. */
   batch: Hex[] | undefined
+}
+
+export interface AdjustmentLine {
+  type: 'adjustment'
+  agreementId: Hex
+  period: number
+  amount: bigint
+  evidenceHead: Hex
+  heads: StreamHead[]
+  signature: Hex
 }
 
 export type ParsedLine = { ok: true; line: BundleLine } | { ok: false; message: string }
@@ -195,6 +206,18 @@ const readers: Record<string, (fields: Fields) => BundleLine> = {
         fields.batch === undefined
           ? undefined
           : list(fields, 'batch').map((hash) => word(hash, 'batch')),
+    }
+  },
+  adjustment(fields) {
+    only(fields, 'type agreementId period amount evidenceHead heads signature')
+    return {
+      type: 'adjustment',
+      agreementId: word(fields.agreementId, 'agreementId'),
+      period: period(fields),
+      amount: unsigned(fields.amount, 'amount'),
+      evidenceHead: word(fields.evidenceHead, 'evidenceHead'),
+      heads: heads(fields),
+      signature: bytesHex(fields.signature, 'signature'),
     }
   },
   end(fields) {

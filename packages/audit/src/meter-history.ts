@@ -17,6 +17,8 @@ export interface MeterHistory {
   digestAt(seq: bigint): Hex | undefined
   /** Register of `period` after `seq`. */
   registerAt(period: number, seq: bigint): bigint
+  /** The same with what came for the period when it was final. */
+  lateRegisterAt(period: number, seq: bigint): bigint
   periods(): number[]
   /** What the fold said of an envelope; undefined if it has not come to it. */
   stepOf(digest: Hex): { code: string; registers: Readonly<Record<number, bigint>> } | undefined
@@ -36,6 +38,7 @@ export function meterHistory(
   if (terms.startSeq > 1n) digests.set(terms.startSeq - 1n, startHead)
   const steps = new Map(fold.steps.map((step) => [step.digest, step]))
   const changes = new Map<number, { seq: bigint; register: bigint }[]>()
+  const lateChanges = new Map<number, { seq: bigint; register: bigint }[]>()
   const loggedAt = new Map(logged.map((envelope) => [envelope.digest, envelope.loggedAt]))
   const since = new Map<number, number>()
   const unpriced: Record<string, number> = {}
@@ -46,6 +49,11 @@ export function meterHistory(
     if (step.code !== 'EQUIVOCATION' && step.code !== 'LATE_FOR_GAP') {
       digests.set(step.seq, step.digest)
     }
+    for (const [period, register] of Object.entries(step.lateRegisters)) {
+      const list = lateChanges.get(Number(period)) ?? []
+      list.push({ seq: step.seq, register })
+      lateChanges.set(Number(period), list)
+    }
     for (const [period, register] of Object.entries(step.registers)) {
       const at = loggedAt.get(step.digest) ?? Number.POSITIVE_INFINITY
       since.set(Number(period), Math.min(at, since.get(Number(period)) ?? at))
@@ -54,6 +62,8 @@ export function meterHistory(
       changes.set(Number(period), list)
     }
   }
+  const registerAt = (period: number, seq: bigint) =>
+    newestUpTo(changes.get(period) ?? [], seq) ?? 0n
   const seqs = [...digests.keys()].filter((seq) => seq >= terms.startSeq)
   const lastSeq = fold.head?.seq
   return {
@@ -65,14 +75,16 @@ export function meterHistory(
     unpriced,
     seqs,
     digestAt: (seq) => digests.get(seq),
-    registerAt: (period, seq) => newestUpTo(changes.get(period) ?? [], seq),
+    registerAt,
+    lateRegisterAt: (period, seq) =>
+      newestUpTo(lateChanges.get(period) ?? [], seq) ?? registerAt(period, seq),
     periods: () => [...changes.keys()],
     stepOf: (digest) => steps.get(digest),
     movedSinceMs: (period) => since.get(period) ?? Number.POSITIVE_INFINITY,
   }
 }
 
-function newestUpTo(changes: { seq: bigint; register: bigint }[], seq: bigint): bigint {
+function newestUpTo(changes: { seq: bigint; register: bigint }[], seq: bigint): bigint | undefined {
   let low = 0
   let high = changes.length
   while (low < high) {
@@ -80,5 +92,5 @@ function newestUpTo(changes: { seq: bigint; register: bigint }[], seq: bigint): 
     if ((changes[middle]?.seq ?? 0n) <= seq) low = middle + 1
     else high = middle
   }
-  return changes[low - 1]?.register ?? 0n
+  return changes[low - 1]?.register
 }

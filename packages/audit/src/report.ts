@@ -51,4 +51,8 @@ export interface PeriodReport {
   owedMinor: string
   paidMinor: string
   settledRegisters: string[] | null
+  /** Of what was paid: what late evidence added after the period was final. */
+  adjustedMinor: string
+  /** What the payee gave back of it. */
+  refundedMinor: string
 }

@@ -1,11 +1,18 @@
 import { SIGNER_KIND, type Terms } from '@liquefy/protocol'
 import type { FaultBook } from './fault.ts'
-import { type FoldPoint, type FoldPoints, lastPoint, registersAt } from './fold-point.ts'
+import {
+  type FoldPoint,
+  type FoldPoints,
+  lastPoint,
+  lateRegistersAt,
+  registersAt,
+} from './fold-point.ts'
 import type { Payment } from './ledger.ts'
 import type { MeterHistory } from './meter-history.ts'
-import { listText, type Price } from './price.ts'
+import { listText, type Price, periodStart } from './price.ts'
 
 type Settled = Extract<Payment, { kind: 'settled' }>
+type Adjusted = Extract<Payment, { kind: 'adjusted' }>
 
 /** What the ledger did in one period, next to what the evidence supports. */
 export interface PeriodMoney {
@@ -19,6 +26,12 @@ export interface PeriodMoney {
   /** The same from the evidence: what may have been paid at most. */
   supportedMinor: bigint
   settledRegisters: bigint[] | undefined
+  /** Proven on top of it by adjustments, for what late evidence added. */
+  adjustedMinor: bigint
+  /** Of that: what the evidence supports. */
+  lateMinor: bigint
+  /** What the payee gave back: it stands beside what was paid. */
+  refundedMinor: bigint
   /** All payments so far after each event, for a node that had not seen the last ones yet. */
   paidOverTime: { paidMinor: bigint; blockSeconds: number }[]
 }
@@ -63,18 +76,26 @@ async function weigh(
     provenMinor: 0n,
     supportedMinor: 0n,
     settledRegisters: undefined,
+    adjustedMinor: 0n,
+    lateMinor: 0n,
+    refundedMinor: 0n,
     paidOverTime: [],
   }
   let ranAhead = false
   for (const event of events) {
     if (event.kind === 'short') continue
-    if (event.kind === 'settled') {
+    if (event.kind === 'refunded') {
+      money.refundedMinor += event.amountMinor
+      continue
+    }
+    if (event.kind !== 'collected') {
       const point = setting.points.find(event.evidenceHead)
       ranAhead ||=
         setting.terms.meters.length > 0 &&
         !point &&
         (event.blockSeconds + 1) * 1000 > setting.writtenMs
-      if (!ranAhead) await takeSettlement(setting, money, event, point)
+      if (!ranAhead && event.kind === 'settled') await takeSettlement(setting, money, event, point)
+      if (!ranAhead && event.kind === 'adjusted') await takeAdjustment(setting, money, event, point)
     }
     // Once a period has run ahead of the bundle, its later payments cannot be told apart.
     if (ranAhead) money.paidAfterMinor += event.paidMinor
@@ -119,6 +140,33 @@ async function takeSettlement(
   if (amount > money.supportedMinor) money.supportedMinor = amount
 }
 
+/** `ADJUSTMENT_MISMATCH`: what late evidence added equals what the fold gives at the head that was signed. */
+async function takeAdjustment(
+  { terms, histories, price, faults }: SettlementSetting,
+  money: PeriodMoney,
+  event: Adjusted,
+  point: FoldPoint | undefined,
+): Promise<void> {
+  const { period } = money
+  const at = point ?? lastPoint(histories)
+  const end = periodStart(terms, period) + BigInt(terms.periodSeconds)
+  const inTime = await price(registersAt(histories, at, period), period, end)
+  const withLate = await price(lateRegistersAt(histories, at, period), period, end)
+  const supported = withLate > inTime ? withLate - inTime : 0n
+  money.adjustedMinor += event.amountMinor
+  money.lateMinor += supported < event.amountMinor ? supported : event.amountMinor
+  if (terms.meters.length === 0 || (point && supported === event.amountMinor)) return
+  faults.add({
+    code: 'ADJUSTMENT_MISMATCH',
+    message: point
+      ? 'the adjustment is not what the evidence adds at the signed evidence head'
+      : 'the evidence has no point with the evidence head of the adjustment',
+    period,
+    expected: String(supported),
+    found: String(event.amountMinor),
+  })
+}
+
 /** Without meters the signer's word, which the ledger checked, or the time elapsed is all the evidence there is. */
 async function takeUnmetered(
   { terms, price, faults }: SettlementSetting,
@@ -142,12 +190,32 @@ async function takeUnmetered(
   if (amount > money.supportedMinor) money.supportedMinor = amount
 }
 
+/** The most that a period can have cost: the tariff at the registers' limits, if it can say it, within the cap. */
+async function mostOf(terms: Terms, price: Price, period: number): Promise<bigint> {
+  const seconds = BigInt(terms.periodSeconds)
+  const registers = terms.limits.map(({ burst, perHour }) => {
+    const grown = saturated(perHour * seconds) / SECONDS_PER_HOUR
+    return saturated(burst + grown)
+  })
+  const amount = await price(registers, period, periodStart(terms, period) + seconds)
+  return amount > 0n ? amount : terms.capMinor
+}
+
+const SECONDS_PER_HOUR = 3_600n
+const UINT256_MOST = 2n ** 256n - 1n
+
+function saturated(value: bigint): bigint {
+  return value < UINT256_MOST ? value : UINT256_MOST
+}
+
 /** Replays what the clearing house must have done: pay what is missing, as far as escrow goes, and say so where it does not. */
 async function checkAmounts(
-  { price, faults }: SettlementSetting,
+  { terms, price, faults }: SettlementSetting,
   period: number,
   events: readonly Payment[],
 ): Promise<void> {
+  const most = await mostOf(terms, price, period)
+  let adjusted = 0n
   let paid = 0n
   let proven = 0n
   let unsaid = 0n
@@ -160,6 +228,7 @@ async function checkAmounts(
       found: String(found),
     })
   for (const event of events) {
+    if (event.kind === 'refunded') continue
     if (event.kind === 'short') {
       if (event.missingMinor !== unsaid) {
         fault(unsaid, event.missingMinor, 'the escrow was said to be short by another amount')
@@ -177,7 +246,14 @@ async function checkAmounts(
     let due = proven
     if (event.kind === 'settled') {
       due = await price(event.registers, period, event.asOf)
+      if (adjusted > 0n && due + adjusted > most) due = most
+      else due += adjusted
       if (due > proven) proven = due
+    } else if (event.kind === 'adjusted') {
+      adjusted = event.amountMinor
+      proven += adjusted
+      due = proven
+      if (proven > most) fault(most, proven, 'an adjustment went beyond what the period could cost')
     }
     const missing = due > paid ? due - paid : 0n
     paid += event.paidMinor

@@ -165,7 +165,7 @@ async function readAgreement(
   const events = parseEventLogs({
     abi: clearingHouseAbi,
     logs,
-    eventName: ['Opened', 'Settled', 'Collected', 'EscrowShort', 'Closed'],
+    eventName: ['Opened', 'Settled', 'Collected', 'Adjusted', 'Refunded', 'EscrowShort', 'Closed'],
   })
   let opening: { openedSeconds: number; closedSeconds?: number } | undefined
   const payments: Payment[] = []
@@ -183,6 +183,13 @@ async function readAgreement(
     } else if (event.eventName === 'Collected') {
       const { period, paid } = event.args
       payments.push({ kind: 'collected', period, paidMinor: paid, ...at })
+    } else if (event.eventName === 'Adjusted') {
+      const { period, amount, evidenceHead, paid } = event.args
+      const added = { period, amountMinor: amount, evidenceHead, paidMinor: paid }
+      payments.push({ kind: 'adjusted', ...added, ...at })
+    } else if (event.eventName === 'Refunded') {
+      const { period, amount } = event.args
+      payments.push({ kind: 'refunded', period, amountMinor: amount, ...at })
     } else {
       const { period, missing } = event.args
       payments.push({ kind: 'short', period, missingMinor: missing, ...at })

@@ -67,6 +67,8 @@ describe('an untouched agreement', () => {
         owedMinor: '9210',
         paidMinor: '9210',
         settledRegisters: ['3000', '300'],
+        adjustedMinor: '0',
+        refundedMinor: '0',
       },
       {
         period: 1,
@@ -75,6 +77,8 @@ describe('an untouched agreement', () => {
         owedMinor: '12280',
         paidMinor: '12280',
         settledRegisters: ['4000', '400'],
+        adjustedMinor: '0',
+        refundedMinor: '0',
       },
     ])
   })

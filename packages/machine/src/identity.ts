@@ -9,6 +9,7 @@ import {
   registerDigest,
   registryAudience,
   signTypedDigest,
+  type TariffContracts,
 } from '@liquefy/protocol'
 import { writeDurably } from './durable-file.ts'
 
@@ -19,6 +20,8 @@ export interface Identity {
   registry: Hex
   /** Where its agreements live; without it the machine signs readings but no meter values. */
   clearingHouse?: Hex
+  /** Tariff contracts of the trusted deployment; without them the machine prices no late evidence, and signs no adjustments. */
+  tariffs?: TariffContracts
   /** Broker, `mqtt://` or `mqtts://`. */
   mqttUrl?: string
 }

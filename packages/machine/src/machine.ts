@@ -56,7 +56,7 @@ export interface MachineOptions extends Partial<Identity> {
   folder: string
   /** Default: one envelope a sample. */
   packEvery?: PackEvery
-  /** A meter value is signed this often while registers change. Default 10 s. */
+  /** A meter value is signed this often while registers change, and at a period's end. Default 10 s. */
   signEveryMs?: number
   spool?: Partial<SpoolLimits>
   delivery?: Partial<DeliveryLimits>
@@ -116,6 +116,11 @@ export interface Machine extends Measured {
   flushed(timeoutMs?: number): Promise<void>
   /** Signs meter values of all that has changed, due or not, and resolves with the node's answers. @throws `TIMEOUT`. */
   meterNow(timeoutMs?: number): Promise<MeterEvent[]>
+  /**
+   * Signs what late evidence adds to final periods and waits for the node's answers. Without it the machine does so when half of the
+   * agreement's time for settling has passed. A period has one adjustment: what comes after it is not paid.
+   */
+  adjustNow(timeoutMs?: number): Promise<MeterEvent[]>
   /** What the timer does: packs, resends, meter values. Only those who bring their own clock need to call it. */
   tick(): void
   /** Envelopes of open packs are written first. What has no receipt is sent when the folder is opened again. */
@@ -181,6 +186,7 @@ function startMachine(input: {
     key,
     chainId,
     clearingHouse: identity.clearingHouse,
+    tariffs: identity.tariffs,
     signerId: machineId,
     measured,
     spool,
@@ -354,12 +360,15 @@ function startMachine(input: {
     await until(() => spool.pendingCount() === 0, what, timeoutMs)
   }
 
-  async function meterNow(timeoutMs = 60_000): Promise<MeterEvent[]> {
+  const meterNow = (timeoutMs?: number) => askNow(() => metering.sign(true), timeoutMs)
+  const adjustNow = (timeoutMs?: number) => askNow(() => metering.adjust(), timeoutMs)
+
+  async function askNow(ask: () => number, timeoutMs = 60_000): Promise<MeterEvent[]> {
     const answers: MeterEvent[] = []
     const forget = on('meter', (event) => answers.push(event))
-    const forgetOnline = on('online', () => metering.sign(true))
+    const forgetOnline = on('online', ask)
     try {
-      metering.sign(true)
+      ask()
       const what = `The node did not answer a meter value within ${timeoutMs} ms. Is it reachable?`
       await until(() => metering.unanswered() === 0, what, timeoutMs)
       return answers
@@ -392,6 +401,7 @@ function startMachine(input: {
     agreements: () => metering.agreements(),
     flushed,
     meterNow,
+    adjustNow,
     tick,
     async close() {
       if (closed) return

@@ -1,4 +1,6 @@
 import {
+  type Adjustment,
+  adjustmentAmount,
   advance,
   agreementId,
   decodeEnvelope,
@@ -11,15 +13,19 @@ import {
   foldToJson,
   type Hex,
   type LoggedEnvelope,
+  latePeriods,
+  lateRegisterAt,
   type MeterRule,
   type MeterValue,
   parseRule,
   parseTerms,
+  periodOf,
   registerAt,
   ruleHash,
   SIGNER_KIND,
   type StreamHead,
   startFold,
+  type Tariff,
   type Terms,
   withinRateBound,
   ZERO_DIGEST,
@@ -191,10 +197,42 @@ export function meterValueOf(
   }
 }
 
-/** Periods that have a register above zero. */
+/** What late evidence adds to a final period by the folds as they stand, and how far they read; undefined if nothing. */
+export function adjustmentOf(
+  agreement: KnownAgreement,
+  folds: readonly MeterFold[],
+  tariff: Tariff,
+  period: number,
+): { adjustment: Adjustment; heads: StreamHead[] } | undefined {
+  const { agreementId, terms } = agreement
+  const { value, heads } = meterValueOf(agreement, folds, period)
+  const amount = adjustmentAmount({
+    terms,
+    tariff,
+    registers: value.registers,
+    lateRegisters: folds.map((fold) => lateRegisterAt(fold.state, fold.terms.rule, period)),
+  })
+  if (amount === 0n) return undefined
+  const { evidenceHead } = value
+  return { adjustment: { agreementId, period, amount, evidenceHead }, heads }
+}
+
+/** Final periods for which something came late. */
+export function lateMeteredPeriods(folds: readonly MeterFold[]): number[] {
+  return [...new Set(folds.flatMap(({ state }) => latePeriods(state)))].sort((a, b) => a - b)
+}
+
+/**
+ * Periods that may owe something: those with a register above zero, and for fees and minimum charges the one of the last
+ * reading and the one before it, whose end that reading shows.
+ */
 export function meteredPeriods(folds: readonly MeterFold[]): number[] {
-  const periods = folds.flatMap(({ state }) => Object.keys(state.periods).map(Number))
-  return [...new Set(periods)].sort((a, b) => a - b)
+  const periods = folds.flatMap(({ terms, state }) => {
+    const last = state.lastReadingMs === null ? undefined : periodOf(terms, state.lastReadingMs)
+    const read = last === undefined ? [] : [last - 1, last]
+    return [...Object.keys(state.periods).map(Number), ...read]
+  })
+  return [...new Set(periods)].filter((period) => period >= 0).sort((a, b) => a - b)
 }
 
 /** Whether the contract would take it: a larger `asOf` makes a fast start pass later. */

@@ -7,10 +7,13 @@ import {
   type PrivateKey,
   parseTerms,
   periodEndMs,
+  type SignedAdjustmentJson,
   type SignedMeterValueJson,
   signedMeterValueToJson,
   signTypedDigest,
+  type TariffContracts,
 } from '@liquefy/protocol'
+import { type AdjustmentEvent, createAdjusting } from './adjusting.ts'
 import type { Clock } from './clock.ts'
 import { writeDurably } from './durable-file.ts'
 import {
@@ -39,6 +42,7 @@ export type MeterEvent =
   /** The node computed otherwise, and this machine stands by its own registers. Nothing else is signed. */
   | { kind: 'mismatch'; agreementId: Hex; period: number; own: readonly bigint[]; answer: unknown }
   | { kind: 'refused'; agreementId: Hex; period: number; code: string }
+  | AdjustmentEvent
 
 export interface Metering {
   /** An agreement as the node sends it. */
@@ -51,14 +55,16 @@ export interface Metering {
   beforeDrop(entries: readonly SpoolEntry[]): void
   /** Signs what has changed and is due; with `force`, due or not. Says how many it signed. */
   sign(force?: boolean): number
-  /** Meter values that the node has not answered yet. */
+  /** Signs what late evidence adds to final periods, whether or not more may come. Says how many. */
+  adjust(): number
+  /** Meter values and adjustments that the node has not answered yet. */
   unanswered(): number
   agreements(): { agreementId: Hex; registers: Record<number, bigint[]> }[]
 }
 
 interface Metered extends KnownAgreement {
   folds: MeterFold[]
-  /** By period: registers that the node accepted last. */
+  /** By period: what the node accepted last, as `billKey` says it. */
   accepted: Map<number, string>
   /** By period: what was sent and is not answered yet. */
   asked: Map<number, { value: MeterValue; sentMs: number }>
@@ -81,13 +87,14 @@ export function openMetering(options: {
   key: PrivateKey
   chainId: number
   clearingHouse: Hex | undefined
+  tariffs: TariffContracts | undefined
   signerId: bigint
   /** The machine itself and those it signs for. */
   measured: ReadonlySet<bigint>
   spool: Spool
   clock: Clock
   signEveryMs: number
-  publish: (value: SignedMeterValueJson) => void
+  publish: (value: SignedMeterValueJson | SignedAdjustmentJson) => void
   emit: (event: MeterEvent) => void
 }): Metering {
   const { folder, spool, clock, emit, chainId } = options
@@ -96,6 +103,7 @@ export function openMetering(options: {
   /** Came before it was said that this edge measures their machine. */
   const early = new Map<Hex, unknown>()
   const read = (entry: SpoolEntry) => spool.read(entry)
+  const adjusting = createAdjusting({ ...options, nowMs: () => clock.nowMs() })
   restore()
 
   function restore(): void {
@@ -199,7 +207,7 @@ export function openMetering(options: {
 
   function signValue(agreement: Metered, period: number, nowMs: number): boolean {
     const { value, heads } = meterValueOf(agreement, agreement.folds, period)
-    if (agreement.accepted.get(period) === registersKey(value.registers)) return false
+    if (agreement.accepted.get(period) === billKey(agreement, value)) return false
     if (!mayBeSettled(agreement, value) || !options.clearingHouse) return false
     const digest = meterValueDigest({ chainId, clearingHouse: options.clearingHouse, value })
     const signature = signTypedDigest(options.key, digest)
@@ -218,7 +226,7 @@ export function openMetering(options: {
     )
     const signed = due.filter((period) => signValue(agreement, period, nowMs)).length
     if (signed > 0) agreement.signedMs = nowMs
-    return signed
+    return signed + adjusting.sign(agreement, agreement.folds, false)
   }
 
   function hold(agreement: Metered): void {
@@ -278,7 +286,16 @@ export function openMetering(options: {
       early.clear()
       for (const json of waiting) onAgreement(json)
     },
+    adjust() {
+      let signed = 0
+      for (const agreement of metered.values()) {
+        foldOn(agreement)
+        signed += adjusting.sign(agreement, agreement.folds, true)
+      }
+      return signed
+    },
     onAnswer(json) {
+      if (adjusting.onAnswer(json)) return
       const answer = (json ?? {}) as {
         agreementId?: Hex
         period?: number
@@ -293,7 +310,7 @@ export function openMetering(options: {
       agreement.asked.delete(period)
       if (answer.code === 'ACCEPTED') {
         agreement.failures = 0
-        agreement.accepted.set(period, registersKey(registers))
+        agreement.accepted.set(period, billKey(agreement, asked.value))
         emit({ kind: 'accepted', agreementId, period, registers })
       } else if (answer.code === 'METER_MISMATCH') {
         onMismatch(agreement, period, asked.value, json)
@@ -320,7 +337,8 @@ export function openMetering(options: {
       for (const agreement of metered.values()) signed += signAgreement(agreement, force)
       return signed
     },
-    unanswered: () => [...metered.values()].reduce((sum, { asked }) => sum + asked.size, 0),
+    unanswered: () =>
+      [...metered.values()].reduce((sum, { asked }) => sum + asked.size, adjusting.unanswered()),
     agreements: () =>
       [...metered.values()].map((agreement) => {
         foldOn(agreement)
@@ -340,6 +358,13 @@ export function openMetering(options: {
 function machineOf(json: unknown): bigint[] {
   const parsed = parseTerms((json as { terms?: unknown }).terms)
   return parsed.ok ? [parsed.terms.machineId] : []
+}
+
+/** What makes another value of a period worth signing: other registers, and once that the period is whole, since fees run with time. */
+function billKey({ folds }: Metered, { period, registers, asOf }: MeterValue): string {
+  const grid = folds[0]?.terms
+  const isWhole = grid !== undefined && Number(asOf) * 1000 >= periodEndMs(grid, period)
+  return `${registersKey(registers)}${isWhole ? ' whole' : ''}`
 }
 
 const registersKey = (registers: readonly bigint[]) => registers.join(',')

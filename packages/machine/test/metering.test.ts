@@ -77,13 +77,38 @@ test('it signs every so often while registers change, and at once when a period 
   const at = signed.map(({ period, value }) => [period, (value.asOf - START_MS / 1000) / 60])
   // Readings lie one second behind the full minute; the period's last value is as of its end.
   expect(at.map(([period, minute]) => [period, Math.floor(minute ?? 0)])).toEqual([
-    [0, 2],
-    [0, 12],
-    [0, 22],
-    [0, 32],
-    [0, 42],
-    [0, 52],
+    [0, 1],
+    [0, 11],
+    [0, 21],
+    [0, 31],
+    [0, 41],
+    [0, 51],
     [0, 60],
+  ])
+  expect(kinds(events).filter((kind) => kind === 'mismatch')).toEqual([])
+  await machine.close()
+})
+
+test('a fee or a minimum is owed without any consumption: it signs zero, and again once the period is whole', async () => {
+  const { machine, events, line, node, time } = await setUp({ signEveryMs: 600_000 })
+  line.send(node.openAgreement(siloTerms(7n, START_MS), [silo]))
+  const stillness = Array.from({ length: 65 }, () => 9_000)
+  for (const level of stillness) {
+    await run({ machine, time }, [level])
+    await machine.flushed()
+    machine.tick()
+    await Promise.resolve()
+  }
+  const signed = events.filter((event) => event.kind === 'signed')
+  const at = signed.map(({ period, value }) => [
+    period,
+    Math.floor((value.asOf - START_MS / 1000) / 60),
+    value.registers.join(),
+  ])
+  expect(at).toEqual([
+    [0, 1, '0'],
+    [0, 60, '0'],
+    [1, 60, '0'],
   ])
   expect(kinds(events).filter((kind) => kind === 'mismatch')).toEqual([])
   await machine.close()

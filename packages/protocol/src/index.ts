@@ -115,6 +115,7 @@ export {
   TariffError,
   type TieredTariff,
   tariffContract,
+  tariffContracts,
   tariffKindAt,
 } from './transact/tariff.ts'
 export {

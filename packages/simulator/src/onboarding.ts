@@ -8,6 +8,7 @@ import {
   keyId,
   LiquefyError,
   type PrivateKey,
+  tariffContracts,
   termsFromJson,
   termsToJson,
 } from '@liquefy/protocol'
@@ -44,7 +45,8 @@ export async function ensureMachine(
     (await ledger.registerMachine({ key, owner }))
   const { chainId, registry, clearingHouse, mqttUrl } = deployment
   // The broker's port may be another one after a restart.
-  saveIdentity(folder, { machineId, chainId, registry, clearingHouse, mqttUrl })
+  const tariffs = tariffContracts(deployment)
+  saveIdentity(folder, { machineId, chainId, registry, clearingHouse, mqttUrl, tariffs })
   await until(`machine ${machineId} is active on the node`, async () => {
     return (await client.machine(machineId.toString())).state === 'active'
   })

@@ -6,7 +6,7 @@ import {
   passwordToken,
   saveIdentity,
 } from '@liquefy/machine'
-import { type Curve, keyId } from '@liquefy/protocol'
+import { type Curve, keyId, tariffContracts } from '@liquefy/protocol'
 import { Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
@@ -78,6 +78,7 @@ function register(): Command {
           chainId: ledger.chainId,
           registry: contracts.registry,
           clearingHouse: contracts.clearingHouse,
+          tariffs: tariffContracts(contracts),
           ...(mqttUrl ? { mqttUrl } : {}),
         })
         const json = {

@@ -2,7 +2,7 @@ import { type AuditReport, auditBundle, viemLedgerReader } from '@liquefy/audit'
 import { createClient } from '@liquefy/client'
 import { createKey, type Machine, type saveIdentity } from '@liquefy/machine'
 import { type RunningNode, startNode } from '@liquefy/node'
-import type { Hex, MeterRule } from '@liquefy/protocol'
+import { type Hex, type MeterRule, tariffContracts } from '@liquefy/protocol'
 import { eachBounded } from '../bounded.ts'
 import { CliError } from '../failure.ts'
 import { quietLogger } from '../logger.ts'
@@ -199,7 +199,8 @@ async function connect<Player extends ReplayMachine>(
   return eachBounded(business.sites, AT_ONCE, async ({ folder }, index) => {
     const machineId = machineIds[index] ?? 0n
     const { mqttUrl } = node
-    const identity = { machineId, chainId, registry, clearingHouse, mqttUrl }
+    const tariffs = tariffContracts(node.deployment)
+    const identity = { machineId, chainId, registry, clearingHouse, mqttUrl, tariffs }
     const player = await business.connect({ folder, identity, clock })
     await player.begin()
     await player.machine.flushed(PATIENCE_MS)

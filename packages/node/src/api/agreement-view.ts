@@ -103,7 +103,9 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
       owner: owners.get(agreementId) ?? agreement.payee,
       accruedMinor: String(money.accruedMinor),
     },
+    ...linksOf(context, agreement),
     settlements: settlements.map((one) => ({
+      kind: one.kind,
       period: one.period,
       asOf: String(one.asOf),
       registers: one.registers,
@@ -113,6 +115,21 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
       final: one.block <= final,
       atMs: one.atMs,
     })),
+  }
+}
+
+/** Agreements are linked by `salt`: an SLA penalty bears the id of what it belongs to. */
+function linksOf(
+  { agreements }: ApiContext,
+  { agreementId, terms }: MeteredAgreement,
+): Pick<Agreement, 'linkedTo' | 'linkedFrom'> {
+  const salt = terms?.salt.toLowerCase() as Hex | undefined
+  return {
+    linkedTo: salt !== undefined && agreements.get(salt) ? salt : null,
+    linkedFrom: agreements
+      .all()
+      .filter((other) => other.terms?.salt.toLowerCase() === agreementId)
+      .map((other) => other.agreementId),
   }
 }
 
@@ -160,6 +177,8 @@ function periodsOf(
       includedMinor: String(paid),
       finalMinor: String(onLedger?.paidFinalMinor ?? 0n),
       arrearsMinor: String(larger((onLedger?.provenMinor ?? 0n) - paid, 0n)),
+      adjustedMinor: String(onLedger?.adjustedMinor ?? 0n),
+      refundedMinor: String(onLedger?.givenBackMinor ?? 0n),
       heads: row?.heads ?? [],
     }
   })

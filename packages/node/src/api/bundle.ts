@@ -1,5 +1,6 @@
 import type { Hex } from '@liquefy/client'
 import { meterValueHash, termsToJson } from '@liquefy/protocol'
+import { readAdjustments } from '../store/adjustments.ts'
 import { noMoney, readMoney } from '../store/agreements.ts'
 import { readAttestations } from '../store/attestations.ts'
 import type { Queryable } from '../store/database.ts'
@@ -121,10 +122,11 @@ async function claimsOf(
   { database }: ApiContext,
   agreementId: Hex,
 ): Promise<Record<string, unknown>[]> {
-  const [owed, money, values] = await Promise.all([
+  const [owed, money, values, adjustments] = await Promise.all([
     readOwed(database.pool, agreementId),
     readMoney(database.pool, 0, [agreementId]),
     readMeterValues(database.pool, agreementId),
+    readAdjustments(database.pool, agreementId),
   ])
   const { periods } = money.get(agreementId) ?? noMoney()
   const signed = await signaturesOf(database.pool, values)
@@ -148,6 +150,15 @@ async function claimsOf(
       heads: value.heads,
       signature,
       ...(batch ? { batch } : {}),
+    })),
+    ...adjustments.map(({ period, amount, evidenceHead, heads, signature }) => ({
+      type: 'adjustment',
+      agreementId,
+      period,
+      amount: String(amount),
+      evidenceHead,
+      heads,
+      signature,
     })),
   ]
 }

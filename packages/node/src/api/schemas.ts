@@ -199,12 +199,17 @@ export const agreement = object({
       includedMinor: digits,
       finalMinor: digits,
       arrearsMinor: digits,
+      adjustedMinor: digits,
+      refundedMinor: digits,
       heads: list(object({ stream: text, seq: digits })),
     }),
   ),
   position: object({ owner: hex, accruedMinor: digits }),
+  linkedTo: orNull(hex),
+  linkedFrom: list(hex),
   settlements: list(
     object({
+      kind: { type: 'string', enum: ['settled', 'collected', 'adjusted', 'refunded'] },
       period: integer,
       asOf: digits,
       registers: list(digits),

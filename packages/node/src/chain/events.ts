@@ -25,6 +25,8 @@ type AgreementEventKind =
   | 'skipped'
   | 'escrow-short'
   | 'collected'
+  | 'adjusted'
+  | 'refunded'
   | 'credited'
   | 'position-transferred'
   | 'closed'
@@ -161,6 +163,20 @@ function clearingHouseEvent(log: Log): Told | undefined {
     case 'Collected': {
       const { agreementId, period, paid } = args
       return happened({ agreementId, event: 'collected', period, amount: paid })
+    }
+    case 'Adjusted': {
+      const { agreementId, period, evidenceHead, paid } = args
+      const detail = {
+        evidenceHead,
+        adjustment: String(args.amount),
+        paidTotal: String(args.paidTotal),
+      }
+      return happened({ agreementId, event: 'adjusted', period, amount: paid, detail })
+    }
+    case 'Refunded': {
+      const { agreementId, period, amount } = args
+      const detail = { from: lower(args.from) }
+      return happened({ agreementId, event: 'refunded', period, amount, detail })
     }
     case 'Credited': {
       const { agreementId, amount } = args

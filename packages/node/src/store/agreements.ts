@@ -129,9 +129,23 @@ export async function currentKey(
 interface PeriodMoney {
   paidMinor: bigint
   paidFinalMinor: bigint
-  /** The most that signed values have shown to be owed, within the cap. */
+  /** The most that signed values have shown to be owed, within the cap, and what late evidence added. */
   provenMinor: bigint
+  /** Of it: what late evidence added. */
+  adjustedMinor: bigint
+  /** What the payee gave back of it. */
+  givenBackMinor: bigint
 }
+
+const NOTHING_PAID: PeriodMoney = {
+  paidMinor: 0n,
+  paidFinalMinor: 0n,
+  provenMinor: 0n,
+  adjustedMinor: 0n,
+  givenBackMinor: 0n,
+}
+/** Events that pay out of escrow. */
+const PAYS: ReadonlySet<string> = new Set(['settled', 'collected', 'adjusted'])
 
 /** What the ledger says of one agreement's money, smallest units. */
 export interface AgreementMoney {
@@ -170,9 +184,10 @@ export async function readMoney(
        coalesce(sum(e.amount), 0) AS amount,
        coalesce(sum(e.amount) FILTER (WHERE e.block <= $1), 0) AS final,
        coalesce(max(least((e.detail->>'owed')::numeric, (a.terms->>'capMinor')::numeric))
-         FILTER (WHERE e.kind = 'settled'), 0) AS proven
+         FILTER (WHERE e.kind = 'settled'), 0) AS proven,
+       coalesce(sum((e.detail->>'adjustment')::numeric), 0) AS adjusted
      FROM agreement_events e JOIN agreements a USING (agreement_id)
-     WHERE e.kind IN ('funded', 'settled', 'collected', 'credited', 'closed')
+     WHERE e.kind IN ('funded', 'settled', 'collected', 'adjusted', 'refunded', 'credited', 'closed')
        AND ($2::bytea[] IS NULL OR e.agreement_id = ANY ($2))
      GROUP BY e.agreement_id, e.kind, e.period`,
     [finalBlock, agreementIds?.map(bytesOf) ?? null],
@@ -193,25 +208,37 @@ export async function readMoney(
 
 function addEvents(
   money: AgreementMoney,
-  row: { kind: string; period: number | null; amount: bigint; final: bigint; proven: bigint },
+  row: {
+    kind: string
+    period: number | null
+    amount: bigint
+    final: bigint
+    proven: bigint
+    adjusted: bigint
+  },
 ): void {
   if (row.kind === 'funded') money.fundedMinor += row.amount
   if (row.kind === 'closed') money.refundedMinor += row.amount
   if (row.kind === 'credited') money.creditedMinor += row.amount
-  if ((row.kind !== 'settled' && row.kind !== 'collected') || row.period === null) return
-  money.paidMinor += row.amount
-  money.paidFinalMinor += row.final
-  const period = money.periods.get(row.period)
-  money.periods.set(row.period, {
-    paidMinor: (period?.paidMinor ?? 0n) + row.amount,
-    paidFinalMinor: (period?.paidFinalMinor ?? 0n) + row.final,
-    provenMinor:
-      row.proven > (period?.provenMinor ?? 0n) ? row.proven : (period?.provenMinor ?? 0n),
-  })
+  if (row.period === null) return
+  const period = money.periods.get(row.period) ?? { ...NOTHING_PAID }
+  if (row.kind === 'refunded') period.givenBackMinor += row.amount
+  else if (PAYS.has(row.kind)) {
+    money.paidMinor += row.amount
+    money.paidFinalMinor += row.final
+    period.paidMinor += row.amount
+    period.paidFinalMinor += row.final
+    // Each kind has one row: the highest value settled, and what late evidence added to it.
+    period.provenMinor += row.proven + row.adjusted
+    period.adjustedMinor += row.adjusted
+  } else return
+  money.periods.set(row.period, period)
 }
 
 /** One settlement on the ledger. */
 export interface Settlement {
+  /** A signed value, arrears, what late evidence added, or what the payee gave back. */
+  kind: 'settled' | 'collected' | 'adjusted' | 'refunded'
   agreementId: Hex
   period: number
   asOf: bigint
@@ -226,7 +253,7 @@ export interface Settlement {
  * Of the events `e`, settlements that moved money or proved more than all before them. Anybody may settle a value again, which does
  * neither: those rows must not crowd out the real ones.
  */
-const TELLING = `e.kind IN ('settled', 'collected') AND (e.amount > 0 OR e.kind = 'settled'
+const TELLING = `e.kind IN ('settled', 'collected', 'adjusted', 'refunded') AND (e.amount > 0 OR e.kind = 'settled'
   AND (e.detail->>'owed')::numeric > 0
   AND NOT EXISTS (SELECT FROM agreement_events b
     WHERE b.agreement_id = e.agreement_id AND b.kind = 'settled' AND b.period = e.period
@@ -245,6 +272,7 @@ export async function readSettlements(
     [bytesOf(agreementId), limit],
   )
   return rows.map((row) => ({
+    kind: row.kind,
     agreementId,
     period: row.period,
     asOf: row.as_of ?? 0n,
@@ -273,7 +301,8 @@ export async function readMoneyTotals(db: Queryable, toBlock: number): Promise<M
   const { rows } = await db.query(
     `SELECT '0x' || encode(agreement_id, 'hex') || ' ' || kind AS what, sum(amount) AS amount
      FROM agreement_events
-     WHERE kind IN ('funded', 'settled', 'collected', 'credited', 'closed') AND block <= $1 GROUP BY 1
+     WHERE kind IN ('funded', 'settled', 'collected', 'adjusted', 'refunded', 'credited', 'closed')
+       AND block <= $1 GROUP BY 1
      UNION ALL
      SELECT '0x' || encode(account, 'hex') || ' withdrawn 0x' || encode(asset, 'hex'), sum(amount)
      FROM withdrawals WHERE block <= $1 GROUP BY 1`,
@@ -291,7 +320,7 @@ export async function readSettlementsSince(
 ): Promise<Pick<Settlement, 'agreementId' | 'period' | 'paidMinor' | 'txHash'>[]> {
   const { rows } = await db.query(
     `SELECT e.agreement_id, e.period, e.amount, e.tx_hash FROM agreement_events e
-     WHERE e.agreement_id = ANY ($1) AND e.block > $2 AND e.block <= $3 AND ${TELLING}
+     WHERE e.agreement_id = ANY ($1) AND e.block > $2 AND e.block <= $3 AND e.kind <> 'refunded' AND ${TELLING}
      ORDER BY e.block, e.log_index`,
     [agreementIds.map(bytesOf), afterBlock, toBlock],
   )

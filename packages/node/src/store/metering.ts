@@ -220,6 +220,7 @@ export async function moveFold(
     return moved.map(([period, register]) => ({ step, period: Number(period), register }))
   })
   if (rows.length === 0) return
+  await saveLate(db, fold, steps)
   await db.query(
     `INSERT INTO metered (agreement_id, meter, seq, period, register, digest, code, covered, last_ms)
      SELECT $1, $2, * FROM unnest($3::bigint[], $4::int[], $5::numeric[], $6::bytea[], $7::text[], $8::boolean[], $9::bigint[])`,
@@ -233,6 +234,29 @@ export async function moveFold(
       rows.map(({ step }) => step.code),
       rows.map(({ step }) => step.covered),
       rows.map(({ step }) => step.lastReadingMs ?? null),
+    ],
+  )
+}
+
+/** Registers of final periods with their late input, after each step that moved them. */
+async function saveLate(
+  db: Queryable,
+  { agreementId, meter }: StoredFold,
+  steps: readonly FoldStep[],
+): Promise<void> {
+  const rows = steps.flatMap(({ seq, lateRegisters }) =>
+    Object.entries(lateRegisters).map(([period, register]) => ({ seq, period, register })),
+  )
+  if (rows.length === 0) return
+  await db.query(
+    `INSERT INTO metered_late (agreement_id, meter, period, seq, register)
+     SELECT $1, $2, * FROM unnest($3::int[], $4::bigint[], $5::numeric[])`,
+    [
+      bytesOf(agreementId),
+      meter,
+      rows.map(({ period }) => Number(period)),
+      rows.map(({ seq }) => seq.toString()),
+      rows.map(({ register }) => register.toString()),
     ],
   )
 }
@@ -297,6 +321,19 @@ export async function registerAtSeq(
     [bytesOf(at.agreementId), at.meter, at.period, at.seq],
   )
   return rows[0]?.register ?? 0n
+}
+
+/** Register of a final period with its late input after the envelope `seq`; undefined if nothing came late until then. */
+export async function lateRegisterAtSeq(
+  db: Queryable,
+  at: { agreementId: Hex; meter: number; period: number; seq: bigint },
+): Promise<bigint | undefined> {
+  const { rows } = await db.query(
+    `SELECT register FROM metered_late
+     WHERE agreement_id = $1 AND meter = $2 AND period = $3 AND seq <= $4 ORDER BY seq DESC LIMIT 1`,
+    [bytesOf(at.agreementId), at.meter, at.period, at.seq],
+  )
+  return rows[0]?.register
 }
 
 /** What the folds said of some envelopes: verdict and registers after each, by digest. */
@@ -364,7 +401,7 @@ export async function readUnpriced(
 
 /** Forgets all that was metered for agreements that a reorganisation took away. Signed values are kept. */
 export async function forgetMetering(db: Queryable): Promise<void> {
-  for (const table of ['owed', 'metered', 'folds']) {
+  for (const table of ['owed', 'metered', 'metered_late', 'folds']) {
     await db.query(
       `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT FROM agreements a WHERE a.agreement_id = t.agreement_id)`,
     )

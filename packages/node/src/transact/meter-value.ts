@@ -15,6 +15,7 @@ import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
 import { type AcceptedValue, saveMeterValue } from '../store/meter-values.ts'
 import { readUnpriced } from '../store/metering.ts'
+import { type AdjustmentAnswer, judgeAdjustment } from './adjustment.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { mismatchOf, recompute } from './own-value.ts'
 import { checkSignature, type SigningLedger } from './signature-check.ts'
@@ -84,13 +85,21 @@ export async function judgeMeterValue(
   context: ValueContext,
   senderId: bigint,
   payload: Uint8Array,
-): Promise<MeterAnswer> {
-  const parsed = parsePayload(payload)
+): Promise<MeterAnswer | AdjustmentAnswer> {
+  const json = readPayload(payload)
+  if (!json.ok) return { code: 'METER_VALUE_INVALID', message: json.message }
+  if (isAdjustment(json.value)) return judgeAdjustment(context, senderId, json.value)
+  const parsed = parseSignedMeterValue(json.value)
   if (!parsed.ok) return { code: parsed.code, message: parsed.message }
   const { value } = parsed
   const answer = await judge(context, value, senderId)
   tell(context, value, answer)
   return answer
+}
+
+/** The topic carries meter values, which have registers, and adjustments, which have an amount. */
+function isAdjustment(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && Object.hasOwn(json, 'amount')
 }
 
 /** Judges a signed value that came by another way than a machine's own topic: its signature alone says who it is from. */
@@ -113,19 +122,19 @@ function tell({ events, clock }: ValueContext, value: CoveringValue, answer: Met
   events.emit({ type: 'meter-value', agreementId, period, code: answer.code, atMs: clock.nowMs() })
 }
 
-function parsePayload(payload: Uint8Array): ReturnType<typeof parseSignedMeterValue> {
-  const invalid = (message: string) =>
-    ({ ok: false, code: 'METER_VALUE_INVALID', message }) as const
+function readPayload(
+  payload: Uint8Array,
+): { ok: true; value: unknown } | { ok: false; message: string } {
+  const invalid = (message: string) => ({ ok: false, message }) as const
   if (payload.length > MAX_PAYLOAD_BYTES) {
     return invalid(`A meter value has at most ${MAX_PAYLOAD_BYTES} bytes.`)
   }
-  let json: unknown
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(payload)
+    return { ok: true, value: JSON.parse(text) as unknown }
   } catch {
     return invalid('A meter value is JSON in UTF-8.')
   }
-  return parseSignedMeterValue(json)
 }
 
 async function judge(

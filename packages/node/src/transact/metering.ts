@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
 import { forgetMetering, readFolds } from '../store/metering.ts'
+import type { AdjustmentAnswer } from './adjustment.ts'
 import type { Agreements } from './agreements.ts'
 import { type AttestationAnswer, judgeAttestation } from './attestation.ts'
 import { foldAgreement } from './fold-agreement.ts'
@@ -24,8 +25,8 @@ export interface Metering {
   kickAgreements(agreementIds: readonly Hex[]): void
   /** Forgets what was metered for agreements that a reorganisation took away. */
   forgetVanished(): Promise<void>
-  /** Judges a signed meter value from the machine whose key opened the connection. */
-  acceptMeterValue(senderId: bigint, payload: Uint8Array): Promise<MeterAnswer>
+  /** Judges a signed meter value or adjustment from the machine whose key opened the connection. */
+  acceptMeterValue(senderId: bigint, payload: Uint8Array): Promise<MeterAnswer | AdjustmentAnswer>
   /** Judges a signed meter value, as JSON, from anybody: whoever the terms name has to have signed it. */
   submitMeterValue(json: unknown): Promise<MeterAnswer>
   /** Judges one signature over many meter values, as JSON. */

@@ -19,6 +19,8 @@ const EVENTS = [
   getAbiItem({ abi: clearingHouseAbi, name: 'Funded' }),
   getAbiItem({ abi: clearingHouseAbi, name: 'Settled' }),
   getAbiItem({ abi: clearingHouseAbi, name: 'Collected' }),
+  getAbiItem({ abi: clearingHouseAbi, name: 'Adjusted' }),
+  getAbiItem({ abi: clearingHouseAbi, name: 'Refunded' }),
   getAbiItem({ abi: clearingHouseAbi, name: 'Credited' }),
   getAbiItem({ abi: clearingHouseAbi, name: 'Closed' }),
   getAbiItem({ abi: clearingHouseAbi, name: 'Withdrawn' }),
@@ -88,6 +90,10 @@ function entryOf(log: MoneyLog): [what: string, amount: bigint] {
       return [`${log.args.agreementId} settled`, log.args.paid]
     case 'Collected':
       return [`${log.args.agreementId} collected`, log.args.paid]
+    case 'Adjusted':
+      return [`${log.args.agreementId} adjusted`, log.args.paid]
+    case 'Refunded':
+      return [`${log.args.agreementId} refunded`, log.args.amount]
     case 'Credited':
       return [`${log.args.agreementId} credited`, log.args.amount]
     case 'Closed':

@@ -10,7 +10,7 @@ import {
 } from '@liquefy/protocol'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../store/database.ts'
-import { coveredAtSeq, readFolds, registerAtSeq } from '../store/metering.ts'
+import { coveredAtSeq, lateRegisterAtSeq, readFolds, registerAtSeq } from '../store/metering.ts'
 import { foldTermsOfAll, type MeteredAgreement } from './agreements.ts'
 import { asOfSeconds, headsOf } from './fold-agreement.ts'
 
@@ -20,6 +20,8 @@ const CLOCK_SKEW_SECONDS = 5n
 /** The node's own fold at some heads. */
 export interface OwnValue {
   registers: bigint[]
+  /** As they would be if all evidence had come in time. */
+  lateRegisters: bigint[]
   evidenceHead: Hex
   heads: { stream: string; seq: string }[]
   /** Second of the last reading covered in the period. */
@@ -57,6 +59,7 @@ export async function recompute(
     ok: false,
     message: 'The heads name envelopes that the node has not covered.',
     registers: newest?.registers ?? terms.meters.map(() => 0n),
+    lateRegisters: newest?.lateRegisters ?? terms.meters.map(() => 0n),
     evidenceHead:
       newest?.evidenceHead ?? evidenceHead(terms.meters.map((meter) => meter.startHead)),
     heads: headsOf(folds),
@@ -78,6 +81,7 @@ async function valueAt(
   headOf: (stream: string) => bigint | undefined,
 ): Promise<OwnValue | undefined> {
   const registers: bigint[] = []
+  const lateRegisters: bigint[] = []
   const digests: Hex[] = []
   const lastReadings: (number | undefined)[] = []
   const heads = new Map<string, string>()
@@ -87,12 +91,15 @@ async function valueAt(
     const at = { agreementId, meter, period, machineId, stream, seq }
     if (seq < startSeq) {
       registers.push(0n)
+      lateRegisters.push(0n)
       digests.push(startHead)
       continue
     }
     const covered = await coveredAtSeq(database.pool, at)
     if (!covered) return undefined
-    registers.push(await registerAtSeq(database.pool, at))
+    const register = await registerAtSeq(database.pool, at)
+    registers.push(register)
+    lateRegisters.push((await lateRegisterAtSeq(database.pool, at)) ?? register)
     digests.push(covered.digest)
     lastReadings.push(covered.lastReadingMs)
     heads.set(stream, seq.toString())
@@ -104,6 +111,7 @@ async function valueAt(
   )
   return {
     registers,
+    lateRegisters,
     evidenceHead: evidenceHead(digests),
     heads: Array.from(heads, ([stream, seq]) => ({ stream, seq })),
     lastSeconds: grid ? asOfSeconds(grid, period, lastReadings) : 0n,

@@ -23,6 +23,7 @@ import {
 } from '../store/meter-values.ts'
 import { hasOpenIntent } from '../store/outbox.ts'
 import { readTimeOwed, type TimeOwed } from '../store/time-owed.ts'
+import { relayAdjustments } from './adjustment.ts'
 import { attestedCall, settleBatches, settleCall } from './settle-call.ts'
 
 /** When an accepted value is worth a transaction. */
@@ -213,6 +214,7 @@ export function createSettlement(options: {
     await takeDownOutcomes()
     await takeTime(timeByPolicy)
     await relayNow(byPolicy)
+    await relayAdjustments({ db, outbox, deployment, logger })
     await collectRest()
   }
   const timer = setInterval(() => {
@@ -232,6 +234,7 @@ export function createSettlement(options: {
         await takeDownOutcomes()
         await takeTime(() => true)
         await relayNow(() => true)
+        await relayAdjustments({ db, outbox, deployment, logger })
         return [...(await readAssigned(db)).keys()]
       }),
     async close() {

@@ -33,6 +33,12 @@ export type Tariff = LinearTariff | TieredTariff | PlanTariff
 /** Where the contracts of the kinds are. */
 export type TariffContracts = { linearTariff: Hex; tieredTariff: Hex; planTariff: Hex }
 
+/** Of a deployment, the tariff contracts alone. */
+export function tariffContracts(deployment: TariffContracts): TariffContracts {
+  const { linearTariff, tieredTariff, planTariff } = deployment
+  return { linearTariff, tieredTariff, planTariff }
+}
+
 /** The contract of a kind. */
 export function tariffContract(contracts: TariffContracts, kind: Tariff['kind']): Hex {
   return contracts[CONTRACT_OF[kind]]
