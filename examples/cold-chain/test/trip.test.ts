@@ -79,12 +79,13 @@ test('the freight is the way driven, a little less rather than more, and at leas
   registersOf(trip.freight).forEach((metres, day) => {
     const driven = trip.drivenMetres[day] ?? 0
     expect(metres).toBeLessThanOrEqual(driven * 1.002)
-    expect(metres).toBeGreaterThan(driven * 0.98)
+    expect(metres).toBeGreaterThanOrEqual(driven * 0.98)
   })
   const prices = registersOf(trip.freight).map((metres) => BigInt(metres) * 1_350n)
   const minimum = 180_000_000n
   expect(paidOf(trip.freight)).toEqual(prices.map((minor) => (minor > minimum ? minor : minimum)))
-  expect(prices.at(-1)).toBeLessThan(minimum)
+  // A day in the yard is signed too, with nothing in the register.
+  expect(prices.at(-1)).toBe(0n)
 })
 
 test('both bills stand up to an audit: every envelope priced, difference 0', () => {
