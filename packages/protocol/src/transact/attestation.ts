@@ -57,9 +57,7 @@ const EIP712_DOMAIN = [
   { name: 'verifyingContract', type: 'address' },
 ] as const
 const FIELDS = METER_VALUE_TYPES.MeterValue.map(({ name, type }) => `${type} ${name}`).join(',')
-const METER_VALUES_TYPEHASH = keccak256(
-  stringToHex(`MeterValues(MeterValue[] values)MeterValue(${FIELDS})`),
-)
+const METER_VALUES_TYPE = `MeterValues(MeterValue[] values)MeterValue(${FIELDS})`
 
 /** The EIP-712 digest of `MeterValues(MeterValue[] values)`, which an attestor signs once for all of them. */
 export function meterValuesDigest(input: {
@@ -83,7 +81,8 @@ export function batchDigest(input: {
     },
     types: { EIP712Domain: EIP712_DOMAIN },
   })
-  const struct = keccak256(concat([METER_VALUES_TYPEHASH, keccak256(concat([...input.hashes]))]))
+  const typeHash = keccak256(stringToHex(METER_VALUES_TYPE))
+  const struct = keccak256(concat([typeHash, keccak256(concat([...input.hashes]))]))
   return keccak256(concat(['0x1901', separator, struct]))
 }
 
