@@ -52,6 +52,8 @@ interface Checked extends CheckedTerms {
   /** When the bundle was written, or the agreement closed before. */
   endMs: number
   anchoredSize: bigint
+  /** By id of each revoked key: how many leaves of the log count under it. */
+  cuts: ReadonlyMap<Hex, bigint>
 }
 
 interface Tally {
@@ -175,7 +177,27 @@ async function prepare(
     writtenMs: head.timestamp,
     endMs: Math.min(head.timestamp, closedMs),
     anchoredSize: head.anchoredSize,
+    cuts: await cutsOf(signers, header, ledger),
   }
+}
+
+/** The cut of each revoked key: the largest size that the log anchored in a block before that of the revocation. */
+async function cutsOf(
+  signers: readonly LedgerMachine[],
+  { evidenceAnchor, log }: HeaderLine,
+  ledger: LedgerReader,
+): Promise<Map<Hex, bigint>> {
+  const revoked = signers.flatMap(({ keys }) => keys.filter(({ end }) => end === 'revoked'))
+  if (revoked.length === 0) return new Map()
+  const anchors = await ledger.anchors(evidenceAnchor, log)
+  return new Map(
+    revoked.map(({ keyId, endSeconds = 0 }) => [
+      keyId,
+      anchors
+        .filter(({ blockSeconds }) => blockSeconds < endSeconds)
+        .reduce((most, { size }) => (size > most ? size : most), 0n),
+    ]),
+  )
 }
 
 async function withController(
@@ -213,7 +235,8 @@ function takeLine(
   if (logIndex >= checked.anchoredSize) tally.unanchored += 1
   if (envelope.content.kind === 'readings') tally.readings += envelope.content.readings.length
   tally.signedBy.add(signerWords(context.machineId, envelope))
-  for (const evidence of streams) takeEnvelope(evidence, envelope, line, context.signers, faults)
+  for (const evidence of streams)
+    takeEnvelope(evidence, envelope, line, context.signers, checked.cuts.get(envelope.kid), faults)
   return true
 }
 

@@ -1,6 +1,7 @@
 import {
   type AdmissionCode,
   admit,
+  codeBehindCut,
   type Envelope,
   type LoggedEnvelope,
   ZERO_DIGEST,
@@ -41,12 +42,15 @@ export function takeStart(
 /**
  * Takes the next envelope of the stream in log order: `CHAIN_BROKEN` if it counts as admitted although its `prev` does not fit,
  * `ADMISSION_MISMATCH` if its leaf says anything else than what follows from the leaves before it.
+ *
+ * @param cutSize how much of the log counts under the key of the envelope, if that was revoked.
  */
 export function takeEnvelope(
   evidence: StreamEvidence,
   envelope: Envelope,
   line: EnvelopeLine,
   signers: readonly LedgerMachine[],
+  cutSize: bigint | undefined,
   faults: FaultBook,
 ): void {
   const { bySeq } = evidence
@@ -86,7 +90,7 @@ export function takeEnvelope(
     seq,
     digest,
     loggedAt: line.loggedAt,
-    code,
+    code: codeBehindCut(code, line.logIndex, cutSize),
     content: envelope.content,
     iat: envelope.iat,
   })

@@ -65,7 +65,9 @@ export function createLedgerChanges(options: {
     }
   }
 
-  const handOn = async ({ agreementIds, toBlock, reorgedFrom }: Applied): Promise<void> => {
+  const handOn = async (change: Applied): Promise<void> => {
+    const { agreementIds, machineIds, toBlock, reorgedFrom } = change
+    if (machineIds.length > 0) metering.kickSigners(machineIds)
     if (reorgedFrom !== undefined) seenBlock = Math.min(seenBlock, reorgedFrom - 1)
     if (agreementIds.length > 0 || reorgedFrom !== undefined) {
       await meterNew()

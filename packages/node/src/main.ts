@@ -151,6 +151,7 @@ async function start(
     clock,
     events,
     ledger: chain.deployment,
+    log: chain.log,
     logger,
   })
   const settlement = createSettlement({

@@ -61,7 +61,11 @@ export {
   fundingDigest,
 } from './transact/funding.ts'
 export type { IntegralRule } from './transact/integral.ts'
-export type { LoggedEnvelope } from './transact/logged-envelope.ts'
+export {
+  codeBehindCut,
+  type LoggedCode,
+  type LoggedEnvelope,
+} from './transact/logged-envelope.ts'
 export {
   type CoveringValue,
   type CoveringValueJson,

@@ -1,6 +1,7 @@
 import type { Hex } from '@liquefy/client'
 import {
   type AdmissionCode,
+  codeBehindCut,
   decodeEnvelope,
   type FoldState,
   type FoldStep,
@@ -9,6 +10,7 @@ import {
   LiquefyError,
   type LoggedEnvelope,
 } from '@liquefy/protocol'
+import { cutSizes } from './cuts.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
 
@@ -26,6 +28,8 @@ export interface StoredFold {
   heldUntilMs: number | undefined
   /** More than one portion could be folded of what lies up to the cursor. */
   backlog: boolean
+  /** What it takes as cut off by revocations, as `cutsText` writes it. */
+  cuts: string
 }
 
 /** The newest amount owed for a period by the node's own fold. */
@@ -69,8 +73,8 @@ export async function createFold(
   fold: Omit<StoredFold, 'heldUntilMs' | 'backlog'>,
 ): Promise<void> {
   await db.query(
-    `INSERT INTO folds (agreement_id, meter, machine_id, stream, start_seq, cursor, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+    `INSERT INTO folds (agreement_id, meter, machine_id, stream, start_seq, cursor, state, cuts)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
     [
       bytesOf(fold.agreementId),
       fold.meter,
@@ -79,14 +83,24 @@ export async function createFold(
       fold.startSeq,
       fold.cursor,
       foldToJson(fold.state),
+      fold.cuts,
     ],
   )
 }
 
+/** Forgets what the folds of an agreement made of its streams, so that they begin anew. Signed values are kept. */
+export async function resetFolds(db: Queryable, agreementId: Hex): Promise<void> {
+  for (const table of FOLD_TABLES) {
+    await db.query(`DELETE FROM ${table} WHERE agreement_id = $1`, [bytesOf(agreementId)])
+  }
+}
+
+const FOLD_TABLES = ['owed', 'metered', 'metered_late', 'folds'] as const
+
 /** Locks and reads the folds of an agreement in the order of its terms. */
 export async function lockFolds(db: Queryable, agreementId: Hex): Promise<StoredFold[]> {
   const { rows } = await db.query(
-    `SELECT agreement_id, meter, machine_id, stream, start_seq, cursor, state::text, held_until_ms, backlog
+    `SELECT agreement_id, meter, machine_id, stream, start_seq, cursor, state::text, held_until_ms, backlog, cuts
      FROM folds WHERE agreement_id = $1 ORDER BY meter FOR UPDATE`,
     [bytesOf(agreementId)],
   )
@@ -100,6 +114,7 @@ export async function lockFolds(db: Queryable, agreementId: Hex): Promise<Stored
     state: foldFromJson(row.state),
     heldUntilMs: row.held_until_ms === null ? undefined : Number(row.held_until_ms),
     backlog: row.backlog,
+    cuts: row.cuts,
   }))
 }
 
@@ -126,7 +141,7 @@ export interface OutlinedEnvelope extends LoggedEnvelope {
   readings: number
 }
 
-const OUTLINE = `log_index, seq, digest, logged_at, code, iat, readings,
+const OUTLINE = `log_index, signer_id, epoch, seq, digest, logged_at, code, iat, readings,
   CASE WHEN declaration AND code = 'OK' THEN raw END AS declaration`
 
 /** What was logged behind a fold's cursor, in outline, at most `limit` of it. */
@@ -141,7 +156,7 @@ export async function readFresh(
      ORDER BY log_index LIMIT $4`,
     [fold.machineId, fold.stream, fold.cursor, limit],
   )
-  return rows.map(toOutline)
+  return rows.map((row) => toOutline(row, cutSizes(fold.cuts)))
 }
 
 /** What a fold has read but not passed yet, in outline. */
@@ -151,7 +166,7 @@ export async function readWaiting(db: Queryable, fold: StoredFold): Promise<Outl
      WHERE machine_id = $1 AND stream = $2 AND seq >= $3 AND log_index <= $4`,
     [fold.machineId, fold.stream, fold.state.nextSeq, fold.cursor],
   )
-  return rows.map(toOutline)
+  return rows.map((row) => toOutline(row, cutSizes(fold.cuts)))
 }
 
 /** The contents of envelopes, by log index. */
@@ -168,8 +183,27 @@ export async function readContents(
 
 const NOT_READ: LoggedEnvelope['content'] = { kind: 'readings', readings: [] }
 
-function toOutline(row: {
+function toOutline(
+  row: OutlineRow,
+  cutOf: (signerId: bigint, epoch: bigint) => bigint | undefined,
+): OutlinedEnvelope {
+  const cutSize = cutOf(BigInt(row.signer_id), row.epoch)
+  return {
+    logIndex: row.log_index,
+    seq: row.seq,
+    digest: hexOf(row.digest),
+    loggedAt: Number(row.logged_at),
+    code: codeBehindCut(row.code, row.log_index, cutSize),
+    content: row.declaration ? contentOf(row.declaration, row.log_index) : NOT_READ,
+    iat: Number(row.iat),
+    readings: row.readings,
+  }
+}
+
+interface OutlineRow {
   log_index: bigint
+  signer_id: bigint
+  epoch: bigint
   seq: bigint
   digest: Buffer
   logged_at: bigint
@@ -177,17 +211,6 @@ function toOutline(row: {
   iat: bigint
   readings: number
   declaration: Buffer | null
-}): OutlinedEnvelope {
-  return {
-    logIndex: row.log_index,
-    seq: row.seq,
-    digest: hexOf(row.digest),
-    loggedAt: Number(row.logged_at),
-    code: row.code,
-    content: row.declaration ? contentOf(row.declaration, row.log_index) : NOT_READ,
-    iat: Number(row.iat),
-    readings: row.readings,
-  }
 }
 
 function contentOf(raw: Buffer, logIndex: bigint): LoggedEnvelope['content'] {
@@ -401,7 +424,7 @@ export async function readUnpriced(
 
 /** Forgets all that was metered for agreements that a reorganisation took away. Signed values are kept. */
 export async function forgetMetering(db: Queryable): Promise<void> {
-  for (const table of ['owed', 'metered', 'metered_late', 'folds']) {
+  for (const table of FOLD_TABLES) {
     await db.query(
       `DELETE FROM ${table} t WHERE NOT EXISTS (SELECT FROM agreements a WHERE a.agreement_id = t.agreement_id)`,
     )

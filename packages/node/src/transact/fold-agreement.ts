@@ -26,6 +26,7 @@ import {
   readContents,
   readFresh,
   readWaiting,
+  resetFolds,
   type StoredFold,
   saveOwed,
   seqOfDigest,
@@ -61,18 +62,19 @@ const NOTHING: FoldPortion = { moved: [], more: false, wakeMs: undefined }
  * exactly once (INV-19).
  *
  * @param knownUntilMs every envelope logged until then is visible to this transaction.
+ * @param cuts what revocations have cut off, as `cutsText` writes it: folds that took another are begun anew.
  */
 export async function foldAgreement(
   db: Queryable,
   agreement: MeteredAgreement,
   knownUntilMs: number,
   nowMs: number,
-  limits = LIMITS,
+  { cuts = '', ...limits }: Partial<FoldLimits> & { cuts?: string } = {},
 ): Promise<FoldPortion> {
   const { terms, problem, open } = agreement
   if (!terms || problem !== undefined || !open) return NOTHING
   if (terms.signerKind === SIGNER_KIND.nobody) return advanceTime(db, agreement, terms, nowMs)
-  const folds = await openFolds(db, agreement, terms)
+  const folds = await openFolds(db, agreement, terms, cuts)
   if (!folds) return NOTHING
   const foldTerms = foldTermsOfAll(
     terms,
@@ -86,7 +88,7 @@ export async function foldAgreement(
   for (const [index, fold] of folds.entries()) {
     const meterTerms = foldTerms[index]
     if (!meterTerms) return NOTHING
-    const portion = await foldMeter(db, fold, meterTerms, knownUntilMs, limits)
+    const portion = await foldMeter(db, fold, meterTerms, knownUntilMs, { ...LIMITS, ...limits })
     more ||= portion.more
     if (portion.wakeMs !== undefined) wakes.push(portion.wakeMs)
     for (const step of portion.steps) note(meterTerms, step, moved, seen)
@@ -108,9 +110,12 @@ async function openFolds(
   db: Queryable,
   { agreementId, machineId, rules }: MeteredAgreement,
   terms: Terms,
+  cuts: string,
 ): Promise<StoredFold[] | undefined> {
   const folds = await lockFolds(db, agreementId)
-  if (folds.length === terms.meters.length) return folds
+  const isCurrent = folds.every((fold) => fold.cuts === cuts)
+  if (isCurrent && folds.length === terms.meters.length) return folds
+  if (!isCurrent) await resetFolds(db, agreementId)
   const startSeqs: bigint[] = []
   for (const { stream, startHead } of terms.meters) {
     const seq = startHead === ZERO_DIGEST ? 0n : await seqOfDigest(db, machineId, stream, startHead)
@@ -127,6 +132,7 @@ async function openFolds(
       startSeq: meterTerms.startSeq,
       cursor: -1n,
       state: startFold(meterTerms),
+      cuts,
     })
   }
   return lockFolds(db, agreementId)

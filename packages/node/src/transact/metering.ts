@@ -3,10 +3,11 @@ import { foldHead, type StreamHead } from '@liquefy/protocol'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
+import { cutsText, readCuts } from '../store/cuts.ts'
 import type { Database } from '../store/database.ts'
 import { forgetMetering, readFolds } from '../store/metering.ts'
 import type { AdjustmentAnswer } from './adjustment.ts'
-import type { Agreements } from './agreements.ts'
+import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { type AttestationAnswer, judgeAttestation } from './attestation.ts'
 import { foldAgreement } from './fold-agreement.ts'
 import {
@@ -23,6 +24,8 @@ export interface Metering {
   kick(streams: readonly { machineId: bigint; stream: string }[]): void
   /** Folds these agreements: they opened, or their rule became known. */
   kickAgreements(agreementIds: readonly Hex[]): void
+  /** Folds what these machines sign: their keys have changed, and a revocation cuts off what no earlier anchor covers. */
+  kickSigners(machineIds: readonly bigint[]): void
   /** Forgets what was metered for agreements that a reorganisation took away. */
   forgetVanished(): Promise<void>
   /** Judges a signed meter value or adjustment from the machine whose key opened the connection. */
@@ -52,6 +55,8 @@ export function createMetering(options: {
   clock: Clock
   events: NodeEvents
   ledger: SigningLedger
+  /** Account that anchors this node's log. */
+  log: Hex
   logger: BaseLogger
 }): Metering {
   const { database, agreements, clock, events, logger } = options
@@ -67,8 +72,10 @@ export function createMetering(options: {
       const agreement = agreements.get(agreementId)
       if (!agreement) return
       const nowMs = clock.nowMs()
-      const portion = await database.transaction((client) =>
-        foldAgreement(client, agreement, nowMs - COMMIT_LAG_MS, nowMs),
+      const portion = await database.transaction(async (client) =>
+        foldAgreement(client, agreement, nowMs - COMMIT_LAG_MS, nowMs, {
+          cuts: cutsText(await readCuts(client, options.log, signersOf(agreement))),
+        }),
       )
       more = portion.more
       if (portion.wakeMs === undefined) wakes.delete(agreementId)
@@ -84,6 +91,12 @@ export function createMetering(options: {
         })
       }
     }
+  }
+
+  /** Whose keys sign the readings of an agreement: the machine, and its controller. */
+  const signersOf = ({ machineId }: MeteredAgreement): bigint[] => {
+    const controller = agreements.controllerOf(machineId)
+    return controller === undefined ? [machineId] : [machineId, controller]
   }
 
   const retryLater = (agreementId: Hex) => {
@@ -164,6 +177,13 @@ export function createMetering(options: {
       )
     },
     kickAgreements,
+    kickSigners(machineIds) {
+      const changed = new Set(machineIds)
+      const touched = agreements
+        .all()
+        .filter((agreement) => signersOf(agreement).some((signer) => changed.has(signer)))
+      kickAgreements(touched.map(({ agreementId }) => agreementId))
+    },
     forgetVanished: () => database.transaction(forgetMetering),
     acceptMeterValue: (senderId, payload) => judgeMeterValue(valueContext, senderId, payload),
     submitMeterValue: (json) => judgeSubmittedValue(valueContext, json),

@@ -1,7 +1,7 @@
 import type { TariffUnit } from '@liquefy/protocol'
 
 /** What prices are quoted in, where that is larger than the register's unit. */
-const QUOTED: Readonly<Record<string, string>> = { g: 'kg', ml: 'l', Wh: 'kWh' }
+const QUOTED: Readonly<Record<string, string>> = { g: 'kg', ml: 'l', Wh: 'kWh', m: 'km' }
 
 /** How a tariff speaks of a register with this unit; empty where the rule is not known. */
 export function tariffUnit(unit: string, register: number): TariffUnit {

@@ -142,6 +142,7 @@ export async function meteringBench(database: Database, clock: { now: number }) 
       clock: { nowMs: () => clock.now },
       events,
       ledger: CHAIN,
+      log: `0x${'19'.repeat(20)}`,
       logger,
     })
 

@@ -41,10 +41,14 @@ const ADMISSION = {
 
 const FOLD = {
   UNBILLED: ignore('fold', 'No agreement meters this stream.'),
-  VALUE_INVALID: counts('fold', 'The value is missing, negative, or not an exact decimal.'),
+  VALUE_INVALID: counts(
+    'fold',
+    'The value is missing, negative, not an exact decimal, or half a position.',
+  ),
   UNIT_MISMATCH: counts('fold', 'The unit is not the one agreed.'),
   TIME_REVERSED: counts('fold', 'It is older than the reading before it.'),
   OUTSIDE_WINDOW: ignore('fold', "It is too old, or outside the agreement's periods."),
+  BEYOND_CUT: ignore('fold', 'Its key was revoked, and no anchor of an earlier block covers it.'),
   LATE_FOR_PERIOD: ignore(
     'fold',
     'Its period was final when it was logged: it counts for that period’s adjustment only.',
