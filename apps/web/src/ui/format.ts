@@ -58,6 +58,7 @@ export const formatQuantity = (value: string, unit: string): string => {
     g: ['kg', 3],
     Wh: ['kWh', 3],
     ml: ['l', 3],
+    m: ['km', 3],
   }
   const step = larger[unit]
   if (step && value.length > step[1]) return `${formatExact(value, step[1], 2)} ${step[0]}`
