@@ -90,3 +90,8 @@ function parseJson(text: string): Partial<KeyFile> | undefined {
     return undefined
   }
 }
+
+/** What the people of a data folder are called, by lower-case address. */
+export function namesOf(folder: string): Map<string, string> {
+  return new Map(namesIn(folder).map(({ name, path }) => [read(path).address.toLowerCase(), name]))
+}

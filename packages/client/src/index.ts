@@ -44,6 +44,14 @@ export {
   registerMachines,
 } from './ledger.ts'
 export {
+  rekeyMachine,
+  resumeMachine,
+  revokeMachineKey,
+  rotateMachineKey,
+  suspendMachine,
+  transferMachine,
+} from './machine-ledger.ts'
+export {
   attestMeterValues,
   combineSignatures,
   signMeterValue,

@@ -8,7 +8,7 @@ export {
   proofOfPossession,
   saveIdentity,
 } from './identity.ts'
-export { createKey, hasKey, loadKey } from './key.ts'
+export { adoptNextKey, createKey, hasKey, loadKey, nextKey } from './key.ts'
 export {
   type Machine,
   type MachineEvents,
@@ -22,5 +22,6 @@ export {
 } from './machine.ts'
 export type { MeterEvent } from './metering.ts'
 export type { PackEvery } from './pack.ts'
+export { streamHeads } from './rotation.ts'
 export type { SpoolLimits } from './spool.ts'
 export type { OpenTransport, Transport, TransportHandlers } from './transport.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type Curve,
@@ -22,6 +22,8 @@ interface KeyFile {
 
 const file = (folder: string) => join(folder, 'key.json')
 
+const nextFile = (folder: string) => join(folder, 'key.next.json')
+
 const toBase64Url = (hex: Hex) => Buffer.from(hex.slice(2), 'hex').toString('base64url')
 
 /**
@@ -39,15 +41,31 @@ export function createKey(folder: string, curve: Curve = 'P-256'): PrivateKey {
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const key = randomKey(curve)
-  const jwk: KeyFile = {
-    kty: 'EC',
-    crv: curve,
-    x: toBase64Url(key.publicKey.x),
-    y: toBase64Url(key.publicKey.y),
-    d: Buffer.from(key.d).toString('base64url'),
-  }
-  writeDurably(file(folder), `${JSON.stringify(jwk, undefined, 2)}\n`, 0o600)
+  writeKey(file(folder), key)
   return key
+}
+
+/**
+ * The key that a machine is about to change to, kept in `<folder>/key.next.json`: made once, the same when asked again, so that a rotation
+ * which was cut short goes on with it.
+ */
+export function nextKey(folder: string, curve: Curve = 'P-256'): PrivateKey {
+  const path = nextFile(folder)
+  if (existsSync(path)) {
+    const key = parseKeyFile(readFileSync(path, 'utf8'))
+    if (!key)
+      throw new LiquefyError('KEY_INVALID', `${path} holds no key. Remove it and try again.`)
+    return key
+  }
+  const key = randomKey(curve)
+  writeKey(path, key)
+  return key
+}
+
+/** Makes the next key the machine's own; the old one is kept beside it in `key.old.json`. Call it when the ledger has the new one. */
+export function adoptNextKey(folder: string): void {
+  if (existsSync(file(folder))) renameSync(file(folder), join(folder, 'key.old.json'))
+  renameSync(nextFile(folder), file(folder))
 }
 
 /**
@@ -74,6 +92,17 @@ export function loadKey(folder: string): PrivateKey {
 /** Whether the folder holds a key. */
 export function hasKey(folder: string): boolean {
   return existsSync(file(folder))
+}
+
+function writeKey(path: string, { curve, publicKey, d }: PrivateKey): void {
+  const jwk: KeyFile = {
+    kty: 'EC',
+    crv: curve,
+    x: toBase64Url(publicKey.x),
+    y: toBase64Url(publicKey.y),
+    d: Buffer.from(d).toString('base64url'),
+  }
+  writeDurably(path, `${JSON.stringify(jwk, undefined, 2)}\n`, 0o600)
 }
 
 function randomKey(curve: Curve): PrivateKey {

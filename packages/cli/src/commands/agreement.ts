@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs'
+import { decodeTariffData, type MeterRule, tariffKindAt, termsFromJson } from '@liquefy/protocol'
 import { Command } from 'commander'
+import { type Explained, explainAgreement } from '../agreement-explain.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { readOffer } from '../agreement-offer.ts'
 import { openAgreements } from '../agreement-opening.ts'
-import { contextOf } from '../context.ts'
+import { type Context, contextOf } from '../context.ts'
 import { ledgerOf, shortHex } from '../contracts.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
-import { personOf, walletOf } from '../wallet.ts'
+import { namesOf, personOf, walletOf } from '../wallet.ts'
+import { closeCommand, collectCommand, fundCommand, refundCommand } from './agreement-money.ts'
 
 /** `liquefy agreement`: who pays whom, for what. */
 export function agreementCommand(): Command {
@@ -14,6 +18,11 @@ export function agreementCommand(): Command {
   command.addCommand(open())
   command.addCommand(list())
   command.addCommand(show())
+  command.addCommand(explain())
+  command.addCommand(fundCommand())
+  command.addCommand(collectCommand())
+  command.addCommand(refundCommand())
+  command.addCommand(closeCommand())
   return command
 }
 
@@ -112,22 +121,81 @@ function show(): Command {
             ['tariff', agreement.tariffInWords],
             ...agreement.rulesInWords.map((words) => ['rule', words]),
             ['signed by', agreement.metersSignedBy],
+            ...(agreement.linkedTo ? [['belongs to', agreement.linkedTo]] : []),
+            ...agreement.linkedFrom.map((other) => ['with it', other]),
+            ...(agreement.problem ? [['problem', agreement.problem]] : []),
             ['owed', money(agreement.owedMinor)],
             ['paid', money(agreement.includedMinor)],
             ['escrow', money(agreement.escrowMinor)],
             ['accrued', `${money(agreement.position.accruedMinor)} to ${agreement.position.owner}`],
           ]),
           table([
-            ['period', 'registers', 'owed', 'paid', 'arrears'],
+            ['period', 'registers', 'owed', 'paid', 'arrears', 'adjusted', 'refunded'],
             ...agreement.periods.map((period) => [
               String(period.period),
               period.registers.join(', '),
               money(period.owedMinor),
               money(period.includedMinor),
               money(period.arrearsMinor),
+              money(period.adjustedMinor),
+              money(period.refundedMinor),
             ]),
           ]),
         ].join('\n\n'),
       )
     })
+}
+
+function explain(): Command {
+  return new Command('explain')
+    .description('an agreement in plain words, with an example bill')
+    .argument('<agreement>', 'agreement id, its beginning, or the file of an offer')
+    .action(async (given: string, _options: object, command: Command) => {
+      const context = contextOf(command)
+      const explained = existsSync(given)
+        ? await explainedOffer(context, given)
+        : await explainedAgreement(context, given)
+      const explanation = explainAgreement(explained)
+      const money = moneyText(explained.asset)
+      context.out.result(explanation, () =>
+        [
+          ...explanation.words,
+          '',
+          table([
+            ['example', 'the period costs'],
+            ...explanation.bill.map(({ what, amountMinor }) => [what, money(amountMinor)]),
+          ]),
+        ].join('\n'),
+      )
+    })
+}
+
+async function explainedAgreement(context: Context, given: string): Promise<Explained> {
+  const id = await agreementIdOf(context, given)
+  const client = context.node()
+  const [agreement, deployment] = await Promise.all([client.agreement(id), client.deployment()])
+  const terms = termsFromJson(agreement.terms)
+  const kind = tariffKindAt(deployment, terms.tariff)
+  return {
+    terms,
+    rules: agreement.rules as MeterRule[],
+    tariff: kind && decodeTariffData(kind, terms.tariffData),
+    asset: deployment.asset,
+    names: namesOf(context.folder),
+    linkedTo: agreement.linkedTo ?? undefined,
+  }
+}
+
+async function explainedOffer(context: Context, path: string): Promise<Explained> {
+  const { contracts } = await ledgerOf(context)
+  const addressOf = (name: string) => personOf(context.folder, name).address
+  const { terms, rules } = readOffer(path, contracts, addressOf, Math.floor(Date.now() / 1000))
+  const kind = tariffKindAt(contracts, terms.tariff)
+  return {
+    terms,
+    rules,
+    tariff: kind && decodeTariffData(kind, terms.tariffData),
+    asset: contracts.asset,
+    names: namesOf(context.folder),
+  }
 }

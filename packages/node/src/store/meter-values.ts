@@ -18,11 +18,18 @@ export interface AcceptedValue {
   receivedMs: number
 }
 
-/** Stores an accepted meter value; the same one again changes nothing. False if one with its head and `asOf` is there already. */
+/**
+ * Stores an accepted meter value; the same one again changes nothing, unless the ledger has refused the signature that is kept: after a
+ * rotation the machine signs anew. False if one with its head and `asOf` is there already.
+ */
 export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promise<boolean> {
   const { rowCount } = await db.query(
     `INSERT INTO meter_values (agreement_id, period, as_of, registers, evidence_head, heads, signature, owed_minor, received_ms, attestation_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT (agreement_id, period, as_of, evidence_head) DO UPDATE
+       SET signature = EXCLUDED.signature, intent_id = NULL, attempts = 0, retry_ms = 0, problem = NULL, given_up = false
+       WHERE meter_values.given_up AND meter_values.signature <> EXCLUDED.signature
+         AND meter_values.registers = EXCLUDED.registers AND meter_values.attestation_id IS NULL`,
     [
       bytesOf(value.agreementId),
       value.period,

@@ -1,0 +1,128 @@
+import {
+  explainRule,
+  explainSigner,
+  explainTariff,
+  formatDecimal,
+  type MeterRule,
+  owedCapped,
+  type Tariff,
+  type TariffAsset,
+  type TariffUnit,
+  type Terms,
+} from '@liquefy/protocol'
+
+/** An agreement as far as it can be explained; `tariff` undefined if its contract is none of ours. */
+export interface Explained {
+  terms: Terms
+  rules: readonly MeterRule[]
+  tariff: Tariff | undefined
+  asset: TariffAsset
+  /** What people are called, by lower-case address. */
+  names: ReadonlyMap<string, string>
+  /** The id of the agreement that this one belongs to. */
+  linkedTo?: string | undefined
+}
+
+/** What an agreement says, in plain words, with an example bill. Amounts as in `exampleBill`. */
+export interface Explanation {
+  /** Sentences, in the order in which they are read. */
+  words: string[]
+  bill: BillLine[]
+}
+
+/** One line of the example bill: what was counted, and what the period costs so far with it and all lines before. */
+interface BillLine {
+  what: string
+  amountMinor: string
+}
+
+/** What prices are quoted in, where that is larger than the register's unit. */
+const QUOTED: Readonly<Record<string, [unit: string, per: bigint]>> = {
+  g: ['kg', 1000n],
+  ml: ['l', 1000n],
+  Wh: ['kWh', 1000n],
+  m: ['km', 1000n],
+}
+/** An example bill shows so many of the units that prices are quoted in. */
+const EXAMPLE_UNITS = 100n
+const WHOLE = { grouping: true } as const
+
+/** Explains an agreement. */
+export function explainAgreement(explained: Explained): Explanation {
+  const { terms, rules, tariff, asset, names, linkedTo } = explained
+  const name = (address: string) => names.get(address.toLowerCase()) ?? address
+  const money = (minor: bigint) =>
+    `${formatDecimal(minor, asset.decimals, { grouping: true, trim: true })} ${asset.symbol}`
+  const units = unitsOf(rules, terms.limits.length)
+  return {
+    words: [
+      `${name(terms.payer)} pays ${name(terms.payee)}${terms.machineId === 0n ? '' : ` for what machine ${terms.machineId} measures`}.`,
+      ...(linkedTo ? [`It belongs to agreement ${linkedTo}.`] : []),
+      ...terms.meters.map(({ stream }, index) => `Stream "${stream}": ${ruleWords(rules[index])}`),
+      `The price is ${tariff ? explainTariff(tariff, { units, asset }) : 'what a tariff contract says that we do not know'}.`,
+      `A period is ${duration(terms.periodSeconds)}, and there are ${formatDecimal(BigInt(terms.periods), 0, WHOLE)} of them; one costs at most ${money(terms.capMinor)}.`,
+      `Meter values are signed by ${explainSigner(terms, undefined)}, and such a signature alone moves the money, out of escrow that ${name(terms.payer)} has put there before.`,
+      ...limitWords(terms, units),
+      `Readings count if they arrive within ${duration(terms.backfillSeconds)}. A period is final ${duration(terms.lateSeconds)} after its end; what comes later makes one adjustment, upward, and nothing else.`,
+      `If escrow runs short, what is proven stays owed, and is paid after a top-up.`,
+      `${name(terms.payee)} may end it at any time; anybody may ${duration(terms.lateSeconds + terms.settleSeconds)} after the last period. What is left in escrow then goes back to ${name(terms.payer)}.`,
+    ],
+    bill: tariff ? exampleBill(terms, tariff, units) : [],
+  }
+}
+
+function ruleWords(rule: MeterRule | undefined): string {
+  return rule ? explainRule(rule) : 'a rule that we do not know.'
+}
+
+/** A bill of one whole period, register by register, by the same arithmetic that the ledger uses. */
+function exampleBill(terms: Terms, tariff: Tariff, units: readonly TariffUnit[]): BillLine[] {
+  const seconds = BigInt(terms.periodSeconds)
+  const registers = units.map(() => 0n)
+  const cost = () => owedCapped(tariff, registers, seconds, terms.capMinor).toString()
+  const lines = [
+    {
+      what: `a whole period of ${duration(terms.periodSeconds)}, nothing used`,
+      amountMinor: cost(),
+    },
+  ]
+  for (const [index, { unit, per }] of units.entries()) {
+    registers[index] = EXAMPLE_UNITS * per
+    lines.push({
+      what: `and ${EXAMPLE_UNITS} ${unit} on register ${index + 1}`,
+      amountMinor: cost(),
+    })
+  }
+  return lines
+}
+
+function limitWords({ limits }: Terms, units: readonly TariffUnit[]): string[] {
+  return limits.map(({ burst, perHour }, index) => {
+    const { unit, per } = units[index] ?? { unit: 'units', per: 1n }
+    const text = (count: bigint) => formatDecimal(count / per, 0, WHOLE)
+    const unitText =
+      per === 1n || (burst % per === 0n && perHour % per === 0n) ? unit : `whole ${unit}`
+    return `Register ${index + 1} never shows more than ${text(burst)} ${unitText} plus ${text(perHour)} an hour in a period: that is the most a stolen key could take.`
+  })
+}
+
+function unitsOf(rules: readonly MeterRule[], count: number): TariffUnit[] {
+  return Array.from({ length: count }, (_, index) => {
+    const unit = rules[index]?.registerUnit ?? `unit of register ${index + 1}`
+    const [quoted, per] = QUOTED[unit] ?? [unit, 1n]
+    return { unit: quoted, per, label: '' }
+  })
+}
+
+const DURATIONS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+function duration(seconds: number): string {
+  const [unit, length] = DURATIONS.find(([, each]) => seconds % each === 0) ?? ['second', 1]
+  const count = seconds / length
+  return `${formatDecimal(BigInt(count), 0, WHOLE)} ${unit}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,104 @@
+import { machineRegistryAbi } from '@liquefy/abi'
+import {
+  CURVE_NUMBER,
+  headsHash,
+  keyId,
+  type PrivateKey,
+  type RotationHead,
+  rekeyDigest,
+  rotateDigest,
+  signTypedDigest,
+} from '@liquefy/protocol'
+import { zeroAddress } from 'viem'
+import type { MachineAction } from './ledger.ts'
+import { send } from './transaction.ts'
+import type { Hex } from './types.ts'
+
+/** An action on one machine. */
+type OneMachine = MachineAction & { machineId: bigint }
+
+const PROOF_SECONDS = 3_600n
+
+/** Active -> suspended: nothing that it signs is priced or paid until it is resumed. For its owner. */
+export function suspendMachine(action: OneMachine) {
+  return call(action, 'suspend', [action.machineId])
+}
+
+/** Suspended -> active. For its owner. */
+export function resumeMachine(action: OneMachine) {
+  return call(action, 'resume', [action.machineId])
+}
+
+/** Takes a stolen key away: it signs nothing any more, and only what was anchored in an earlier block counts. For its owner. */
+export function revokeMachineKey(action: OneMachine) {
+  return call(action, 'revoke', [action.machineId])
+}
+
+/** Moves the machine to another owner. Its agreements go on. For its owner. */
+export function transferMachine(action: OneMachine & { to: Hex }) {
+  const { wallet, machineId, to } = action
+  return call(action, 'transferFrom', [wallet.account.address, to, machineId])
+}
+
+/**
+ * Replaces a machine's key by a planned rotation that both keys sign. For anyone who has both.
+ *
+ * @param action.heads the last envelope of each stream that still counts under the old key.
+ */
+export async function rotateMachineKey(
+  action: OneMachine & { oldKey: PrivateKey; newKey: PrivateKey; heads: readonly RotationHead[] },
+) {
+  const { deployment, machineId, oldKey, newKey, heads } = action
+  const { verifier, nonce, deadline } = await proofContext(action, newKey)
+  const digest = rotateDigest({
+    ...deployment,
+    machineId,
+    newKeyId: keyId(newKey.publicKey),
+    newVerifier: verifier,
+    headsHash: headsHash(heads),
+    nonce,
+    deadline,
+  })
+  const proofs = [signTypedDigest(oldKey, digest), signTypedDigest(newKey, digest)]
+  return call(action, 'rotate', [machineId, onLedger(newKey, verifier), heads, deadline, ...proofs])
+}
+
+/** Gives a machine whose key was revoked a new one, with its proof of possession. For its owner. */
+export async function rekeyMachine(action: OneMachine & { newKey: PrivateKey }) {
+  const { deployment, machineId, newKey } = action
+  const { verifier, nonce, deadline } = await proofContext(action, newKey)
+  const digest = rekeyDigest({
+    ...deployment,
+    machineId,
+    newKeyId: keyId(newKey.publicKey),
+    newVerifier: verifier,
+    nonce,
+    deadline,
+  })
+  const proof = signTypedDigest(newKey, digest)
+  return call(action, 'rekey', [machineId, onLedger(newKey, verifier), deadline, proof])
+}
+
+/** What the proof of a new key is bound to: its verifier, the machine's key epoch, and a time. */
+async function proofContext(
+  { deployment, publicClient, machineId }: OneMachine,
+  { curve }: PrivateKey,
+): Promise<{ verifier: Hex; nonce: bigint; deadline: bigint }> {
+  const contract = { address: deployment.registry, abi: machineRegistryAbi } as const
+  const [p256Verifier, nonce, { timestamp }] = await Promise.all([
+    publicClient.readContract({ ...contract, functionName: 'p256Sha256Verifier' }),
+    publicClient.readContract({ ...contract, functionName: 'keyEpochOf', args: [machineId] }),
+    publicClient.getBlock(),
+  ])
+  const verifier = curve === 'P-256' ? p256Verifier : zeroAddress
+  return { verifier, nonce, deadline: timestamp + PROOF_SECONDS }
+}
+
+function onLedger({ curve, publicKey: { x, y } }: PrivateKey, verifier: Hex) {
+  return { curve: CURVE_NUMBER[curve], verifier, x, y }
+}
+
+function call(action: MachineAction, functionName: string, args: readonly unknown[]) {
+  const { registry: address } = action.deployment
+  return send(action, { address, abi: machineRegistryAbi, functionName, args })
+}
