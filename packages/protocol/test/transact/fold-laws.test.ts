@@ -9,6 +9,7 @@ import {
   foldStream,
   foldToJson,
   type LoggedEnvelope,
+  lateRegisterAt,
   type MeterRule,
   registerAt,
   startFold,
@@ -266,6 +267,22 @@ describe('INV-19 the same logged envelopes give the same registers', () => {
             highest.set(period, register)
           }
         }
+      }),
+      { numRuns: RUNS },
+    )
+  })
+
+  test('what comes when its period is final counts apart, and together with the register it is what it would have been', () => {
+    fc.assert(
+      fc.property(scene, ({ terms, envelopes }) => {
+        const strict = foldStream({ ...terms, lateSeconds: 60 }, envelopes, Infinity).state
+        const patient = foldStream({ ...terms, lateSeconds: 1e6 }, envelopes, Infinity).state
+        for (let period = 0; period < terms.periods; period += 1) {
+          const whole = lateRegisterAt(strict, terms.rule, period)
+          expect(whole).toBe(registerAt(patient, period))
+          expect(registerAt(strict, period)).toBeLessThanOrEqual(whole)
+        }
+        expect(strict.excusedMs).toEqual(patient.excusedMs)
       }),
       { numRuns: RUNS },
     )
