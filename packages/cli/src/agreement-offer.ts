@@ -1,17 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
+  accountSigner,
   encodeTariffData,
   type Hex,
   isValidTariff,
   type MeterRule,
   machineSigner,
+  NO_MAXIMUM,
+  NOBODY_SIGNER,
   parseRule,
   parseTerms,
   parseUnsigned,
+  quorumSigner,
   ruleHash,
+  SIGNER_KIND,
+  TARIFF_KINDS,
   type Tariff,
   type Terms,
+  tariffContract,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import { bytesToHex, isAddress } from 'viem'
@@ -32,7 +39,28 @@ interface Offer {
     startHead?: Hex
     limit: { burst: string; perHour: string }
   }[]
-  tariff: { kind: 'linear' | 'tiered'; prices: string[]; upTo?: string[]; scale: number }
+  tariff: {
+    kind: Tariff['kind']
+    prices: string[]
+    scale: number
+    /** The unit that each price is per: compared with what the rules count. */
+    units?: string[]
+    upTo?: string[]
+    fee?: string
+    feeSeconds?: number
+    minimum?: string
+    maximum?: string
+  }
+  /** Who signs the meter values: the machine itself unless told. */
+  signer?:
+    | { machine: string }
+    | { account: string }
+    | { threshold: number; signers: Hex[] }
+    | 'nobody'
+  /** Limits of registers that no meter measures. */
+  limits?: { burst: string; perHour: string }[]
+  /** The agreement that this one belongs to. */
+  linkedTo?: Hex
   capMinor: string
   /** Put into escrow by the payer when it opens. */
   fundMinor?: string
@@ -72,6 +100,9 @@ const FIELDS = [
   'capMinor',
   'fundMinor',
   'start',
+  'signer',
+  'limits',
+  'linkedTo',
   'shared',
   ...Object.keys(DEFAULTS),
 ]
@@ -97,11 +128,14 @@ export function readOffer(
     return parsed.rule
   })
   const tariff = tariffOf(offer, amount)
-  if (!isValidTariff(tariff, rules.length)) {
+  const limits = offer.meters.length > 0 ? offer.meters.map(({ limit }) => limit) : offer.limits
+  if (!isValidTariff(tariff, limits?.length ?? 0)) {
     throw invalid(
-      'the tariff needs one price a meter if linear; one meter, rising "upTo" and one price more than that if tiered; and a scale from 0 to 77.',
+      'the tariff needs one price a register if linear or a plan; one register, rising "upTo" and one price more than that if tiered; a scale from 0 to 77 (60 for a plan); and of a plan a minimum that is not above its maximum.',
     )
   }
+  const mismatch = unitMismatch(offer, rules)
+  if (mismatch !== undefined) throw new CliError('UNIT_MISMATCH', `${path}: ${mismatch}`)
   const machineId = amount('machineId', offer.machineId)
   const parsed = parseTerms({
     payer: party(offer.payer),
@@ -113,11 +147,10 @@ export function readOffer(
       ruleHash: ruleHash(rules[index] as MeterRule),
       startHead: startHead ?? ZERO_DIGEST,
     })),
-    signerKind: 1,
-    signer: machineSigner(machineId),
-    tariff: offer.tariff.kind === 'tiered' ? contracts.tieredTariff : contracts.linearTariff,
+    ...signerOf(offer, machineId, party, amount),
+    tariff: tariffContract(contracts, offer.tariff.kind),
     tariffData: encodeTariffData(tariff),
-    limits: offer.meters.map(({ limit }) => limit),
+    limits: limits ?? [],
     capMinor: offer.capMinor,
     start: offer.start ?? String(nowSeconds),
     ...Object.fromEntries(
@@ -128,7 +161,7 @@ export function readOffer(
     ),
     shared: offer.shared ?? false,
     openBy: String(nowSeconds + DAY_SECONDS),
-    salt: bytesToHex(randomBytes(32)),
+    salt: offer.linkedTo ?? bytesToHex(randomBytes(32)),
   })
   if (!parsed.ok) throw invalid(parsed.message)
   return { terms: parsed.terms, rules, fundMinor: amount('fundMinor', offer.fundMinor ?? '0') }
@@ -138,12 +171,55 @@ function tariffOf(offer: Offer, amount: (name: string, text: unknown) => bigint)
   const { kind, scale } = offer.tariff
   const prices = offer.tariff.prices.map((price) => amount('tariff.prices', price))
   if (kind === 'linear') return { kind, prices, scale }
+  if (kind === 'plan') {
+    const { fee = '0', feeSeconds = 1, minimum = '0', maximum } = offer.tariff
+    return {
+      kind,
+      prices,
+      scale,
+      fee: amount('tariff.fee', fee),
+      feeSeconds,
+      minimum: amount('tariff.minimum', minimum),
+      maximum: maximum === undefined ? NO_MAXIMUM : amount('tariff.maximum', maximum),
+    }
+  }
   return {
     kind,
     upTo: (offer.tariff.upTo ?? []).map((border) => amount('tariff.upTo', border)),
     prices,
     scale,
   }
+}
+
+/** The first price that is per another unit than its register counts in; undefined if all fit or no units are given. */
+function unitMismatch({ tariff, meters }: Offer, rules: readonly MeterRule[]): string | undefined {
+  if (!tariff.units) return undefined
+  if (tariff.units.length !== rules.length) {
+    return `tariff.units names ${tariff.units.length} units, but there are ${rules.length} meters.`
+  }
+  const index = rules.findIndex(({ registerUnit }, at) => registerUnit !== tariff.units?.[at])
+  if (index < 0) return undefined
+  return `meter ${index + 1} ("${meters[index]?.stream}") counts in ${rules[index]?.registerUnit}, but its price is per ${tariff.units[index]}.`
+}
+
+function signerOf(
+  { signer }: Offer,
+  machineId: bigint,
+  party: (name: string) => Hex,
+  amount: (name: string, text: unknown) => bigint,
+): { signerKind: number; signer: Hex } {
+  if (signer === undefined) {
+    return { signerKind: SIGNER_KIND.machine, signer: machineSigner(machineId) }
+  }
+  if (signer === 'nobody') return { signerKind: SIGNER_KIND.nobody, signer: NOBODY_SIGNER }
+  if ('machine' in signer) {
+    const id = amount('signer.machine', signer.machine)
+    return { signerKind: SIGNER_KIND.machine, signer: machineSigner(id) }
+  }
+  if ('account' in signer) {
+    return { signerKind: SIGNER_KIND.account, signer: accountSigner(party(signer.account)) }
+  }
+  return { signerKind: SIGNER_KIND.quorum, signer: quorumSigner(signer) }
 }
 
 function parseOffer(path: string): Offer {
@@ -179,8 +255,8 @@ function wrongIn({ meters, tariff }: Offer): string | undefined {
   if (meters.some((meter) => typeof meter !== 'object' || meter === null)) {
     return 'each of "meters" must be an object'
   }
-  if (tariff.kind !== 'linear' && tariff.kind !== 'tiered') {
-    return '"tariff.kind" must be "linear" or "tiered"'
+  if (!TARIFF_KINDS.includes(tariff.kind)) {
+    return `"tariff.kind" must be one of ${TARIFF_KINDS.map((kind) => `"${kind}"`).join(', ')}`
   }
   if (tariff.upTo !== undefined && !Array.isArray(tariff.upTo))
     return '"tariff.upTo" must be a list'

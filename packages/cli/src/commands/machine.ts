@@ -15,6 +15,14 @@ import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { walletOf } from '../wallet.ts'
+import {
+  rekeyCommand,
+  resumeCommand,
+  revokeCommand,
+  rotateCommand,
+  suspendCommand,
+  transferCommand,
+} from './machine-life.ts'
 
 const TOKEN_SECONDS = 3_600
 
@@ -26,6 +34,12 @@ export function machineCommand(): Command {
   command.addCommand(token())
   command.addCommand(list())
   command.addCommand(show())
+  command.addCommand(suspendCommand())
+  command.addCommand(resumeCommand())
+  command.addCommand(rotateCommand())
+  command.addCommand(revokeCommand())
+  command.addCommand(rekeyCommand())
+  command.addCommand(transferCommand())
   return command
 }
 
