@@ -21,7 +21,7 @@ export default defineConfig({
           viaIR: true,
           // No hash of sources and comments in the bytecode: only a change of code changes it.
           metadata: { bytecodeHash: 'none' },
-          optimizer: { enabled: true, runs: 200 },
+          optimizer: { enabled: true, runs: 20_000 },
         },
       },
     },

@@ -390,7 +390,7 @@ async function quorumVector(input: {
   )
   const signers = parties.map(({ signer }) => signer.toLowerCase() as Hex)
   const signatures: Hex[] = await Promise.all(
-    parties.map(({ key }) => key?.signDigest(digest) ?? '0x'),
+    parties.map(async ({ key }) => (await key?.signDigest(digest)) ?? '0x'),
   )
   const commitment = [{ type: 'uint8' }, { type: 'bytes[]' }] as const
   return {

@@ -32,7 +32,7 @@ abstract contract Accounts {
         bool adjusted;
     }
 
-    mapping(bytes32 agreementId => Account) internal _accounts;
+    mapping(bytes32 agreementId => uint256) private _accounts;
     mapping(bytes32 agreementId => Totals) internal _totals;
     mapping(bytes32 agreementId => mapping(uint32 period => Period)) internal _periods;
     mapping(bytes32 agreementId => mapping(uint32 period => uint256)) internal _adjustments;
@@ -44,12 +44,12 @@ abstract contract Accounts {
 
     /// @notice None, Open or Closed.
     function statusOf(bytes32 id) public view returns (Status) {
-        return _accounts[id].status;
+        return _readAccount(id).status;
     }
 
     /// @notice What is left to pay from.
     function escrowOf(bytes32 id) external view returns (uint256) {
-        return _accounts[id].escrow;
+        return _readAccount(id).escrow;
     }
 
     /// @notice What is proven and was never paid, of all periods, because escrow was short.
@@ -60,12 +60,12 @@ abstract contract Accounts {
     /// @notice What the position has earned and `credit` has not moved yet.
     function accruedOf(bytes32 id) public view returns (uint256) {
         Totals storage totals = _totals[id];
-        return totals.funded - _accounts[id].escrow - totals.credited;
+        return totals.funded - _readAccount(id).escrow - totals.credited;
     }
 
     /// @notice What a period has been paid, and what is proven to be owed for it within the cap.
     function periodOf(bytes32 id, uint32 period) external view returns (uint96 paid, uint96 proven) {
-        Period memory state = _readPeriod(id, _accounts[id], period);
+        Period memory state = _readPeriod(id, _readAccount(id), period);
         return (state.paid, state.proven);
     }
 
@@ -80,8 +80,25 @@ abstract contract Accounts {
     }
 
     function _requireOpen(bytes32 id) internal view {
-        Status status = _accounts[id].status;
+        Status status = statusOf(id);
         if (status != Status.Open) revert AgreementNotOpen(id, status);
+    }
+
+    /// @dev By hand, since the compiler would read and write the slot once for each field.
+    function _readAccount(bytes32 id) internal view returns (Account memory account) {
+        uint256 slot = _accounts[id];
+        account.escrow = uint96(slot);
+        account.paid = uint96(slot >> 96);
+        account.period = uint32(slot >> 192);
+        account.status = Status(uint8(slot >> 224));
+        account.recorded = (slot >> 232) != 0;
+    }
+
+    function _writeAccount(bytes32 id, Account memory account) internal {
+        uint256 slot = uint256(account.escrow) | (uint256(account.paid) << 96) | (uint256(account.period) << 192)
+            | (uint256(account.status) << 224);
+        if (account.recorded) slot |= 1 << 232;
+        _accounts[id] = slot;
     }
 
     function _readPeriod(
@@ -108,14 +125,34 @@ abstract contract Accounts {
         uint256 due
     ) internal returns (uint256 paid, uint256 short) {
         if (due <= state.paid) return (0, 0);
+        uint256 arrears = state.proven - state.paid;
         uint256 missing = due - state.paid;
         paid = Math.min(missing, account.escrow);
-        short = missing - paid;
-        uint256 arrears = state.proven - state.paid;
-        state.paid += uint96(paid);
+        unchecked {
+            short = missing - paid;
+            state.paid += uint96(paid); // at most `due`
+            account.escrow -= uint96(paid);
+        }
         if (due > state.proven) state.proven = uint96(due);
-        account.escrow -= uint96(paid);
         _writePeriod(id, account, period, state, arrears);
+    }
+
+    /// @dev What `_pay` does in the usual case, for less gas: the current period, nothing on record about it, escrow enough.
+    /// @return done false if the case is another, and nothing has changed
+    function _payUsual(
+        Account memory account,
+        uint32 period,
+        uint256 due
+    ) internal pure returns (bool done, uint256 paid) {
+        if (period != account.period || account.recorded) return (false, 0);
+        if (due <= account.paid) return (true, 0);
+        unchecked {
+            paid = due - account.paid;
+            if (paid > account.escrow) return (false, 0);
+            account.paid = uint96(due);
+            account.escrow -= uint96(paid);
+        }
+        done = true;
     }
 
     /// @param arrears what they were before

@@ -60,7 +60,7 @@ contract ClearingHouse is ERC721, StreamClaims, Deposits, Settlement {
         _rules.requireSound(terms);
         _requireAuthorized(id, terms.payer, payerAuth);
         _requireAuthorized(id, terms.payee, payeeAuth);
-        _accounts[id].status = Status.Open;
+        _writeAccount(id, Account({escrow: 0, paid: 0, period: 0, status: Status.Open, recorded: false}));
         _claimStreams(id, TermsCode.store(id, terms));
         _mint(terms.payee, uint256(id));
         emit Opened(id, terms.payer, terms.payee, terms);
@@ -69,14 +69,14 @@ contract ClearingHouse is ERC721, StreamClaims, Deposits, Settlement {
     /// @notice Pays arrears of the given periods, as far as the escrow goes. For anyone, after a top-up.
     function collect(bytes32 id, uint32[] calldata periods) external {
         _requireOpen(id);
-        Account memory account = _accounts[id];
+        Account memory account = _readAccount(id);
         for (uint256 i = 0; i < periods.length; ++i) {
             Period memory state = _readPeriod(id, account, periods[i]);
             (uint256 paid, uint256 short) = _pay(id, account, periods[i], state, state.proven);
             emit Collected(id, periods[i], paid);
             if (short != 0) emit EscrowShort(id, periods[i], short);
         }
-        _accounts[id] = account;
+        _writeAccount(id, account);
     }
 
     /// @notice Moves what positions have earned to their owners' balances. For anyone.
@@ -116,11 +116,13 @@ contract ClearingHouse is ERC721, StreamClaims, Deposits, Settlement {
         if (msg.sender != _ownerOf(uint256(id)) && block.timestamp <= end) {
             revert CloseTooEarly(id, block.timestamp, end);
         }
-        uint96 left = _accounts[id].escrow;
+        Account memory account = _readAccount(id);
+        uint96 left = account.escrow;
         uint256 arrears = _totals[id].arrears;
         if (left != 0 && arrears != 0) revert ArrearsOpen(id, arrears);
-        _accounts[id].status = Status.Closed;
-        _accounts[id].escrow = 0;
+        account.status = Status.Closed;
+        account.escrow = 0;
+        _writeAccount(id, account);
         _totals[id].funded -= left;
         _balances[terms.payer()][terms.asset()] += left;
         _releaseStreams(terms);

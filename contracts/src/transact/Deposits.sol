@@ -100,8 +100,9 @@ abstract contract Deposits is Accounts, EIP712, ReentrancyGuardTransient, ITerms
         uint256 funded = _totals[id].funded + amount;
         if (funded > type(uint96).max) revert AmountTooLarge(funded, type(uint96).max);
         _totals[id].funded = uint96(funded);
-        uint96 escrow = _accounts[id].escrow + uint96(amount); // no more than `funded`
-        _accounts[id].escrow = escrow;
-        emit Funded(id, from, amount, escrow);
+        Account memory account = _readAccount(id);
+        account.escrow += uint96(amount); // no more than `funded`
+        _writeAccount(id, account);
+        emit Funded(id, from, amount, account.escrow);
     }
 }

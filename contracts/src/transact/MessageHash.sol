@@ -17,24 +17,22 @@ library MessageHash {
     bytes32 private constant FUNDING_TYPEHASH =
         keccak256("Funding(bytes32 agreementId,address from,uint256 amount,bytes32 salt,uint256 deadline)");
 
-    function ofMeterValue(MeterValue calldata v) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                METER_VALUE_TYPEHASH,
-                v.agreementId,
-                v.period,
-                v.asOf,
-                keccak256(abi.encodePacked(v.registers)),
-                v.evidenceHead
-            )
-        );
+    /// @dev keccak256(abi.encode(METER_VALUE_TYPEHASH, agreementId, period, asOf, keccak256(abi.encodePacked(registers)),
+    /// evidenceHead)), for a third of the gas: the fields lie in memory as they are hashed, but for the registers.
+    function ofMeterValue(MeterValue memory value) internal pure returns (bytes32 hash) {
+        bytes32 typeHash = METER_VALUE_TYPEHASH;
+        uint256[] memory registers = value.registers;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            mcopy(add(free, 0x20), value, 0xa0)
+            mstore(add(free, 0x80), keccak256(add(registers, 0x20), shl(5, mload(registers))))
+            hash := keccak256(free, 0xc0)
+        }
     }
 
-    function ofMeterValues(MeterValue[] calldata values) internal pure returns (bytes32) {
-        bytes32[] memory hashes = new bytes32[](values.length);
-        for (uint256 i = 0; i < values.length; ++i) {
-            hashes[i] = ofMeterValue(values[i]);
-        }
+    /// @param hashes of each value
+    function ofMeterValues(bytes32[] memory hashes) internal pure returns (bytes32) {
         return keccak256(abi.encode(METER_VALUES_TYPEHASH, keccak256(abi.encodePacked(hashes))));
     }
 

@@ -59,7 +59,7 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
         if (values.length != signatures.length) revert LengthsDiffer(values.length, signatures.length);
         for (uint256 i = 0; i < values.length; ++i) {
             uint256 free = _markMemory();
-            _settleSigned(values[i], signatures[i]);
+            _settleSigned(_read(values[i]), signatures[i]);
             _releaseMemory(free);
         }
     }
@@ -73,14 +73,14 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
         bytes32 signer,
         bytes calldata signature
     ) external {
-        bytes32 digest = _hashTypedDataV4(MessageHash.ofMeterValues(values));
+        bytes32 digest = _digestOf(values);
         bool canAttest = signerKind == SIGNER_MACHINE || signerKind == SIGNER_ACCOUNT;
         if (!canAttest || !_hasSigned(signerKind, signer, digest, signature)) {
             revert AttestationInvalid(signerKind, signer, digest);
         }
         for (uint256 i = 0; i < values.length; ++i) {
             uint256 free = _markMemory();
-            _settleAttested(values[i], signerKind, signer);
+            _settleAttested(_read(values[i]), signerKind, signer);
             _releaseMemory(free);
         }
     }
@@ -95,7 +95,7 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
         if (!_hasSigned(terms.signerKind(), terms.signer(), digest, signature)) {
             revert AdjustmentNotSigned(a.agreementId, digest);
         }
-        Account memory account = _accounts[a.agreementId];
+        Account memory account = _readAccount(a.agreementId);
         Period memory state = _readPeriod(a.agreementId, account, a.period);
         uint256 most = _mostOf(terms);
         if (a.amount > most || state.proven + a.amount > most) {
@@ -109,9 +109,36 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
             account.recorded = true;
             _periods[a.agreementId][a.period] = state;
         }
-        _accounts[a.agreementId] = account;
+        _writeAccount(a.agreementId, account);
         emit Adjusted(a.agreementId, a.period, a.amount, a.evidenceHead, paid, state.paid);
         if (short != 0) emit EscrowShort(a.agreementId, a.period, short);
+    }
+
+    function _digestOf(MeterValue[] calldata values) private view returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](values.length);
+        for (uint256 i = 0; i < values.length; ++i) {
+            uint256 free = _markMemory();
+            hashes[i] = MessageHash.ofMeterValue(_read(values[i]));
+            _releaseMemory(free);
+        }
+        return _hashTypedDataV4(MessageHash.ofMeterValues(hashes));
+    }
+
+    /// @dev `value = item`, for half the gas.
+    function _read(MeterValue calldata item) private pure returns (MeterValue memory value) {
+        uint256[] calldata registers = item.registers;
+        assembly ("memory-safe") {
+            value := mload(0x40)
+            calldatacopy(value, item, 0xa0)
+            let copied := add(value, 0xa0)
+            let size := shl(5, registers.length)
+            mstore(add(value, 0x60), copied)
+            mstore(copied, registers.length)
+            calldatacopy(add(copied, 0x20), registers.offset, size)
+            mstore(0x40, add(copied, add(0x20, size)))
+            // The compiler refuses integers above their type, and so must this.
+            if or(shr(32, mload(add(value, 0x20))), shr(64, mload(add(value, 0x40)))) { revert(0, 0) }
+        }
     }
 
     /// @dev Nothing that an item puts into memory outlives it, and memory that only grows costs the square of its size.
@@ -127,15 +154,15 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
         }
     }
 
-    function _settleSigned(MeterValue calldata value, bytes calldata signature) private {
-        Account memory account = _accounts[value.agreementId];
+    function _settleSigned(MeterValue memory value, bytes calldata signature) private {
+        Account memory account = _readAccount(value.agreementId);
         (uint256 skip, EncodedTerms terms, uint256 elapsed) = _measure(account, value);
         if (skip == NONE) skip = _checkSignature(terms, value, signature);
         _conclude(skip, terms, account, value, elapsed);
     }
 
-    function _settleAttested(MeterValue calldata value, uint256 signerKind, bytes32 signer) private {
-        Account memory account = _accounts[value.agreementId];
+    function _settleAttested(MeterValue memory value, uint256 signerKind, bytes32 signer) private {
+        Account memory account = _readAccount(value.agreementId);
         (uint256 skip, EncodedTerms terms, uint256 elapsed) = _measure(account, value);
         if (skip == NONE && (terms.signerKind() != signerKind || terms.signer() != signer)) {
             skip = uint256(SkipReason.SIGNER_DIFFERS);
@@ -147,7 +174,7 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
     /// @return skip why the item does not pay, NONE if it may
     function _measure(
         Account memory account,
-        MeterValue calldata value
+        MeterValue memory value
     ) private view returns (uint256 skip, EncodedTerms terms, uint256 elapsed) {
         if (account.status != Status.Open) return (uint256(SkipReason.NOT_OPEN), terms, 0);
         terms = TermsCode.load(value.agreementId);
@@ -168,12 +195,14 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
 
     function _withinLimits(
         EncodedTerms terms,
-        uint256[] calldata registers,
+        uint256[] memory registers,
         uint256 elapsed
     ) private pure returns (bool) {
-        for (uint256 i = 0; i < registers.length; ++i) {
+        uint256 count = registers.length;
+        for (uint256 i = 0; i < count; ++i) {
             (uint256 burst, uint256 perHour) = terms.limit(i);
-            if (registers[i] > burst && registers[i] > _most(burst, perHour, elapsed)) return false;
+            uint256 register = registers[i];
+            if (register > burst && register > _most(burst, perHour, elapsed)) return false;
         }
         return true;
     }
@@ -185,7 +214,7 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
 
     function _checkSignature(
         EncodedTerms terms,
-        MeterValue calldata value,
+        MeterValue memory value,
         bytes calldata signature
     ) private view returns (uint256 skip) {
         uint256 kind = terms.signerKind();
@@ -204,7 +233,7 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
         uint256 skip,
         EncodedTerms terms,
         Account memory account,
-        MeterValue calldata value,
+        MeterValue memory value,
         uint256 elapsed
     ) private {
         if (skip == NONE) {
@@ -218,23 +247,38 @@ abstract contract Settlement is Accounts, Signers, EIP712 {
         emit Skipped(value.agreementId, value.period, uint8(skip));
     }
 
-    function _settle(EncodedTerms terms, Account memory account, MeterValue calldata value, uint256 owed) private {
-        Period memory state = _readPeriod(value.agreementId, account, value.period);
+    function _settle(EncodedTerms terms, Account memory account, MeterValue memory value, uint256 owed) private {
         uint256 due = Math.min(owed, terms.capMinor());
+        (bool done, uint256 sum) = _payUsual(account, value.period, due);
+        if (done) {
+            if (sum != 0) _writeAccount(value.agreementId, account);
+            _emitSettled(value, owed, sum, account.paid);
+            return;
+        }
+        Period memory state = _readPeriod(value.agreementId, account, value.period);
         if (state.adjusted) due = Math.min(due + _adjustments[value.agreementId][value.period], _mostOf(terms));
         (uint256 paid, uint256 short) = _pay(value.agreementId, account, value.period, state, due);
-        if (paid != 0 || short != 0) _accounts[value.agreementId] = account;
-        emit Settled(
-            value.agreementId,
-            value.period,
-            value.asOf,
-            value.registers,
-            value.evidenceHead,
-            owed,
-            paid,
-            state.paid
-        );
+        if (paid != 0 || short != 0) _writeAccount(value.agreementId, account);
+        _emitSettled(value, owed, paid, state.paid);
         if (short != 0) emit EscrowShort(value.agreementId, value.period, short);
+    }
+
+    /// @dev emit Settled(agreementId, period, asOf, registers, evidenceHead, owed, paid, paidTotal), for less gas.
+    function _emitSettled(MeterValue memory value, uint256 owed, uint256 paid, uint256 paidTotal) private {
+        bytes32 topic = Settled.selector;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            let registers := mload(add(value, 0x60))
+            let size := add(0x20, shl(5, mload(registers)))
+            mstore(data, mload(add(value, 0x40)))
+            mstore(add(data, 0x20), 0xc0)
+            mstore(add(data, 0x40), mload(add(value, 0x80)))
+            mstore(add(data, 0x60), owed)
+            mstore(add(data, 0x80), paid)
+            mstore(add(data, 0xa0), paidTotal)
+            mcopy(add(data, 0xc0), registers, size)
+            log3(data, add(0xc0, size), topic, mload(value), mload(add(value, 0x20)))
+        }
     }
 
     function _requireAdjustable(EncodedTerms terms, Adjustment calldata a) private view {

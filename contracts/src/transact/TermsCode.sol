@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Create3} from "@openzeppelin/contracts/utils/Create3.sol";
+import {CodeStore} from "../CodeStore.sol";
 import {Terms} from "./Terms.sol";
 
 /// @dev Memory address of the first field of ABI-encoded terms.
@@ -31,13 +32,10 @@ library TermsCode {
     uint256 private constant SETTLE_SECONDS = 17;
     uint256 private constant SHARED = 18;
 
-    /// @dev Creation code that leaves behind what follows it.
-    bytes11 private constant RETURN_THE_REST = 0x600b380380600b5f395ff3;
-
-    /// @notice Keeps terms as the code of a new contract, for ever. Its first byte stops whoever calls it.
+    /// @notice Keeps terms as the code of a new contract, for ever.
     function store(bytes32 id, Terms calldata terms) internal returns (EncodedTerms) {
         bytes memory encoded = abi.encode(terms);
-        Create3.deploy(0, id, abi.encodePacked(RETURN_THE_REST, bytes1(0), encoded));
+        Create3.deploy(0, id, CodeStore.creationCode(encoded));
         uint256 base;
         assembly ("memory-safe") {
             base := add(encoded, 0x40) // past the length and the offset of the one dynamic argument
@@ -120,8 +118,10 @@ library TermsCode {
 
     /// @param index below `limitCount`
     function limit(EncodedTerms self, uint256 index) internal pure returns (uint256 burst, uint256 perHour) {
-        uint256 entry = _at(self, LIMITS) + 0x20 + (index << 6);
-        return (_mload(entry), _mload(entry + 0x20));
+        unchecked {
+            uint256 entry = _at(self, LIMITS) + 0x20 + (index << 6);
+            return (_mload(entry), _mload(entry + 0x20));
+        }
     }
 
     function capMinor(EncodedTerms self) internal pure returns (uint256) {
