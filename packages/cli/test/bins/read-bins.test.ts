@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { londonTime } from '../../src/london-time.ts'
 import { readBins } from '../../src/bins/read-bins.ts'
+import { londonTime } from '../../src/london-time.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'liquefy-bins-'))
 afterAll(() => rmSync(folder, { recursive: true }))
