@@ -1,4 +1,4 @@
-import { type Call, type Sender, sendAll as sendCalls } from '@liquefy/client'
+import type { Sender } from '@liquefy/client'
 import {
   type Account,
   type Chain,
@@ -7,7 +7,6 @@ import {
   defineChain,
   http,
   type PublicClient,
-  type TransactionReceipt,
 } from 'viem'
 import { CliError } from './failure.ts'
 
@@ -51,14 +50,4 @@ export async function openLedger(rpcUrl: string): Promise<Ledger> {
 export function senderOf({ client, chain }: Ledger, account: Signer): Sender {
   const transport = http(chain.rpcUrls.default.http[0], { timeout: TIMEOUT_MS })
   return { publicClient: client, wallet: createWalletClient({ account, chain, transport }) }
-}
-
-/** Sends calls that are alike, of one account. @throws TransactionRevertedError with the contract's reason in words. */
-export function sendAll(
-  ledger: Ledger,
-  account: Signer,
-  calls: readonly Call[],
-  onDone?: (done: number) => void,
-): Promise<TransactionReceipt[]> {
-  return sendCalls(senderOf(ledger, account), calls, onDone)
 }
