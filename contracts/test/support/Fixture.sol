@@ -62,6 +62,20 @@ abstract contract Fixture is Signing {
         t.salt = salt;
     }
 
+    /// @notice The same for another stream of the machine.
+    function otherTerms(bytes32 salt, string memory stream) internal view returns (Terms memory t) {
+        t = siloTerms(salt);
+        t.meters[0].stream = stream;
+    }
+
+    function refuse(Terms memory t, bytes4 reason) internal {
+        bytes32 id = house.hashTerms(t);
+        bytes memory payerAuth = signAccount(PAYER_SECRET, id);
+        bytes memory payeeAuth = signAccount(PAYEE_SECRET, id);
+        vm.expectPartialRevert(reason);
+        house.open(t, payerAuth, payeeAuth);
+    }
+
     function linearData(uint256 count, uint256 price, uint8 scale) internal pure returns (bytes memory) {
         uint256[] memory prices = new uint256[](count);
         for (uint256 i = 0; i < count; ++i) {

@@ -82,14 +82,6 @@ contract ClearingHouseTest is Fixture {
         house.open(t, payerAuth, payeeAuth);
     }
 
-    function refuse(Terms memory t, bytes4 reason) private {
-        bytes32 id = house.hashTerms(t);
-        bytes memory payerAuth = signAccount(PAYER_SECRET, id);
-        bytes memory payeeAuth = signAccount(PAYEE_SECRET, id);
-        vm.expectPartialRevert(reason);
-        house.open(t, payerAuth, payeeAuth);
-    }
-
     function test_UnsoundTermsRefused() public {
         Terms memory t = siloTerms("a");
         t.payer = address(0);
@@ -108,6 +100,11 @@ contract ClearingHouseTest is Fixture {
         refuse(t, ITermsRefusals.PeriodsRefused.selector);
         t = siloTerms("a");
         t.periods = 0;
+        refuse(t, ITermsRefusals.PeriodsRefused.selector);
+        t = siloTerms("a");
+        (t.periodSeconds, t.periods) = (631_152_001, 1); // 20 years and a second
+        refuse(t, ITermsRefusals.PeriodsRefused.selector);
+        (t.periodSeconds, t.periods) = (type(uint32).max, type(uint32).max);
         refuse(t, ITermsRefusals.PeriodsRefused.selector);
         t = siloTerms("a");
         t.limits = new Limit[](2);
