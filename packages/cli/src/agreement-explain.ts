@@ -53,7 +53,7 @@ export function explainAgreement(explained: Explained): Explanation {
   const name = (address: string) => names.get(address.toLowerCase()) ?? address
   const money = (minor: bigint) =>
     `${formatDecimal(minor, asset.decimals, { grouping: true, trim: true })} ${asset.symbol}`
-  const units = unitsOf(rules, terms.limits.length)
+  const units = unitsOf(terms, rules)
   return {
     words: [
       `${name(terms.payer)} pays ${name(terms.payee)}${terms.machineId === 0n ? '' : ` for what machine ${terms.machineId} measures`}.`,
@@ -106,11 +106,13 @@ function limitWords({ limits }: Terms, units: readonly TariffUnit[]): string[] {
   })
 }
 
-function unitsOf(rules: readonly MeterRule[], count: number): TariffUnit[] {
-  return Array.from({ length: count }, (_, index) => {
+function unitsOf({ meters, limits }: Terms, rules: readonly MeterRule[]): TariffUnit[] {
+  return limits.map((_, index) => {
     const unit = rules[index]?.registerUnit ?? `unit of register ${index + 1}`
     const [quoted, per] = QUOTED[unit] ?? [unit, 1n]
-    return { unit: quoted, per, label: '' }
+    // Several registers may count in one unit: which is which, their streams say.
+    const stream = meters.length > 1 ? meters[index]?.stream : undefined
+    return { unit: quoted, per, label: stream ? `(${stream})` : '' }
   })
 }
 

@@ -6,7 +6,7 @@ import type { UpOptions } from '../up/run-node.ts'
 export function upCommand(): Command {
   return new Command('up')
     .description('start the node: database, broker, ledger, page')
-    .addOption(new Option('--demo <name>', 'run an example on it').choices(['silo']))
+    .addOption(new Option('--demo <name>', 'run an example on it').choices(['silo', 'charging']))
     .option('--host <address>', 'interface to listen on (LIQUEFY_HOST, default 127.0.0.1)')
     .option(
       '--port <port>',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@liquefy/client'
 import { type RunningNode, startNode } from '@liquefy/node'
-import { type RunningProduct, runProduct, walletLedger } from '@liquefy/simulator'
+import { type Product, type RunningProduct, runProduct, walletLedger } from '@liquefy/simulator'
 import { createWalletClient, http } from 'viem'
 import type { Context } from '../context.ts'
 import { forgetRunning, writeRunning } from '../data-folder.ts'
@@ -14,7 +14,7 @@ import { untilStopped } from './until-stopped.ts'
 const webRoot = fileURLToPath(new URL('../../../../apps/web/dist', import.meta.url))
 
 export interface UpOptions {
-  demo?: 'silo'
+  demo?: keyof typeof DEMOS
   host?: string
   port?: number
   mqttPort?: number
@@ -45,7 +45,7 @@ export async function runNode(context: Context, options: UpOptions): Promise<voi
     out.result({ url: node.url, mqttUrl: node.mqttUrl, rpcUrl: node.rpcUrl, dataDir: folder }, () =>
       addressText(node, folder),
     )
-    const running = demo ? startDemo(node, folder) : undefined
+    const running = demo ? startDemo(node, folder, demo) : undefined
     // Whoever stops while the demo is still being set up need not wait for it.
     product = await Promise.race([running, stopped.then(() => undefined)])
     if (product) {
@@ -62,8 +62,18 @@ export async function runNode(context: Context, options: UpOptions): Promise<voi
   }
 }
 
-async function startDemo(node: RunningNode, folder: string): Promise<RunningProduct> {
-  const { product } = await import('@liquefy/example-silo')
+/** Examples that run on a node of one's own. */
+const DEMOS = {
+  silo: () => import('@liquefy/example-silo'),
+  charging: () => import('@liquefy/example-charging'),
+}
+
+async function startDemo(
+  node: RunningNode,
+  folder: string,
+  demo: keyof typeof DEMOS,
+): Promise<RunningProduct> {
+  const product: Product = (await DEMOS[demo]()).product
   const { deployment } = node
   const { client: publicClient } = await openLedger(node.rpcUrl)
   const transport = http(node.rpcUrl)

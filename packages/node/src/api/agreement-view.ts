@@ -84,6 +84,9 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
   const money = moneyById.get(agreementId) ?? noMoney()
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
+  const meters = agreement.terms?.meters ?? []
+  // Several registers may count in one unit: which is which, their streams say.
+  const labels = meters.length > 1 ? meters.map(({ stream }) => `(${stream})`) : []
   return {
     ...summaryOf(agreement, names.get(agreement.machineId), money, owed),
     problem: agreement.problem ?? moneyProblem(context, money) ?? skipped ?? null,
@@ -91,7 +94,7 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
     rules,
     tariffInWords: agreement.tariff
       ? explainTariff(agreement.tariff, {
-          units: units.map(tariffUnit),
+          units: units.map((unit, index) => tariffUnit(unit, index, labels[index])),
           asset: context.deployment.asset,
         })
       : 'A tariff contract that this node does not know.',
