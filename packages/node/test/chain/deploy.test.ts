@@ -30,11 +30,11 @@ test('a deployment that was cut short goes on where it stopped, and one that is 
   await expect(deployContracts({ ...options, client: clientOf(proxy.url) })).rejects.toThrow()
   const client = clientOf(anvil.url)
   const nonce = () => client.getTransactionCount({ address: keys.deployer.address })
-  expect(await nonce()).toBeLessThan(9)
+  expect(await nonce()).toBeLessThan(10)
   const deployment = await deployContracts({ ...options, client })
-  expect(await nonce()).toBe(9)
+  expect(await nonce()).toBe(10)
   expect(await deployContracts({ ...options, client })).toEqual(deployment)
-  expect(await nonce()).toBe(9)
+  expect(await nonce()).toBe(10)
 
   await checkDeployment(client, deployment)
   const other = { ...deployment, registry: keys.operator.address }
@@ -83,7 +83,7 @@ test('without a file the operator pays for the contracts; money may be a token t
   const chain = await startChain({ ...base, asset: asset.address })
   atEnd(() => chain.stop())
   expect(chain.deployment).toMatchObject({ asset, fromBlock: head - 1 })
-  expect(await client.getTransactionCount({ address: keys.deployer.address })).toBe(7)
+  expect(await client.getTransactionCount({ address: keys.deployer.address })).toBe(8)
   const file = await readFile(join(dataDir, 'deployment.json'), 'utf8')
   expect(parseDeployment(file)).toEqual(chain.deployment)
   await expect(access(join(dataDir, 'deployment.begun'))).rejects.toThrow()
