@@ -64,7 +64,7 @@ function run(definition: MachineDefinition) {
             loggedAt: nowMs,
             code: 'OK',
             iat: 0,
-            content: { kind: 'readings', readings: [reading as never] },
+            content: { kind: 'readings', readings: [reading] },
           },
         ],
         nowMs,

@@ -24,7 +24,7 @@ const MINUTES = 59
 function run(definition: MachineDefinition) {
   const terms = termsOf(definition.agreement, {
     deployment: {
-      asset: { address: `0x${'01'.repeat(20)}`, symbol: 'tEUR', decimals: 6 },
+      asset: { address: `0x${'01'.repeat(20)}` },
       linearTariff: `0x${'02'.repeat(20)}`,
       tieredTariff: `0x${'03'.repeat(20)}`,
       planTariff: `0x${'06'.repeat(20)}`,
@@ -61,6 +61,7 @@ function run(definition: MachineDefinition) {
         const declaration = { kind: 'replacement', atMs, reason } as const
         envelope = { ...base, content: { kind: 'declaration', declaration } }
       } else {
+        if (one.kind !== 'reading') throw new Error(`A silo tells no ${one.kind}.`)
         const mantissa = one.sample.value as bigint
         if (mantissa > level + 20n && level > 0n) refills += 1
         level = mantissa
