@@ -19,17 +19,20 @@ export interface AcceptedValue {
 }
 
 /**
- * Stores an accepted meter value; the same one again changes nothing, unless the ledger has refused the signature that is kept: after a
- * rotation the machine signs anew. False if one with its head and `asOf` is there already.
+ * Stores an accepted meter value. One with its head and `asOf` that is there already takes the new signature, and where the
+ * ledger has refused it the registers too, which a revocation may have changed: after a change of keys a machine signs anew, and only its newest key is paid. False if nothing changed.
  */
 export async function saveMeterValue(db: Queryable, value: AcceptedValue): Promise<boolean> {
   const { rowCount } = await db.query(
     `INSERT INTO meter_values (agreement_id, period, as_of, registers, evidence_head, heads, signature, owed_minor, received_ms, attestation_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT (agreement_id, period, as_of, evidence_head) DO UPDATE
-       SET signature = EXCLUDED.signature, intent_id = NULL, attempts = 0, retry_ms = 0, problem = NULL, given_up = false
-       WHERE meter_values.given_up AND meter_values.signature <> EXCLUDED.signature
-         AND meter_values.registers = EXCLUDED.registers AND meter_values.attestation_id IS NULL`,
+       SET signature = EXCLUDED.signature, registers = EXCLUDED.registers, heads = EXCLUDED.heads, owed_minor = EXCLUDED.owed_minor,
+         given_up = meter_values.given_up AND meter_values.problem <> 'SIGNATURE_INVALID',
+         retry_ms = CASE WHEN meter_values.problem = 'SIGNATURE_INVALID' THEN 0 ELSE meter_values.retry_ms END
+       WHERE meter_values.signature <> EXCLUDED.signature
+         AND (meter_values.registers = EXCLUDED.registers OR meter_values.given_up)
+         AND meter_values.attestation_id IS NULL AND EXCLUDED.attestation_id IS NULL`,
     [
       bytesOf(value.agreementId),
       value.period,

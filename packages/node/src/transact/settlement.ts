@@ -57,6 +57,8 @@ const RETRYABLE = new Set(['AS_OF_IN_FUTURE', 'RATE_BOUND', 'SIGNER_NOT_ACTIVE',
 const FIRST_RETRY_MS = 2_000
 const MAX_RETRY_MS = 600_000
 const MAX_ATTEMPTS = 20
+/** What was signed before a change of keys may have been signed anew while a transaction carried it: it is tried once more. */
+const SIGNED_ANEW_ATTEMPTS = 1
 /** Settle at once when what is unsettled uses up this part of the escrow left: one half. */
 const ESCROW_DIVISOR = 2n
 
@@ -257,7 +259,10 @@ function outcomeOf(
   // Included, but its events are not followed yet. Final without any: its agreement has gone in a reorganisation.
   if (problem === undefined && !item && status === 'included') return undefined
   if (problem === undefined) return { problem, retryMs: undefined }
-  const retryable = RETRYABLE.has(problem) && attempts < MAX_ATTEMPTS
+  const retryable =
+    problem === 'SIGNATURE_INVALID'
+      ? attempts < SIGNED_ANEW_ATTEMPTS
+      : RETRYABLE.has(problem) && attempts < MAX_ATTEMPTS
   const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** attempts, MAX_RETRY_MS)
   return { problem, retryMs: retryable ? nowMs + pauseMs : undefined }
 }

@@ -70,16 +70,16 @@ const openAgreement = () => {
 const accept = (
   agreementId: Hex,
   owedMinor: bigint,
-  change: { asOf?: number; period?: number } = {},
+  change: { asOf?: number; period?: number; evidenceHead?: Hex; signature?: Hex } = {},
 ) =>
   saveMeterValue(database.pool, {
     agreementId,
     period: change.period ?? 0,
     asOf: BigInt(change.asOf ?? START + 60),
     registers: [owedMinor / 3n],
-    evidenceHead: `0x${randomBytes(32).toString('hex')}`,
+    evidenceHead: change.evidenceHead ?? `0x${randomBytes(32).toString('hex')}`,
     heads: [{ stream: 'weight', seq: '1' }],
-    signature: `0x${'55'.repeat(64)}`,
+    signature: change.signature ?? `0x${'55'.repeat(64)}`,
     owedMinor,
     receivedMs: clock.now,
   })
@@ -229,7 +229,7 @@ describe('outcomes', () => {
     await accept(id, 3_000n)
     const [first] = await sent(1)
     const txHash = await include(first?.intentId ?? '')
-    await happen(id, 'skipped', { period: 0, detail: { reason: 'SIGNATURE_INVALID' }, txHash })
+    await happen(id, 'skipped', { period: 0, detail: { reason: 'AMOUNT_TOO_LARGE' }, txHash })
     await settlement.ledgerChanged([id])
     clock.now += 3_600_000
     await quiet()
@@ -237,6 +237,39 @@ describe('outcomes', () => {
     await accept(id, 4_200n, { asOf: START + 90 })
     await sent(2)
   })
+
+  test.each(['before it is sent', 'under way', 'after it was given up'] as const)(
+    'what an old key signed is signed anew by the next one, %s, and that is sent: nothing is lost',
+    async (moment) => {
+      const id = await openAgreement()
+      const evidenceHead: Hex = `0x${'77'.repeat(32)}`
+      const signed = (byte: string) => `0x${byte.repeat(64)}` as const
+      const byKey = (byte: string) => accept(id, 3_000n, { evidenceHead, signature: signed(byte) })
+      const skip = async (intentId = '') => {
+        const txHash = await include(intentId)
+        await happen(id, 'skipped', { period: 0, detail: { reason: 'SIGNATURE_INVALID' }, txHash })
+        await settlement.ledgerChanged([id])
+        clock.now += 3_600_000
+      }
+      await byKey('55')
+      if (moment === 'before it is sent') await byKey('66')
+      const [first] = await sent(1)
+      if (moment === 'under way') await byKey('66')
+      if (moment !== 'before it is sent') {
+        await skip(first?.intentId)
+        const [, second] = await sent(2)
+        if (moment === 'after it was given up') {
+          await skip(second?.intentId)
+          await quiet()
+          expect(submitted).toHaveLength(2)
+          await byKey('66')
+          await sent(3)
+        }
+      }
+      expect(submitted.at(-1)?.data).toContain('66'.repeat(64))
+      expect(submitted.at(-1)?.data).not.toContain('55'.repeat(64))
+    },
+  )
 
   test('a whole call that reverted is tried again', async () => {
     const id = await openAgreement()
