@@ -2,11 +2,11 @@ import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Replaces a small file as a whole: after this returns, a power cut leaves the new content; before, the old. */
-export function writeDurably(path: string, text: string, mode = 0o644): void {
+export function writeDurably(path: string, content: string | Uint8Array, mode = 0o644): void {
   const scratch = `${path}.new`
   const descriptor = openSync(scratch, 'w', mode)
   try {
-    writeSync(descriptor, text)
+    writeSync(descriptor, Buffer.from(content))
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)

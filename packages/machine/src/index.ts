@@ -22,6 +22,6 @@ export {
 } from './machine.ts'
 export type { MeterEvent } from './metering.ts'
 export type { PackEvery } from './pack.ts'
-export { streamHeads } from './rotation.ts'
+export { startBehind, streamHeads } from './rotation.ts'
 export type { SpoolLimits } from './spool.ts'
 export type { OpenTransport, Transport, TransportHandlers } from './transport.ts'

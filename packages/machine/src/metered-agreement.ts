@@ -30,6 +30,7 @@ import {
   withinRateBound,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
+import type { CutSpan } from './node-message.ts'
 import type { Chain, ChainHead } from './segment.ts'
 import type { SpoolEntry } from './spool.ts'
 
@@ -116,7 +117,7 @@ export function firstSeq(
 ): bigint | undefined {
   const digest = startHead.toLowerCase()
   const [first] = kept
-  if (digest === ZERO_DIGEST) return first === undefined || first.seq === 1n ? 1n : undefined
+  if (digest === ZERO_DIGEST) return (first?.seq ?? head.seq + 1n) === 1n ? 1n : undefined
   if (digest === head.digest) return head.seq + 1n
   const entry = kept.find((entry) => entry.digest === digest)
   if (entry) return entry.seq + 1n
@@ -165,6 +166,29 @@ export function foldReceipted(
   if (latestMs > earliestBehindMs + terms.gapTimeoutSeconds * 1000) return state
   const logged = line.map((entry) => toLogged(entry, read(entry)))
   return advance(terms, state, logged, Number.NEGATIVE_INFINITY).state
+}
+
+/**
+ * Takes as cut off what the node says a revocation has, of envelopes that an earlier key than `ownKeyId` has signed: of the own ones no
+ * revocation can have cut any.
+ */
+export function takeCuts(
+  { chain, terms }: MeterFold,
+  spans: readonly CutSpan[],
+  kept: readonly SpoolEntry[],
+  ownKeyId: Hex,
+  read: (entry: SpoolEntry) => Uint8Array,
+): void {
+  for (const { first, last } of spans.filter(({ stream }) => stream === terms.stream)) {
+    for (const entry of kept) {
+      if (entry.chain !== chain || entry.seq < first || entry.seq > last) continue
+      if (entry.receipt?.code !== 'OK') continue
+      const decoded = decodeEnvelope(read(entry))
+      if (decoded.ok && decoded.envelope.kid !== ownKeyId) {
+        entry.receipt = { ...entry.receipt, code: 'BEYOND_CUT' }
+      }
+    }
+  }
 }
 
 function toLogged(entry: SpoolEntry, bytes: Uint8Array): LoggedEnvelope {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type Hex,
+  keyId,
   type MeterValue,
   meterValueDigest,
   type PrivateKey,
@@ -27,7 +28,9 @@ import {
   meteredPeriods,
   meterValueOf,
   readAgreement,
+  takeCuts,
 } from './metered-agreement.ts'
+import { readCutSpans } from './node-message.ts'
 import type { Spool, SpoolEntry } from './spool.ts'
 
 /** What became of agreements and meter values. */
@@ -103,6 +106,7 @@ export function openMetering(options: {
   /** Came before it was said that this edge measures their machine. */
   const early = new Map<Hex, unknown>()
   const read = (entry: SpoolEntry) => spool.read(entry)
+  const ownKeyId = keyId(options.key.publicKey)
   const adjusting = createAdjusting({ ...options, nowMs: () => clock.nowMs() })
   restore()
 
@@ -242,6 +246,10 @@ export function openMetering(options: {
     answer: unknown,
   ): void {
     const { agreementId } = agreement
+    const cuts = readCutSpans(answer)
+    for (const fold of agreement.folds) {
+      takeCuts(fold, cuts, spool.kept(fold.chain), ownKeyId, read)
+    }
     refold(agreement)
     const again = meterValueOf(agreement, agreement.folds, period).value
     // Receipts that came in since may have changed the fold: that is worth one more value, signed by what it says now.

@@ -25,6 +25,27 @@ export function readReceipts(json: unknown): { digest: Hex; receipt: LogReceipt 
   })
 }
 
+/** A span of a stream that a revocation has cut off, both ends included. */
+export interface CutSpan {
+  stream: string
+  first: bigint
+  last: bigint
+}
+
+/** Of the answer to a meter value, what a revocation has cut off. */
+export function readCutSpans(json: unknown): CutSpan[] {
+  const { beyondCut } = (json ?? {}) as { beyondCut?: unknown }
+  if (!Array.isArray(beyondCut)) return []
+  return beyondCut.flatMap((span) => {
+    const { stream, first, last } = (span ?? {}) as Record<string, unknown>
+    if (typeof stream !== 'string' || !isSeq(first) || !isSeq(last)) return []
+    return [{ stream, first: BigInt(first), last: BigInt(last) }]
+  })
+}
+
+const isSeq = (value: unknown): value is string =>
+  typeof value === 'string' && /^\d{1,19}$/.test(value)
+
 /** A `refused` message, with what of it can be read. */
 export function readRefusal(json: unknown): { code: string; message: string; digest?: Hex } {
   const { code, message, digest } = (json ?? {}) as Record<string, unknown>

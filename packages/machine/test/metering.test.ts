@@ -8,7 +8,15 @@ import {
 } from '@liquefy/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createKey, type MachineOptions, type MeterEvent, openMachine } from '../src/index.ts'
+import {
+  adoptNextKey,
+  createKey,
+  type MachineOptions,
+  type MeterEvent,
+  nextKey,
+  openMachine,
+  startBehind,
+} from '../src/index.ts'
 import { scratchFolder } from './folder.ts'
 import { ledger, type Message, silo, siloTerms, simulatedLine, tinyNode } from './tiny-node.ts'
 
@@ -36,6 +44,21 @@ async function setUp(options: Partial<MachineOptions> = {}) {
     return { machine, events }
   }
   return { folder, time, node, line, open, ...(await open()) }
+}
+
+async function setUpIn(folder: string, { time, line }: Pick<SetUp, 'time' | 'line'>) {
+  const clock = { nowMs: () => time.nowMs }
+  const machine = await openMachine({
+    folder,
+    machineId: 7n,
+    ...ledger,
+    clock,
+    transport: line.open,
+  })
+  const events: MeterEvent[] = []
+  machine.on('meter', (event) => events.push(event))
+  line.up()
+  return { machine, events }
 }
 
 type SetUp = Awaited<ReturnType<typeof setUp>>
@@ -187,6 +210,58 @@ test('METER_MISMATCH: it folds again by the receipts it has, once, and signs onl
     { kind: 'accepted', registers: [700_000n] },
   ])
   await machine.close()
+})
+
+test('INV-18 after theft and rekey the device folds anew up to the cut, signs with its new key, and its stream goes on', async () => {
+  const { folder, machine, line, node, time, open } = await setUp()
+  line.send(node.openAgreement(siloTerms(7n, START_MS), [silo]))
+  await run({ machine, time }, [9_000, 8_990, 8_980, 8_970])
+  await machine.flushed()
+  await machine.meterNow()
+  await machine.close()
+  node.rekey(nextKey(folder).publicKey, 2)
+  adoptNextKey(folder)
+  const { machine: again, events } = await open()
+  line.send(node.openAgreement(siloTerms(7n, START_MS), [silo]))
+  expect((await again.meterNow()).at(-1)).toMatchObject({
+    kind: 'accepted',
+    registers: [10n * 7_000n],
+  })
+  expect(kinds(events)).toEqual(['signed', 'refolded', 'signed', 'accepted'])
+  await run({ machine: again, time }, [8_960])
+  await again.flushed()
+  expect(again.head('level').seq).toBe(5n)
+  expect((await again.meterNow()).at(-1)).toMatchObject({
+    kind: 'accepted',
+    registers: [40n * 7_000n],
+  })
+  await again.close()
+})
+
+test('a new device begins behind what the log has, and leaves agreements alone whose history it lacks', async () => {
+  const { machine, line, node, time } = await setUp()
+  await run({ machine, time }, [9_000, 8_990])
+  await machine.flushed()
+  const head = machine.head('level')
+  await machine.close()
+  const folder = scratchFolder()
+  const key = createKey(folder)
+  node.rekey(key.publicKey, 2)
+  startBehind(folder, 7n, [{ stream: 'level', ...head }])
+  expect(() => startBehind(folder, 7n, [])).toThrow(/knows its own heads/)
+  const { machine: next, events } = await setUpIn(folder, { time, line })
+  line.send(node.openAgreement(siloTerms(7n, START_MS), [silo]))
+  await run({ machine: next, time }, [8_980])
+  await next.flushed()
+  expect(next.head('level').seq).toBe(3n)
+  expect(events).toMatchObject([{ kind: 'ignored', code: 'HISTORY_MISSING' }])
+  const { meters } = siloTerms(7n, START_MS)
+  const behind = siloTerms(7n, START_MS, {
+    meters: meters.map((meter) => ({ ...meter, startHead: head.digest })),
+  })
+  line.send(node.openAgreement(behind, [silo]))
+  expect(events.at(-1)).toMatchObject({ kind: 'agreement' })
+  await next.close()
 })
 
 test('METER_MISMATCH: a receipt that changes the past is folded in', async () => {

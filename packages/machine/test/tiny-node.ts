@@ -35,7 +35,7 @@ export interface Message {
   json: unknown
 }
 
-type Logged = LoggedEnvelope & { machineId: bigint; stream: string }
+type Logged = LoggedEnvelope & { machineId: bigint; stream: string; kid: Hex }
 
 /**
  * What a machine expects of a node, in memory: it verifies, logs once, answers with receipts, and judges meter values
@@ -47,14 +47,16 @@ export function tinyNode(options: { key: PublicKey; clock: Clock; mqttId: bigint
   const topic = (name: string) => `liquefy/v1/${options.mqttId}/${name}`
   let frames = 0
   let refuseWith: string | undefined
+  let { key } = options
+  const cut = new Set<Hex>()
 
   function acceptEnvelope(bytes: Uint8Array): Message[] {
     frames += 1
     const decoded = decodeEnvelope(bytes)
     if (!decoded.ok) throw new Error(decoded.message)
     const { envelope } = decoded
-    if (!verifyEnvelope(envelope, options.key)) throw new Error('SIGNATURE_INVALID')
-    const { digest, machineId, stream, seq, content, iat } = envelope
+    if (!verifyEnvelope(envelope, key)) throw new Error('SIGNATURE_INVALID')
+    const { digest, machineId, stream, seq, content, iat, kid } = envelope
     if (refuseWith) {
       return [{ topic: topic('refused'), json: { code: refuseWith, message: 'refused', digest } }]
     }
@@ -64,7 +66,7 @@ export function tinyNode(options: { key: PublicKey; clock: Clock; mqttId: bigint
     )
     const loggedAt = options.clock.nowMs()
     const code = sameSeq ? 'EQUIVOCATION' : 'OK'
-    const one = same ?? { digest, machineId, stream, seq, content, iat, loggedAt, code }
+    const one = same ?? { digest, machineId, stream, seq, content, iat, kid, loggedAt, code }
     if (!same) log.push(one)
     return [
       {
@@ -100,7 +102,10 @@ export function tinyNode(options: { key: PublicKey; clock: Clock; mqttId: bigint
           one.stream === stream &&
           one.seq <= (until.get(stream) ?? 0n),
       )
-      return foldStream(foldTermsOf(terms, index, rule, 1n), covered, Infinity).state
+      const counting = covered.map((one) =>
+        cut.has(one.digest) ? { ...one, code: 'BEYOND_CUT' as const } : one,
+      )
+      return foldStream(foldTermsOf(terms, index, rule, 1n), counting, Infinity).state
     })
   }
 
@@ -114,7 +119,7 @@ export function tinyNode(options: { key: PublicKey; clock: Clock; mqttId: bigint
     if (!known)
       return [{ topic: topic('meter/answer'), json: { ...answer, code: 'AGREEMENT_UNKNOWN' } }]
     const digest = meterValueDigest({ ...ledger, value })
-    if (!verifyTypedDigest(options.key, digest, value.signature)) {
+    if (!verifyTypedDigest(key, digest, value.signature)) {
       throw new Error('METER_SIGNATURE_INVALID')
     }
     const heads = new Map(value.heads.map(({ stream, seq }) => [stream, seq]))
@@ -130,6 +135,9 @@ export function tinyNode(options: { key: PublicKey; clock: Clock; mqttId: bigint
           evidenceHead: head,
           heads: [],
           unpriced: [],
+          beyondCut: log
+            .filter(({ digest }) => cut.has(digest))
+            .map(({ stream, seq }) => ({ stream, first: String(seq), last: String(seq) })),
         }
     return [{ topic: topic('meter/answer'), json: { ...answer, ...verdict } }]
   }
@@ -139,6 +147,11 @@ export function tinyNode(options: { key: PublicKey; clock: Clock; mqttId: bigint
     frames: () => frames,
     refuseAllWith(code: string | undefined) {
       refuseWith = code
+    },
+    /** The ledger has another key now, and of what the last one signed only this much of the log counts. */
+    rekey(next: PublicKey, cutSize: number) {
+      key = next
+      for (const { digest } of log.slice(cutSize)) cut.add(digest)
     },
     openAgreement(terms: Terms, rules: MeterRule[]): Message {
       const id = agreementId({ ...ledger, terms })

@@ -422,6 +422,27 @@ export async function readUnpriced(
   return rows.map((row) => ({ stream: row.stream, seq: String(row.seq), code: row.code }))
 }
 
+/** Spans of `seq` of an agreement that a revocation has cut off, at most `limit`. */
+export async function readBeyondCut(
+  db: Queryable,
+  agreementId: Hex,
+  limit: number,
+): Promise<{ stream: string; first: string; last: string }[]> {
+  const { rows } = await db.query(
+    `SELECT stream, min(seq) AS first, max(seq) AS last FROM (
+       SELECT f.stream, m.seq, m.seq - dense_rank() OVER (PARTITION BY f.stream ORDER BY m.seq) AS span
+       FROM metered m JOIN folds f USING (agreement_id, meter)
+       WHERE m.agreement_id = $1 AND m.code = 'BEYOND_CUT'
+     ) cut GROUP BY stream, span ORDER BY stream, first LIMIT $2`,
+    [bytesOf(agreementId), limit],
+  )
+  return rows.map((row) => ({
+    stream: row.stream,
+    first: String(row.first),
+    last: String(row.last),
+  }))
+}
+
 /** Forgets all that was metered for agreements that a reorganisation took away. Signed values are kept. */
 export async function forgetMetering(db: Queryable): Promise<void> {
   for (const table of FOLD_TABLES) {

@@ -14,7 +14,7 @@ import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Database } from '../store/database.ts'
 import { type AcceptedValue, saveMeterValue } from '../store/meter-values.ts'
-import { readUnpriced } from '../store/metering.ts'
+import { readBeyondCut, readUnpriced } from '../store/metering.ts'
 import { type AdjustmentAnswer, judgeAdjustment } from './adjustment.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { mismatchOf, recompute } from './own-value.ts'
@@ -48,6 +48,8 @@ export interface ValueMismatch {
   evidenceHead: Hex
   heads: { stream: string; seq: string }[]
   unpriced: { stream: string; seq: string; code: string }[]
+  /** Spans of `seq` that a revocation has cut off, both ends included. */
+  beyondCut: { stream: string; first: string; last: string }[]
 }
 
 /** What the node says of a meter value: the payload of the `meter/answer` topic. */
@@ -76,6 +78,7 @@ export interface JudgedAgreement {
 /** Larger payloads are no meter value. */
 const MAX_PAYLOAD_BYTES = 16_384
 const UNPRICED_SHOWN = 50
+const CUTS_SHOWN = 100
 
 /**
  * Judges what the machine `senderId` published. Equal to the node's own fold *at the heads that it names*: stored, to be settled.
@@ -219,6 +222,7 @@ async function compareWithFold(
     evidenceHead: mine.evidenceHead,
     heads: mine.heads,
     unpriced: await readUnpriced(database.pool, value.agreementId, UNPRICED_SHOWN),
+    beyondCut: await readBeyondCut(database.pool, value.agreementId, CUTS_SHOWN),
   }
 }
 
