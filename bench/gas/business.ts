@@ -1,25 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { clearingHouseAbi, machineRegistryAbi, testEuroAbi } from '@liquefy/abi'
+import { activateMachines, type Call, registerMachines as register } from '@liquefy/client'
 import {
   agreementId,
-  CURVE_NUMBER,
   type Curve,
   encodeTariffData,
   type Hex,
-  keyId,
   type MeterValue,
   machineSigner,
   meterValueDigest,
   type PrivateKey,
   privateKeyFromBytes,
-  registerDigest,
   signTypedDigest,
   type Terms,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
-import { bytesToHex, keccak256, parseEventLogs, zeroAddress } from 'viem'
+import { bytesToHex, keccak256 } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
-import type { BenchLedger, Call } from './ledger.ts'
+import type { BenchLedger } from './ledger.ts'
 
 /** A registered, active machine and the key that it signs with. */
 export interface BenchMachine {
@@ -41,52 +39,18 @@ const LIMIT = { burst: 10n ** 9n, perHour: 10n ** 9n }
 export const FUND_MINOR = 10n ** 9n
 const SOME_HEAD = keccak256('0x01')
 
-/** Registers and activates machines of `owner`, each with a new key; also answers what the two calls cost. */
+/** Registers and activates machines of `owner`, each with a new key. */
 export async function registerMachines(
   ledger: BenchLedger,
   owner: PrivateKeyAccount,
   curve: Curve,
   count: number,
-): Promise<{ machines: BenchMachine[]; registerGas: bigint; activateGas: bigint }> {
-  const { registry, p256Sha256Verifier } = ledger.node.deployment
-  const verifier = curve === 'P-256' ? p256Sha256Verifier : zeroAddress
+): Promise<BenchMachine[]> {
+  const action = { ...ledger.senderOf(owner), deployment: ledger.node.deployment }
   const keys = Array.from({ length: count }, () => privateKeyFromBytes(curve, randomBytes(32)))
-  const registered = await ledger.sendAll(
-    owner,
-    keys.map((key): Call => {
-      const digest = registerDigest({
-        chainId: ledger.chainId,
-        registry,
-        owner: owner.address,
-        keyId: keyId(key.publicKey),
-        verifier,
-        deadline: FAR,
-      })
-      const { x, y } = key.publicKey
-      const onChain = { curve: CURVE_NUMBER[curve], verifier, x, y }
-      const args = [owner.address, onChain, FAR, signTypedDigest(key, digest)]
-      return { address: registry, abi: machineRegistryAbi, functionName: 'register', args }
-    }),
-  )
-  const machines = registered.map(({ logs }, index): BenchMachine => {
-    const [event] = parseEventLogs({
-      abi: machineRegistryAbi,
-      eventName: 'MachineRegistered',
-      logs,
-    })
-    const key = keys[index]
-    if (!event || !key) throw new Error('The registry has not said which machine it made.')
-    return { machineId: event.args.machineId, key }
-  })
-  const activated = await ledger.sendAll(
-    owner,
-    machines.map(({ machineId }) => registryCall(ledger, 'activate', [machineId])),
-  )
-  return {
-    machines,
-    registerGas: registered.at(-1)?.gasUsed ?? 0n,
-    activateGas: activated.at(-1)?.gasUsed ?? 0n,
-  }
+  const ids = await register(action, keys)
+  await activateMachines(action, ids)
+  return ids.map((machineId, index) => ({ machineId, key: keys[index] as PrivateKey }))
 }
 
 /** Terms of a pay-per-use agreement with two registers, of the year that begins now; `changes` go over them. */
@@ -150,15 +114,17 @@ export async function openAgreements(
   await provide(ledger, payer, needed)
   const parties = { payer: payer.address, payee: payee.address }
   const agreements: BenchAgreement[] = []
-  const calls: Call[] = []
+  const opens: Call[] = []
   for (const machine of machines) {
     const terms = await termsOf(ledger, parties, machine, changes)
-    const id = idOf(ledger, terms)
-    agreements.push({ id, terms, machine })
-    calls.push(await openCall(ledger, terms, people))
-    calls.push(houseCall(ledger, 'fund', [id, FUND_MINOR]))
+    agreements.push({ id: idOf(ledger, terms), terms, machine })
+    opens.push(await openCall(ledger, terms, people))
   }
-  await ledger.sendAll(payer, calls)
+  await ledger.sendAll(payer, opens)
+  await ledger.sendAll(
+    payer,
+    agreements.map(({ id }) => houseCall(ledger, 'fund', [id, FUND_MINOR])),
+  )
   return agreements
 }
 
@@ -169,10 +135,8 @@ export async function provide(
   amountMinor: bigint,
 ): Promise<void> {
   const { clearingHouse } = ledger.node.deployment
-  await ledger.sendAll(account, [
-    assetCall(ledger, 'mint', [account.address, amountMinor]),
-    assetCall(ledger, 'approve', [clearingHouse, amountMinor]),
-  ])
+  await ledger.send(account, assetCall(ledger, 'mint', [account.address, amountMinor]))
+  await ledger.send(account, assetCall(ledger, 'approve', [clearingHouse, amountMinor]))
 }
 
 /** A meter value of an agreement's first period, not yet signed. */

@@ -6,6 +6,7 @@ import {
   type PrivateKey,
   privateKeyFromBytes,
   registerControlledDigest,
+  registerDigest,
   rekeyDigest,
   rotateDigest,
   signTypedDigest,
@@ -36,12 +37,24 @@ export async function machineActions(
     y,
   })
 
-  const { machines, registerGas, activateGas } = await registerMachines(ledger, owner, 'P-256', 2)
-  await measure('register', Promise.resolve({ gasUsed: registerGas }))
-  await measure('activate', Promise.resolve({ gasUsed: activateGas }))
-  const [edge, machine] = machines
-  if (!edge || !machine) throw new Error('Two machines were to be registered.')
-  const { machineId, key: firstKey } = machine
+  const [edge] = await registerMachines(ledger, owner, 'P-256', 1)
+  if (!edge) throw new Error('No edge was registered.')
+  const firstKey = privateKeyFromBytes('P-256', randomBytes(32))
+  const registration = registerDigest({
+    chainId,
+    registry,
+    owner: owner.address,
+    keyId: keyId(firstKey.publicKey),
+    verifier,
+    deadline: FAR,
+  })
+  const possession = signTypedDigest(firstKey, registration)
+  await measure(
+    'register',
+    send(owner, 'register', [owner.address, onChain(firstKey), FAR, possession]),
+  )
+  const machineId = edge.machineId + 1n
+  await measure('activate', send(owner, 'activate', [machineId]))
 
   const salt = bytesToHex(randomBytes(32))
   const controlled = { owner: owner.address, controller: edge.machineId, salt, deadline: FAR }

@@ -1,16 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import {
-  adjustmentDigest,
-  authorizationNonce,
-  fundingDigest,
-  type Hex,
-  signTypedDigest,
-} from '@liquefy/protocol'
-import { bytesToHex, keccak256, parseSignature } from 'viem'
+import { authorizedFundingCall, signAuthorization } from '@liquefy/client'
+import { adjustmentDigest, fundingDigest, type Hex, signTypedDigest } from '@liquefy/protocol'
+import { bytesToHex, keccak256 } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import type { Measure } from './actions.ts'
 import {
-  assetCall,
   houseCall,
   idOf,
   meterValueOf,
@@ -35,7 +29,7 @@ export async function moneyActions(
   const { payer, payee } = people
   const send = (account: PrivateKeyAccount, functionName: string, args: readonly unknown[]) =>
     ledger.send(account, houseCall(ledger, functionName, args))
-  const { machines } = await registerMachines(ledger, payee, 'P-256', 1)
+  const machines = await registerMachines(ledger, payee, 'P-256', 1)
   const [machine] = machines
   if (!machine) throw new Error('No machine was registered.')
   const terms = await termsOf(
@@ -50,8 +44,17 @@ export async function moneyActions(
   await provide(ledger, payer, 100n * SMALL_MINOR)
   await measure('fund', send(payer, 'fund', [id, SMALL_MINOR]))
   await measure('fundSigned', send(payee, 'fundSigned', await signedFunding(ledger, payer, id)))
-  const authorized = await authorizedFunding(ledger, payer, id)
-  await measure('fundWithAuthorization', send(payee, 'fundWithAuthorization', authorized))
+  const { clearingHouse, asset } = ledger.node.deployment
+  const deployment = { chainId: ledger.chainId, clearingHouse }
+  const authorization = await signAuthorization({
+    ...ledger.senderOf(payer),
+    deployment,
+    agreementId: id,
+    asset: asset.address,
+    amountMinor: SMALL_MINOR,
+  })
+  const authorized = authorizedFundingCall(deployment, authorization)
+  await measure('fundWithAuthorization', ledger.send(payee, authorized))
 
   await ledger.pass(DAY_SECONDS / 2)
   const agreement = { id, terms, machine }
@@ -67,7 +70,6 @@ export async function moneyActions(
     amount: SMALL_MINOR,
     evidenceHead: keccak256('0x02'),
   }
-  const { clearingHouse, asset } = ledger.node.deployment
   const digest = adjustmentDigest({ chainId: ledger.chainId, clearingHouse, adjustment })
   const signature = signTypedDigest(machine.key, digest)
   await measure('adjust', send(payer, 'adjust', [adjustment, signature]))
@@ -91,37 +93,4 @@ async function signedFunding(ledger: BenchLedger, payer: PrivateKeyAccount, agre
     hash: fundingDigest({ chainId: ledger.chainId, clearingHouse, funding }),
   })
   return [funding, auth, '0x'] as const
-}
-
-async function authorizedFunding(ledger: BenchLedger, payer: PrivateKeyAccount, agreementId: Hex) {
-  const { clearingHouse, asset } = ledger.node.deployment
-  const salt = bytesToHex(randomBytes(32))
-  const [, name, version] = (await ledger.reader.readContract({
-    ...(assetCall(ledger, 'eip712Domain', []) as Parameters<typeof ledger.reader.readContract>[0]),
-  })) as readonly [Hex, string, string]
-  const message = {
-    from: payer.address,
-    to: clearingHouse,
-    value: SMALL_MINOR,
-    validAfter: 0n,
-    validBefore: FAR,
-    nonce: authorizationNonce(agreementId, salt),
-  }
-  const signature = await payer.signTypedData({
-    domain: { name, version, chainId: ledger.chainId, verifyingContract: asset.address },
-    types: {
-      ReceiveWithAuthorization: [
-        { name: 'from', type: 'address' },
-        { name: 'to', type: 'address' },
-        { name: 'value', type: 'uint256' },
-        { name: 'validAfter', type: 'uint256' },
-        { name: 'validBefore', type: 'uint256' },
-        { name: 'nonce', type: 'bytes32' },
-      ],
-    },
-    primaryType: 'ReceiveWithAuthorization',
-    message,
-  })
-  const { r, s, yParity } = parseSignature(signature)
-  return [agreementId, payer.address, SMALL_MINOR, 0n, FAR, salt, 27 + yParity, r, s] as const
 }

@@ -39,7 +39,7 @@ export async function monthOfOurs(
   people: { payer: PrivateKeyAccount; payee: PrivateKeyAccount },
 ): Promise<{ all: bigint; settle: bigint }> {
   const { payer, payee } = people
-  const { machines } = await registerMachines(ledger, payee, 'P-256', 1)
+  const machines = await registerMachines(ledger, payee, 'P-256', 1)
   const [machine] = machines
   if (!machine) throw new Error('No machine was registered.')
   const parties = { payer: payer.address, payee: payee.address }

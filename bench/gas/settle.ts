@@ -33,7 +33,7 @@ export async function settleByOwnKeys(
   people: People,
   curve: 'P-256' | 'secp256k1',
 ): Promise<SettleGas & { alone: bigint }> {
-  const { machines } = await registerMachines(ledger, people.payee, curve, BATCH)
+  const machines = await registerMachines(ledger, people.payee, curve, BATCH)
   const agreements = await openAgreements(ledger, people, machines)
   const [first] = agreements
   if (!first) throw new Error('No agreement was opened.')
@@ -51,10 +51,10 @@ export async function settleByOwnKeys(
 
 /** All agreements name one attestor, a machine with a P-256 key, who signs them at once. */
 export async function settleAttested(ledger: BenchLedger, people: People): Promise<SettleGas> {
-  const { machines } = await registerMachines(ledger, people.payee, 'P-256', 1)
+  const machines = await registerMachines(ledger, people.payee, 'P-256', 1)
   const [attestor] = machines
   if (!attestor) throw new Error('No attestor was registered.')
-  const { machines: metered } = await registerMachines(ledger, people.payee, 'P-256', BATCH)
+  const metered = await registerMachines(ledger, people.payee, 'P-256', BATCH)
   const signer = machineSigner(attestor.machineId)
   const signerKind = SIGNER_KIND.machine
   const agreements = await openAgreements(ledger, people, metered, { signer, signerKind })

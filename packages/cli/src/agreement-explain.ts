@@ -9,6 +9,7 @@ import {
   type TariffAsset,
   type TariffUnit,
   type Terms,
+  tariffUnits,
 } from '@liquefy/protocol'
 
 /** An agreement as far as it can be explained; `tariff` undefined if its contract is none of ours. */
@@ -36,13 +37,6 @@ interface BillLine {
   amountMinor: string
 }
 
-/** What prices are quoted in, where that is larger than the register's unit. */
-const QUOTED: Readonly<Record<string, [unit: string, per: bigint]>> = {
-  g: ['kg', 1000n],
-  ml: ['l', 1000n],
-  Wh: ['kWh', 1000n],
-  m: ['km', 1000n],
-}
 /** An example bill shows so many of the units that prices are quoted in. */
 const EXAMPLE_UNITS = 100n
 const WHOLE = { grouping: true } as const
@@ -53,7 +47,7 @@ export function explainAgreement(explained: Explained): Explanation {
   const name = (address: string) => names.get(address.toLowerCase()) ?? address
   const money = (minor: bigint) =>
     `${formatDecimal(minor, asset.decimals, { grouping: true, trim: true })} ${asset.symbol}`
-  const units = unitsOf(terms, rules)
+  const units = tariffUnits(terms, rules)
   return {
     words: [
       `${name(terms.payer)} pays ${name(terms.payee)}${terms.machineId === 0n ? '' : ` for what machine ${terms.machineId} measures`}.`,
@@ -103,16 +97,6 @@ function limitWords({ limits }: Terms, units: readonly TariffUnit[]): string[] {
     const unitText =
       per === 1n || (burst % per === 0n && perHour % per === 0n) ? unit : `whole ${unit}`
     return `Register ${index + 1} never shows more than ${text(burst)} ${unitText} plus ${text(perHour)} an hour in a period: that is the most a stolen key could take.`
-  })
-}
-
-function unitsOf({ meters, limits }: Terms, rules: readonly MeterRule[]): TariffUnit[] {
-  return limits.map((_, index) => {
-    const unit = rules[index]?.registerUnit ?? `unit of register ${index + 1}`
-    const [quoted, per] = QUOTED[unit] ?? [unit, 1n]
-    // Several registers may count in one unit: which is which, their streams say.
-    const stream = meters.length > 1 ? meters[index]?.stream : undefined
-    return { unit: quoted, per, label: stream ? `(${stream})` : '' }
   })
 }
 

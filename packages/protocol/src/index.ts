@@ -32,7 +32,12 @@ export type { CounterRule } from './transact/counter.ts'
 export type { DistanceRule } from './transact/distance.ts'
 export type { DrawdownRule } from './transact/drawdown.ts'
 export type { DurationBeyondRule } from './transact/duration-beyond.ts'
-export { explainTariff, type TariffAsset, type TariffUnit } from './transact/explain-tariff.ts'
+export {
+  explainTariff,
+  type TariffAsset,
+  type TariffUnit,
+  tariffUnits,
+} from './transact/explain-tariff.ts'
 export {
   type Advance,
   advance,

@@ -6,6 +6,7 @@ import {
   formatDecimal,
   type MeterRule,
   SIGNER_KIND,
+  tariffUnits,
   termsToJson,
 } from '@liquefy/protocol'
 import {
@@ -19,7 +20,6 @@ import { readProblem, readSigned } from '../store/meter-values.ts'
 import { type OwedRow, readOwed } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
-import { tariffUnit } from '../transact/units.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
 
@@ -84,20 +84,18 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
   const money = moneyById.get(agreementId) ?? noMoney()
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
-  const meters = agreement.terms?.meters ?? []
-  // Several registers may count in one unit: which is which, their streams say.
-  const labels = meters.length > 1 ? meters.map(({ stream }) => `(${stream})`) : []
   return {
     ...summaryOf(agreement, names.get(agreement.machineId), money, owed),
     problem: agreement.problem ?? moneyProblem(context, money) ?? skipped ?? null,
     terms: agreement.terms ? termsToJson(agreement.terms) : agreement.termsJson,
     rules,
-    tariffInWords: agreement.tariff
-      ? explainTariff(agreement.tariff, {
-          units: units.map((unit, index) => tariffUnit(unit, index, labels[index])),
-          asset: context.deployment.asset,
-        })
-      : 'A tariff contract that this node does not know.',
+    tariffInWords:
+      agreement.tariff && agreement.terms
+        ? explainTariff(agreement.tariff, {
+            units: tariffUnits(agreement.terms, agreement.rules),
+            asset: context.deployment.asset,
+          })
+        : 'A tariff contract that this node does not know.',
     rulesInWords: rules.map(explainRule),
     registerUnits: units,
     metersSignedBy: metersSignedBy(context, agreement),

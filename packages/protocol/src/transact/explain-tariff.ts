@@ -1,8 +1,32 @@
 import { formatDecimal } from '../units/decimal.ts'
+import type { MeterRule } from './rule.ts'
 import { NO_MAXIMUM, type PlanTariff, type Tariff, type TieredTariff } from './tariff.ts'
+import type { Terms } from './terms.ts'
 
 /** How to name one register: `per` register units are one `unit`, and `label` says what was counted ("withdrawn"). */
 export type TariffUnit = { unit: string; per: bigint; label: string }
+
+/** What prices are quoted in, where that is larger than the register's unit. */
+const QUOTED: Readonly<Record<string, string>> = { g: 'kg', ml: 'l', Wh: 'kWh', m: 'km' }
+
+/** How a tariff speaks of a register that counts in this unit, empty where the rule is not known; `label` tells it apart from others. */
+function tariffUnit(registerUnit: string, register: number, label = ''): TariffUnit {
+  const quoted = QUOTED[registerUnit]
+  if (quoted) return { unit: quoted, per: 1000n, label }
+  const unit = registerUnit === '' ? `unit of register ${register + 1}` : registerUnit
+  return { unit, per: 1n, label }
+}
+
+/** How a tariff speaks of an agreement's registers. Several may count in one unit: which is which, their streams say. */
+export function tariffUnits(
+  { meters, limits }: Pick<Terms, 'meters' | 'limits'>,
+  rules: readonly (MeterRule | undefined)[],
+): TariffUnit[] {
+  return limits.map((_, index) => {
+    const stream = meters.length > 1 ? meters[index]?.stream : undefined
+    return tariffUnit(rules[index]?.registerUnit ?? '', index, stream ? `(${stream})` : '')
+  })
+}
 
 /** Whose smallest units the prices are in. */
 export type TariffAsset = { symbol: string; decimals: number }
