@@ -14,6 +14,7 @@ import type {
   Machine,
   MachineSummary,
   NodeEvent,
+  Notice,
   ReadingSeries,
   Refusal,
   Status,
@@ -42,6 +43,8 @@ export interface Client {
   refusals(machineId: string): Promise<Refusal[]>
   agreements(): Promise<AgreementSummary[]>
   agreement(agreementId: Hex): Promise<Agreement>
+  /** Warnings to the parties of agreements that are low on escrow, to all or to one party. */
+  notices(query?: { party?: Hex }): Promise<Notice[]>
   /** The evidence bundle, line by line, as it arrives. */
   bundle(agreementId: Hex): AsyncIterable<string>
   envelope(logIndex: string): Promise<EnvelopeProof>
@@ -119,6 +122,7 @@ export const createClient = ({ url }: { url: string }): Client => {
     refusals: (machineId) => get(`machines/${machineId}/refusals`),
     agreements: () => get('agreements'),
     agreement: (agreementId) => get(`agreements/${agreementId}`),
+    notices: (query) => get('notices', query),
     bundle: async function* (agreementId) {
       const response = await request(`/v1/agreements/${agreementId}/bundle`)
       yield* linesOf(response)

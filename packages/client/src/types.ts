@@ -177,10 +177,10 @@ export interface Agreement extends AgreementSummary {
   metersSignedBy: string
   periods: PeriodView[]
   position: { owner: Hex; accruedMinor: string }
-  /** Newest first. */
   /** The agreement that this one is linked to (its salt), and those that are linked to it. */
   linkedTo: Hex | null
   linkedFrom: Hex[]
+  /** Newest first. */
   settlements: {
     /** A signed value, arrears, what late evidence added, or what the payee gave back. */
     kind: 'settled' | 'collected' | 'adjusted' | 'refunded'
@@ -224,7 +224,27 @@ export type NodeEvent =
       txHash: Hex
       atMs: number
     }
+  | ({ type: 'notice'; change: 'began' | 'ended'; atMs: number } & Pick<
+      Notice,
+      'agreementId' | 'party' | 'role' | 'kind'
+    >)
   | { type: 'status'; status: Status; atMs: number }
+
+/** A warning to one party of an open agreement, for as long as it holds. Amounts in smallest units. */
+export interface Notice {
+  agreementId: Hex
+  party: Hex
+  role: 'payer' | 'payee'
+  /**
+   * `escrow-low`: what is left after all that is owed is less than a tenth of what was funded. `escrow-short`: more is owed than escrow can
+   * pay, or a period is in arrears. A top-up ends both.
+   */
+  kind: 'escrow-low' | 'escrow-short'
+  escrowMinor: string
+  /** Owed and not yet paid. */
+  unpaidMinor: string
+  fundedMinor: string
+}
 
 /** A signed meter value that the node will relay. `asOf` in seconds. */
 export interface AcceptedMeterValue {

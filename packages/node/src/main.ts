@@ -21,6 +21,7 @@ import { saveMachineName } from './store/overview.ts'
 import { createAgreements } from './transact/agreements.ts'
 import { createMetering, type Metering } from './transact/metering.ts'
 import { createMoneyCheck, type MoneyCheck } from './transact/money-check.ts'
+import { createNotices } from './transact/notices.ts'
 import { createSettlement } from './transact/settlement.ts'
 import { openEvidence } from './trust/evidence.ts'
 import { createIdentity } from './trust/identity.ts'
@@ -195,6 +196,8 @@ async function start(
       publish(topicOf(machineId, 'agreement'), JSON.stringify(message)),
     fromBlock: chain.block().included,
   })
+  const notices = createNotices({ database, clock, agreements, events, logger })
+  started.push(() => notices.close())
   const stopListening = follower.onApplied((change) => changes.apply(change))
   started.push(async () => {
     stopListening()
@@ -230,6 +233,7 @@ async function start(
     block: () => chain.block(),
     frames: () => pipeline.counts(),
     connectedMachines: () => running.connectedMachines().length,
+    notices: () => notices.current(),
     checkMoney: remembered(checkMoney, MONEY_CHECK_MS),
     onRules: () => changes.rulesKnown(),
     submitMeterValue: (json) => metering.submitMeterValue(json),
@@ -305,10 +309,15 @@ async function namingPort<T>(setting: string, port: number, begin: () => Promise
     if (code !== 'EADDRINUSE' && code !== 'PORT_IN_USE') throw error
     throw new LiquefyError(
       'PORT_IN_USE',
-      `Port ${port} is taken. Stop what listens there, or choose another one with ${setting} (0: any free one).`,
+      `Port ${port} is taken. Stop what listens there, or choose another one with ${optionOf(setting)} or ${setting} (0: any free one).`,
       { cause: error },
     )
   }
+}
+
+/** The option of `liquefy up` with a setting's meaning: `--mqtt-port` for `LIQUEFY_MQTT_PORT`. */
+function optionOf(setting: string): string {
+  return `--${setting.replace('LIQUEFY_', '').toLowerCase().replaceAll('_', '-')}`
 }
 
 function deploymentOf({ mqttUrl, host, tls }: Config, chain: Chain, broker: Broker): Deployment {

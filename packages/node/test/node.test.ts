@@ -293,6 +293,66 @@ describe('what does not fit gets its code, and the good reading behind it is pri
   })
 })
 
+describe('low escrow', () => {
+  test('both parties are told when it begins and when a top-up ends it', async () => {
+    const key = privateKeyFromBytes('P-256', randomBytes(32))
+    const scale = await connectDevice(node, await register(key), key)
+    const terms = termsOf(scale.machineId, { ...actionOf(payee), payer, payee })
+    const events: NodeEvent[] = []
+    const stopListening = node.events.on((event) => events.push(event))
+    const agreementId = await openAgreement({
+      ...actionOf(payee),
+      terms,
+      payerSignature: await authorizeAgreement({ ...actionOf(payer), terms }),
+    })
+    const topUp = async (amountMinor: bigint) => {
+      await approve({ ...actionOf(payer), asset: terms.asset, amountMinor })
+      await fund({ ...actionOf(payer), agreementId, amountMinor })
+    }
+    const noticed = async (kind: string | undefined) => {
+      const both = [terms.payer, terms.payee].map((party) => [party, kind])
+      await expect
+        .poll(async () => (await client.notices()).map((notice) => [notice.party, notice.kind]), {
+          timeout: 90_000,
+        })
+        .toEqual(kind === undefined ? [] : both)
+    }
+    await topUp(800_000n)
+    await node.idle()
+    expect(await scale.publish(1_000n)).toBe('OK')
+    expect(await scale.publish(3_000n)).toBe('OK')
+    await scale.close()
+    await noticed('escrow-short')
+    expect(await client.notices({ party: terms.payee })).toEqual([
+      {
+        agreementId,
+        party: terms.payee,
+        role: 'payee',
+        kind: 'escrow-short',
+        escrowMinor: '800000',
+        unpaidMinor: '840000',
+        fundedMinor: '800000',
+      },
+    ])
+    await topUp(100_000n)
+    await noticed('escrow-low')
+    const metrics = await (await fetch(new URL('/metrics', node.url))).text()
+    expect(metrics).toContain('liquefy_notices{kind="escrow-low"} 1')
+    await topUp(1_000_000n)
+    await noticed(undefined)
+    stopListening()
+    const told = events.flatMap((event) =>
+      event.type === 'notice' && event.role === 'payer' ? [`${event.kind} ${event.change}`] : [],
+    )
+    expect(told.slice(-4)).toEqual([
+      'escrow-short began',
+      'escrow-short ended',
+      'escrow-low began',
+      'escrow-low ended',
+    ])
+  })
+})
+
 describe('stop and start', () => {
   test('keeps everything, and goes on where it was', async () => {
     const before = await Promise.all([client.status(), client.agreement(id)])
@@ -317,6 +377,6 @@ describe('stop and start', () => {
 
   test('a second node on the folder is refused, with what to do', async () => {
     await expect(start()).rejects.toMatchObject({ code: 'DATA_FOLDER_IN_USE' })
-    expect((await client.status()).machines).toBe(1)
+    expect((await client.status()).machines).toBe(2)
   })
 })

@@ -10,7 +10,12 @@ export function statusCommand(): Command {
     .action(async (_options, command: Command) => {
       const { node, out } = contextOf(command)
       const client = node()
-      const [status, { asset }] = await Promise.all([client.status(), client.deployment()])
+      const [status, { asset }, notices] = await Promise.all([
+        client.status(),
+        client.deployment(),
+        client.notices(),
+      ])
+      const warned = new Set(notices.map(({ agreementId }) => agreementId)).size
       const money = moneyText(asset)
       out.result(status, () =>
         table([
@@ -23,6 +28,7 @@ export function statusCommand(): Command {
           ['refused', countsText(status.envelopes.refused)],
           ['owed', money(status.owedMinor)],
           ['settled', money(status.settledMinor)],
+          ['low on escrow', `${warned} agreement${warned === 1 ? '' : 's'}`],
           ['ledger', `chain ${status.chain.chainId}, block ${status.chain.block}`],
           ['log', `${status.chain.logSize} leaves, ${status.chain.anchoredSize} anchored`],
         ]),

@@ -1,4 +1,4 @@
-import type { Deployment } from '@liquefy/client'
+import type { Deployment, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
@@ -22,6 +22,8 @@ export interface ApiContext {
   /** Frames since the start. */
   frames(): { received: number; logged: number; duplicate: number; refused: number; held: number }
   connectedMachines(): number
+  /** Warnings that stand now. */
+  notices(): Notice[]
   /** Compares the database's view of money with the ledger (INV-5); an answer may be a minute old. */
   checkMoney(): Promise<MoneyCheck>
   /** Called after rules became known. */

@@ -1,7 +1,14 @@
-import type { EnvelopeSummary, Machine, MachineSummary, TimelineEntry } from '@liquefy/client'
+import type {
+  Deployment,
+  EnvelopeSummary,
+  Machine,
+  MachineSummary,
+  TimelineEntry,
+} from '@liquefy/client'
 import { formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
 import { listEnvelopes, readStreams } from '../store/envelopes.ts'
 import {
+  type LedgerChange,
   readCurrentKey,
   readFoldCodes,
   readLedgerChanges,
@@ -123,7 +130,7 @@ export async function timelineView(
       code: 'registered',
       words: 'Registered on the ledger.',
     },
-    ...changes.map(changeEntry),
+    ...changes.map((change) => changeEntry(change, context.deployment.people)),
     ...context.agreements
       .all()
       .filter((one) => one.machineId === machineId)
@@ -161,15 +168,15 @@ export async function timelineView(
   return entries.sort((a, b) => b.atMs - a.atMs).slice(0, TIMELINE_ENTRIES)
 }
 
-function changeEntry({
-  kind,
-  atMs,
-  what,
-}: Awaited<ReturnType<typeof readLedgerChanges>>[number]): TimelineEntry {
+function changeEntry(
+  { kind, atMs, what }: LedgerChange,
+  people: Deployment['people'],
+): TimelineEntry {
+  const person = people.find(({ address }) => address.toLowerCase() === what.toLowerCase())
   const words = {
     state: `Now ${what}.`,
     key: what === 'KEY_REVOKED' ? 'Its key was revoked.' : 'A key was set.',
-    owner: `Owned by ${what}.`,
+    owner: `Owned by ${person?.name ?? what}.`,
   }
   return { atMs, kind, code: kind === 'owner' ? 'owner' : what, words: words[kind] }
 }

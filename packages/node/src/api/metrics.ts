@@ -89,6 +89,17 @@ export function createMetrics(context: ApiContext): Registry {
   gauge('connected_machines', 'Machines with an open connection.', [], (metric) => {
     metric.set(context.connectedMachines())
   })
+  gauge(
+    'notices',
+    'Agreements that are low on escrow (`escrow-low`), or owe more than it holds (`escrow-short`).',
+    ['kind'],
+    (metric) => {
+      for (const kind of ['escrow-low', 'escrow-short'] as const) {
+        const told = context.notices().filter((notice) => notice.kind === kind)
+        metric.set({ kind }, new Set(told.map(({ agreementId }) => agreementId)).size)
+      }
+    },
+  )
   gauge('memory_bytes', 'Resident memory of the node.', [], (metric) => {
     metric.set(process.memoryUsage.rss())
   })

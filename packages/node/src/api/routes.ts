@@ -171,6 +171,16 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
         .send(Readable.from(lines, { objectMode: false, highWaterMark: 65_536 }))
     },
   )
+  app.get<{ Querystring: { party?: string } }>(
+    '/v1/notices',
+    route('Warnings to the parties of agreements that are low on escrow', schemas.notices, {
+      querystring: schemas.noticesQuery,
+    }),
+    async ({ query }) => {
+      const party = query.party?.toLowerCase()
+      return context.notices().filter((notice) => party === undefined || notice.party === party)
+    },
+  )
   app.post<{ Params: { id: string }; Body: unknown }>(
     '/v1/agreements/:id/meter-values',
     {

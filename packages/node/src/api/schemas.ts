@@ -222,6 +222,18 @@ export const agreement = object({
   ),
 })
 
+export const notices = list(
+  object({
+    agreementId: hex,
+    party: hex,
+    role: { type: 'string', enum: ['payer', 'payee'] },
+    kind: { type: 'string', enum: ['escrow-low', 'escrow-short'] },
+    escrowMinor: digits,
+    unpaidMinor: digits,
+    fundedMinor: digits,
+  }),
+)
+
 export const valueTaken = object({
   agreementId: hex,
   period: integer,
@@ -261,6 +273,9 @@ export const refusalParams = object({
   id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
 })
 export const agreementParams = object({ id: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } })
+export const noticesQuery = object({ party: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } }, [
+  'party',
+])
 export const envelopeParams = object({ logIndex })
 export const readingsQuery = object(
   {

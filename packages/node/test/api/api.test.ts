@@ -68,6 +68,7 @@ describe('OpenAPI', () => {
       '/v1/machines/{id}/readings',
       '/v1/machines/{id}/refusals',
       '/v1/machines/{id}/timeline',
+      '/v1/notices',
       '/v1/rules',
       '/v1/status',
     ])
@@ -87,6 +88,7 @@ describe('bad input', () => {
     ['/v1/machines/99/envelopes?limit=501', 400, 'REQUEST_INVALID'],
     ['/v1/machines/99/envelopes?beforeIndex=-1', 400, 'REQUEST_INVALID'],
     ['/v1/agreements/0x12', 400, 'REQUEST_INVALID'],
+    ['/v1/notices?party=0x12', 400, 'REQUEST_INVALID'],
     [`/v1/agreements/${unknownId}`, 404, 'AGREEMENT_UNKNOWN'],
     [`/v1/agreements/${unknownId}/bundle`, 404, 'AGREEMENT_UNKNOWN'],
     ['/v1/envelopes/7', 404, 'ENVELOPE_UNKNOWN'],

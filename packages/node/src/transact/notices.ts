@@ -1,0 +1,163 @@
+import type { Notice } from '@liquefy/client'
+import type { BaseLogger } from 'pino'
+import type { Clock } from '../clock.ts'
+import type { NodeEvents } from '../events.ts'
+import { type AgreementMoney, noMoney, readMoney } from '../store/agreements.ts'
+import type { Database } from '../store/database.ts'
+import { type OwedRow, readOwed } from '../store/metering.ts'
+import type { Agreements, MeteredAgreement } from './agreements.ts'
+
+/** What is short of an agreement's money, smallest units. */
+type Shortage = Pick<Notice, 'kind' | 'escrowMinor' | 'unpaidMinor' | 'fundedMinor'>
+
+/** Warns payer and payee while an agreement's escrow is low. */
+export interface Notices {
+  /** What stands now, at most a few seconds old, in the order in which the agreements were opened. */
+  current(): Notice[]
+  close(): Promise<void>
+}
+
+/** Low is less than this part of what was funded: one tenth. */
+const LOW_DIVISOR = 10n
+const CHECK_MS = 1_000
+/** A look at a large database takes time; it must not become its only work. */
+const REST_FACTOR = 20
+
+/**
+ * What is short of an open agreement: `escrow-short` if more is owed than escrow can pay, or a period is in arrears; else `escrow-low` if
+ * more is to come and what is left after all that is owed is less than a tenth of what was funded; undefined if nothing is.
+ *
+ * @param owed by the node's own fold, a row a period
+ * @param hasEnded the last period is over: nothing more will be owed
+ */
+export function shortageOf(
+  money: AgreementMoney,
+  owed: readonly Pick<OwedRow, 'period' | 'owedMinor'>[],
+  hasEnded: boolean,
+): Shortage | undefined {
+  const { escrowMinor, fundedMinor } = money
+  const folded = new Map(owed.map(({ period, owedMinor }) => [period, owedMinor]))
+  let unpaid = 0n
+  let inArrears = false
+  for (const period of new Set([...folded.keys(), ...money.periods.keys()])) {
+    const { provenMinor = 0n, paidMinor = 0n, adjustedMinor = 0n } = money.periods.get(period) ?? {}
+    const folds = (folded.get(period) ?? 0n) + adjustedMinor
+    const due = folds > provenMinor ? folds : provenMinor
+    if (due > paidMinor) unpaid += due - paidMinor
+    inArrears ||= provenMinor > paidMinor
+  }
+  const left = escrowMinor - unpaid
+  const isShort = inArrears || left < 0n
+  if (!isShort && (hasEnded || left * LOW_DIVISOR >= fundedMinor)) return undefined
+  return {
+    kind: isShort ? 'escrow-short' : 'escrow-low',
+    escrowMinor: escrowMinor.toString(),
+    unpaidMinor: unpaid.toString(),
+    fundedMinor: fundedMinor.toString(),
+  }
+}
+
+/** Starts looking; tells events and the log when a notice begins or ends. `close` stops it. */
+export function createNotices(options: {
+  database: Database
+  clock: Clock
+  agreements: Pick<Agreements, 'all'>
+  events: Pick<NodeEvents, 'emit'>
+  logger: BaseLogger
+}): Notices {
+  const { database, clock, agreements, events, logger } = options
+  let standing = new Map<string, Notice>()
+  let closed = false
+  let timer: NodeJS.Timeout | undefined
+
+  const look = async () => {
+    const db = database.pool
+    const [money, owed] = await Promise.all([readMoney(db, 0), readOwed(db)])
+    const owedById = Map.groupBy(owed, ({ agreementId }) => agreementId)
+    const now = new Map<string, Notice>()
+    for (const agreement of agreements.all()) {
+      if (!agreement.open) continue
+      const { agreementId } = agreement
+      const shortage = shortageOf(
+        money.get(agreementId) ?? noMoney(),
+        owedById.get(agreementId) ?? [],
+        hasEnded(agreement, clock.nowMs()),
+      )
+      if (!shortage) continue
+      for (const notice of noticesOf(agreement, shortage)) now.set(nameOf(notice), notice)
+    }
+    const before = standing
+    standing = now
+    tellChanges(before, now)
+  }
+
+  const tellChanges = (
+    before: ReadonlyMap<string, Notice>,
+    now: ReadonlyMap<string, Notice>,
+  ): void => {
+    for (const [name, notice] of before) if (!now.has(name)) tell(notice, 'ended')
+    for (const [name, notice] of now) {
+      if (before.has(name)) continue
+      tell(notice, 'began')
+      const { agreementId, party, kind, escrowMinor, unpaidMinor } = notice
+      // One line an agreement: the payer's, who can do something about it.
+      if (notice.role === 'payee') continue
+      logger.warn(
+        { agreementId, party, kind, escrowMinor, unpaidMinor },
+        'an agreement is low on escrow; its payer should fund it',
+      )
+    }
+  }
+  const tell = ({ agreementId, party, role, kind }: Notice, change: 'began' | 'ended') =>
+    events.emit({
+      type: 'notice',
+      change,
+      agreementId,
+      party,
+      role,
+      kind,
+      atMs: clock.nowMs(),
+    })
+
+  const lookAgain = async (): Promise<void> => {
+    const began = performance.now()
+    await look().catch((error) => {
+      if (!closed) logger.error({ err: error }, 'the notices could not be read; trying again')
+    })
+    if (closed) return
+    const waitMs = Math.max(CHECK_MS, (performance.now() - began) * REST_FACTOR)
+    timer = setTimeout(() => {
+      turn = lookAgain()
+    }, waitMs).unref()
+  }
+  let turn = lookAgain()
+
+  return {
+    current: () => [...standing.values()],
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      await turn
+    },
+  }
+}
+
+/** Both parties are told: the one who can fund, and the one who delivers on trust from then on. */
+function noticesOf(
+  { agreementId, payer, payee }: Pick<MeteredAgreement, 'agreementId' | 'payer' | 'payee'>,
+  shortage: Shortage,
+): Notice[] {
+  return [
+    { agreementId, party: payer, role: 'payer', ...shortage },
+    { agreementId, party: payee, role: 'payee', ...shortage },
+  ]
+}
+
+function nameOf({ agreementId, role, kind }: Notice): string {
+  return `${agreementId} ${role} ${kind}`
+}
+
+function hasEnded({ terms }: MeteredAgreement, nowMs: number): boolean {
+  if (!terms) return false
+  return BigInt(nowMs) >= (terms.start + BigInt(terms.periodSeconds * terms.periods)) * 1000n
+}
