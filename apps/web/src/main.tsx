@@ -1,3 +1,4 @@
+import { ApiError } from '@liquefy/client'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
@@ -7,8 +8,14 @@ import { router } from './router.tsx'
 import './styles.css'
 
 const queries = new QueryClient({
-  defaultOptions: { queries: { retry: 1, staleTime: 1_000, refetchOnWindowFocus: false } },
+  defaultOptions: { queries: { retry: mayHelp, staleTime: 1_000, refetchOnWindowFocus: false } },
 })
+
+/** What the node refused it will refuse again; what did not reach it is tried once more. */
+function mayHelp(failures: number, error: Error): boolean {
+  const refused = error instanceof ApiError && error.status >= 400 && error.status < 500
+  return !refused && failures < 1
+}
 
 const container = document.getElementById('app')
 if (container) {

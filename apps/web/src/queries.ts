@@ -47,5 +47,9 @@ export const useReadings = (
 export const useAgreements = () =>
   useQuery({ queryKey: ['agreements'], queryFn: () => node.agreements() })
 
+/** Warnings to the parties of agreements that are low on escrow. */
+export const useNotices = () =>
+  useQuery({ queryKey: ['notices'], queryFn: () => node.notices(), refetchInterval: 15_000 })
+
 export const useAgreement = (agreementId: Hex) =>
   useQuery({ queryKey: ['agreement', agreementId], queryFn: () => node.agreement(agreementId) })

@@ -65,6 +65,8 @@ const touchedBy = (event: NodeEvent): string[] => {
       return ['agreements', 'agreement', 'machines', 'status']
     case 'meter-value':
       return ['agreement']
+    case 'notice':
+      return ['notices', 'agreement']
     case 'status':
       return ['status']
   }

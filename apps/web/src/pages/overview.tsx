@@ -7,6 +7,8 @@ import { formatCount, formatExact, nameOf } from '../ui/format.ts'
 import { Money } from '../ui/money.tsx'
 import { Ago, Card, Figure, StateBadge } from '../ui/parts.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
+import { NoticeBanner } from './transact/notices.tsx'
+import { agreementTitle } from './transact/title.ts'
 import { verdictWords } from './trust/verdict-words.ts'
 
 /** Machines and their money at a glance. */
@@ -16,6 +18,7 @@ export const Overview = () => {
   return (
     <>
       <h1 className="visually-hidden">Overview</h1>
+      <NoticeBanner />
       <MoneyBand />
       <Loaded query={machines} what="the machines">
         {(list) =>
@@ -163,9 +166,11 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
               className="row"
             >
               <span>
-                <strong>{agreement.machineName}</strong>
+                <strong>{agreementTitle(agreement, deployment)}</strong>
                 <span className="note">
-                  {nameOf(deployment, agreement.payer)} pays {nameOf(deployment, agreement.payee)}
+                  {agreement.machineId === '0'
+                    ? 'no machine'
+                    : `${nameOf(deployment, agreement.payer)} pays ${nameOf(deployment, agreement.payee)}`}
                 </span>
               </span>
               <Money minor={agreement.includedMinor} />
@@ -188,9 +193,11 @@ const Feed = () => {
   const agreements = useAgreements().data
   const machineName = (machineId: string) =>
     machines?.find((machine) => machine.machineId === machineId)?.name ?? `machine ${machineId}`
-  const agreementName = (agreementId: string) =>
-    agreements?.find((agreement) => agreement.agreementId === agreementId)?.machineName ??
-    'an agreement'
+  const deployment = useDeployment().data
+  const agreementName = (agreementId: string) => {
+    const agreement = agreements?.find((one) => one.agreementId === agreementId)
+    return agreement ? agreementTitle(agreement, deployment) : 'an agreement'
+  }
   const shown = recent.filter(({ event }) => event.type !== 'meter-value').slice(0, 10)
   return (
     <Card title="Happening now">

@@ -236,7 +236,8 @@ const TimelineRow = ({ run }: { run: Run }) => {
       ) : (
         <details>
           <summary>
-            {newest.words} {formatCount(earlier.length)} payments before it
+            {newest.words} {formatCount(earlier.length)}{' '}
+            {earlier.length === 1 ? 'payment' : 'payments'} before it
           </summary>
           <ol>
             {run.map((entry) => (

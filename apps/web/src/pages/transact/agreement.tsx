@@ -8,6 +8,7 @@ import { Money } from '../../ui/money.tsx'
 import { At, Card, Figure, Party } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { CheckIt } from '../trust/check-it.tsx'
+import { AgreementNotice } from './notices.tsx'
 import { registersInWords } from './registers.tsx'
 
 /** One agreement: its terms in words, its money, and the means to check every step of it. */
@@ -19,6 +20,7 @@ export const AgreementPage = () => {
       {(loaded) => (
         <>
           <Head agreement={loaded} />
+          <AgreementNotice agreementId={agreementId} problem={loaded.problem} />
           <MoneyCard agreement={loaded} />
           <CheckIt agreementId={agreementId} />
           <div className="columns">
@@ -54,14 +56,31 @@ const Head = ({ agreement }: { agreement: Agreement }) => {
       </h1>
       <p className="lead">{agreement.tariffInWords}</p>
       <ul className="plain note">
-        {agreement.rulesInWords.map((words) => (
+        {/* Meters of one kind share a sentence. */}
+        {[...new Set(agreement.rulesInWords)].map((words) => (
           <li key={words}>{words}</li>
         ))}
         <li>Meter values are signed by {agreement.metersSignedBy}.</li>
+        {agreement.linkedTo ? (
+          <li>
+            Belongs to <AgreementLink agreementId={agreement.linkedTo} />.
+          </li>
+        ) : null}
+        {agreement.linkedFrom.map((other) => (
+          <li key={other}>
+            With it goes <AgreementLink agreementId={other} />.
+          </li>
+        ))}
       </ul>
     </section>
   )
 }
+
+const AgreementLink = ({ agreementId }: { agreementId: Hex }) => (
+  <Link to="/agreements/$agreementId" params={{ agreementId }} title={agreementId}>
+    agreement {shorten(agreementId)}
+  </Link>
+)
 
 const sumOf = (periods: PeriodView[], pick: (period: PeriodView) => string): bigint =>
   periods.reduce((sum, period) => sum + BigInt(pick(period)), 0n)
@@ -69,14 +88,16 @@ const sumOf = (periods: PeriodView[], pick: (period: PeriodView) => string): big
 const atLeastZero = (value: bigint): bigint => (value > 0n ? value : 0n)
 
 const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
-  const owed = sumOf(agreement.periods, ({ owedMinor }) => owedMinor)
+  const adjusted = sumOf(agreement.periods, ({ adjustedMinor }) => adjustedMinor)
+  const owed = sumOf(agreement.periods, ({ owedMinor }) => owedMinor) + adjusted
+  const refunded = sumOf(agreement.periods, ({ refundedMinor }) => refundedMinor)
   const final = BigInt(agreement.finalMinor)
   const included = BigInt(agreement.includedMinor)
   const arrears = sumOf(agreement.periods, ({ arrearsMinor }) => arrearsMinor)
   return (
     <Card title="Money">
       <dl className="figures">
-        <Figure name="Owed" note="by every signed reading so far">
+        <Figure name="Owed" note={owedBy(agreement, adjusted)}>
           <Money minor={String(owed)} />
         </Figure>
         <Figure name="Included" note="paid in a block">
@@ -85,6 +106,11 @@ const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
         <Figure name="Final" note="cannot be undone">
           <Money minor={agreement.finalMinor} />
         </Figure>
+        {refunded > 0n ? (
+          <Figure name="Refunded" note="given back by the payee">
+            <Money minor={String(refunded)} />
+          </Figure>
+        ) : null}
         <Figure
           name="Escrow left"
           note={arrears > 0n ? 'too little: top it up' : 'set aside by the payer'}
@@ -115,11 +141,16 @@ const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
   )
 }
 
+const owedBy = ({ registerUnits }: Agreement, adjusted: bigint): string => {
+  if (registerUnits.length === 0) return 'by the time that has passed'
+  return adjusted > 0n ? 'by every signed reading, late ones too' : 'by every signed reading so far'
+}
+
 const Periods = ({ agreement }: { agreement: Agreement }) => (
   <Card title="Periods">
     {agreement.periods.length === 0 ? (
       <Empty title="Nothing metered yet">
-        The first period appears with the first priced reading.
+        The first period appears with the first priced reading, or when it begins to cost.
       </Empty>
     ) : (
       <div className="table">
@@ -145,9 +176,12 @@ const Periods = ({ agreement }: { agreement: Agreement }) => (
                 <td>{registersInWords(agreement, period.registers)}</td>
                 <td className="number">
                   <Money minor={period.owedMinor} />
+                  <Besides minor={period.adjustedMinor} sign="+" what="for late evidence" />
                 </td>
                 <td className="number">
                   <Money minor={period.includedMinor} />
+                  <Besides minor={period.arrearsMinor} sign="" what="in arrears" />
+                  <Besides minor={period.refundedMinor} sign="−" what="refunded" />
                 </td>
               </tr>
             ))}
@@ -158,6 +192,24 @@ const Periods = ({ agreement }: { agreement: Agreement }) => (
   </Card>
 )
 
+/** An amount beside another one; nothing where it is zero. */
+const Besides = ({ minor, sign, what }: { minor: string; sign: string; what: string }) =>
+  minor === '0' ? null : (
+    <span className="note besides">
+      {sign}
+      <Money minor={minor} /> {what}
+    </span>
+  )
+
+type Settlement = Agreement['settlements'][number]
+
+const settlementWords: Record<Settlement['kind'], string> = {
+  settled: 'settled',
+  collected: 'arrears collected',
+  adjusted: 'adjusted for late evidence',
+  refunded: 'refunded to the payer',
+}
+
 const shownSettlements = 15
 
 const Settlements = ({ agreement }: { agreement: Agreement }) => {
@@ -165,32 +217,36 @@ const Settlements = ({ agreement }: { agreement: Agreement }) => {
   return (
     <Card title="Settlements">
       {newest.length === 0 ? (
-        <Empty title="None yet">
-          The machine signs its registers every few seconds; the first one pays.
-        </Empty>
+        <Empty title="None yet">The first meter value that the ledger takes pays.</Empty>
       ) : (
         <div className="table">
           <table>
             <thead>
               <tr>
                 <th scope="col">When</th>
-                <th scope="col">Transaction</th>
+                <th scope="col">What</th>
                 <th scope="col" className="number">
-                  Paid
+                  Amount
                 </th>
               </tr>
             </thead>
             <tbody>
               {newest.slice(0, shownSettlements).map((settlement) => (
-                <tr key={`${settlement.txHash}-${settlement.period}-${settlement.asOf}`}>
+                <tr
+                  key={`${settlement.txHash}-${settlement.kind}-${settlement.period}-${settlement.asOf}`}
+                >
                   <td>
                     <At timeMs={settlement.atMs} />
                   </td>
                   <td>
-                    <code title={settlement.txHash}>{shorten(settlement.txHash)}</code>{' '}
-                    <span className="note">{settlement.final ? 'final' : 'included'}</span>
+                    {settlementWords[settlement.kind]}
+                    <span className="note besides">
+                      <code title={settlement.txHash}>{shorten(settlement.txHash)}</code>{' '}
+                      {settlement.final ? 'final' : 'included'}
+                    </span>
                   </td>
                   <td className="number">
+                    {settlement.kind === 'refunded' ? '−' : ''}
                     <Money minor={settlement.paidMinor} />
                   </td>
                 </tr>

@@ -29,6 +29,8 @@ export const AgreementRegisters = ({ agreementId }: { agreementId: Hex }) => {
 }
 
 export const registersInWords = (agreement: Agreement, registers: string[]): string =>
-  registers
-    .map((value, index) => formatQuantity(value, agreement.registerUnits[index] ?? ''))
-    .join(', ')
+  registers.length === 0
+    ? 'by time alone'
+    : registers
+        .map((value, index) => formatQuantity(value, agreement.registerUnits[index] ?? ''))
+        .join(', ')
