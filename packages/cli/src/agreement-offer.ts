@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import {
   accountSigner,
   encodeTariffData,
@@ -15,97 +14,21 @@ import {
   quorumSigner,
   ruleHash,
   SIGNER_KIND,
-  TARIFF_KINDS,
   type Tariff,
   type Terms,
   tariffContract,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
-import { bytesToHex, isAddress } from 'viem'
+import { bytesToHex, isAddress, isHex } from 'viem'
 import type { KnownContracts } from './data-folder.ts'
 import { CliError } from './failure.ts'
-
-/**
- * What people write down to agree on: names instead of addresses where the embedded chain knows them, rules and tariff in full.
- * `packages/cli/README.md` has an example.
- */
-interface Offer {
-  payer: string
-  payee: string
-  machineId: string
-  meters: {
-    stream: string
-    rule: unknown
-    startHead?: Hex
-    limit: { burst: string; perHour: string }
-  }[]
-  tariff: {
-    kind: Tariff['kind']
-    prices: string[]
-    scale: number
-    /** The unit that each price is per: compared with what the rules count. */
-    units?: string[]
-    upTo?: string[]
-    fee?: string
-    feeSeconds?: number
-    minimum?: string
-    maximum?: string
-  }
-  /** Who signs the meter values: the machine itself unless told. */
-  signer?:
-    | { machine: string }
-    | { account: string }
-    | { threshold: number; signers: Hex[] }
-    | 'nobody'
-  /** Limits of registers that no meter measures. */
-  limits?: { burst: string; perHour: string }[]
-  /** The agreement that this one belongs to. */
-  linkedTo?: Hex
-  capMinor: string
-  /** Put into escrow by the payer when it opens. */
-  fundMinor?: string
-  /** Seconds since 1970; now if absent. */
-  start?: string
-  periodSeconds?: number
-  periods?: number
-  backfillSeconds?: number
-  lateSeconds?: number
-  gapTimeoutSeconds?: number
-  settleSeconds?: number
-  shared?: boolean
-}
+import { DAY_SECONDS, DEFAULTS, type Offer, parseOffer } from './offer-file.ts'
 
 export interface ReadOffer {
   terms: Terms
   rules: MeterRule[]
   fundMinor: bigint
 }
-
-const DAY_SECONDS = 86_400
-const DEFAULTS = {
-  periodSeconds: 30 * DAY_SECONDS,
-  periods: 12,
-  backfillSeconds: DAY_SECONDS,
-  lateSeconds: DAY_SECONDS,
-  gapTimeoutSeconds: 3_600,
-  settleSeconds: 30 * DAY_SECONDS,
-} as const
-
-const FIELDS = [
-  'payer',
-  'payee',
-  'machineId',
-  'meters',
-  'tariff',
-  'capMinor',
-  'fundMinor',
-  'start',
-  'signer',
-  'limits',
-  'linkedTo',
-  'shared',
-  ...Object.keys(DEFAULTS),
-]
 
 /** Turns an offer into terms. `addressOf` knows people by name. @throws CliError `OFFER_INVALID`. */
 export function readOffer(
@@ -219,46 +142,6 @@ function signerOf(
   if ('account' in signer) {
     return { signerKind: SIGNER_KIND.account, signer: accountSigner(party(signer.account)) }
   }
-  return { signerKind: SIGNER_KIND.quorum, signer: quorumSigner(signer) }
-}
-
-function parseOffer(path: string): Offer {
-  let json: Partial<Offer>
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8')) as Partial<Offer>
-  } catch (cause) {
-    throw new CliError(
-      'OFFER_INVALID',
-      `${path} cannot be read as JSON. The README of packages/cli has an example.`,
-      { cause },
-    )
-  }
-  if (typeof json !== 'object' || json === null) {
-    throw new CliError('OFFER_INVALID', `${path} must hold one JSON object.`)
-  }
-  const stranger = Object.keys(json).find((name) => !FIELDS.includes(name))
-  if (stranger) throw new CliError('OFFER_INVALID', `${path}: unknown field "${stranger}".`)
-  const missing = ['payer', 'payee', 'machineId', 'meters', 'tariff', 'capMinor'].find(
-    (name) => (json[name as keyof Offer] ?? undefined) === undefined,
-  )
-  if (missing) throw new CliError('OFFER_INVALID', `${path}: "${missing}" is missing.`)
-  const wrong = wrongIn(json as Offer)
-  if (wrong) throw new CliError('OFFER_INVALID', `${path}: ${wrong}.`)
-  return json as Offer
-}
-
-/** Says what of the shape is wrong; values are checked where they are read. */
-function wrongIn({ meters, tariff }: Offer): string | undefined {
-  if (!Array.isArray(meters) || !Array.isArray(tariff.prices)) {
-    return '"meters" and "tariff.prices" must be lists'
-  }
-  if (meters.some((meter) => typeof meter !== 'object' || meter === null)) {
-    return 'each of "meters" must be an object'
-  }
-  if (!TARIFF_KINDS.includes(tariff.kind)) {
-    return `"tariff.kind" must be one of ${TARIFF_KINDS.map((kind) => `"${kind}"`).join(', ')}`
-  }
-  if (tariff.upTo !== undefined && !Array.isArray(tariff.upTo))
-    return '"tariff.upTo" must be a list'
-  return Number.isInteger(tariff.scale) ? undefined : '"tariff.scale" must be a whole number'
+  const signers = signer.signers.map((one) => (isHex(one) ? one : party(one)))
+  return { signerKind: SIGNER_KIND.quorum, signer: quorumSigner({ ...signer, signers }) }
 }

@@ -125,6 +125,16 @@ describe('an agreement in plain words', () => {
     ['OFFER_INVALID', { tariff: { ...OFFER.tariff, kind: 'progressive' } }],
     ['OFFER_INVALID', { tariff: { ...OFFER.tariff, minimum: '5', maximum: '4' } }],
     ['OFFER_INVALID', { signer: 'nobody' }],
+    ['OFFER_INVALID', { signer: 7 }],
+    ['OFFER_INVALID', { signer: { threshold: 1 } }],
+    ['QUORUM_INVALID', { signer: { threshold: 3, signers: ['Nordmühle GmbH', 'Silowerk AG'] } }],
+    ['PERSON_UNKNOWN', { signer: { account: 'nobody' } }],
+    ['OFFER_INVALID', { tariff: null }],
+    ['OFFER_INVALID', { tariff: { ...OFFER.tariff, fee: '1', feeSeconds: '60' } }],
+    ['OFFER_INVALID', { tariff: { ...OFFER.tariff, feeSeconds: 0 } }],
+    ['OFFER_INVALID', { limits: [null] }],
+    ['OFFER_INVALID', { payer: 5 }],
+    ['OFFER_INVALID', { linkedTo: '0x12' }],
   ])('%s: an offer that cannot be is refused before anything is sent', async (code, changes) => {
     const refused = await run('agreement', 'open', offer('bad.json', changes))
     expect(refused).toMatchObject({ code: 2 })
@@ -184,8 +194,10 @@ describe('money', () => {
     [['fund', '--amount', '-5', '--as', 'Nordmühle'], 'AMOUNT_INVALID'],
     [['fund', '--amount', '5', '--with', 'cash', '--as', 'Nordmühle'], 'WAY_UNKNOWN'],
     [['fund', '--amount', '5'], 'WALLET_MISSING'],
-    [['fund', '--amount', '99999999999999999999', '--as', 'Nordmühle'], 'TRANSACTION_REVERTED'],
+    [['fund', '--amount', '99999999999999999999', '--as', 'Nordmühle'], 'FUNDS_MISSING'],
     [['collect', '--period', 'first', '--as', 'silowerk'], 'AMOUNT_INVALID'],
+    [['collect', '--period', '9999999999', '--as', 'silowerk'], 'AMOUNT_INVALID'],
+    [['collect', '--period', '12', '--as', 'silowerk'], 'PERIOD_UNKNOWN'],
     [['refund', '--period', '0', '--amount', '1', '--as', 'City council'], 'TRANSACTION_REVERTED'],
     [['close', '--as', 'City council'], 'TRANSACTION_REVERTED'],
     [['close', '--as', 'nobody'], 'PERSON_UNKNOWN'],
@@ -268,5 +280,21 @@ describe('the end', () => {
   test('closed, what was left in escrow is the payer’s', async () => {
     expect((await run('agreement', 'close', agreement, '--as', 'silowerk')).code).toBe(0)
     await expect.poll(view).toMatchObject({ open: false, escrowMinor: '0' })
+    const late = await run('agreement', 'fund', agreement, '--amount', '1', '--as', 'Nordmühle')
+    expect(late.json()).toMatchObject({ error: { code: 'AGREEMENT_CLOSED' } })
+  })
+
+  test('withdrawn, what was earned and what came back leaves the clearing house, once', async () => {
+    const withdraw = async (as: string) => {
+      const paid = await run('agreement', 'withdraw', agreement, '--as', as)
+      expect(paid.code, paid.stdout).toBe(0)
+      return BigInt((paid.json() as { withdrawnMinor: string }).withdrawnMinor)
+    }
+    const { includedMinor, periods } = await view()
+    const refunded = BigInt(periods[0]?.refundedMinor ?? 0)
+    expect(await withdraw('silowerk')).toBe(BigInt(includedMinor) - refunded)
+    // 45,000 had been put into escrow: what was not paid comes home, and the refund.
+    expect(await withdraw('Nordmühle')).toBe(45_000n - BigInt(includedMinor) + refunded)
+    expect(await withdraw('silowerk')).toBe(0n)
   })
 })

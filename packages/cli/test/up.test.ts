@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -53,4 +54,22 @@ test('a port that is no port, an interface that others reach without TLS, a log 
   expect(open.json()).toMatchObject({ error: { code: 'CONFIG_INVALID' } })
   const loud = await liquefy(['up', '--json'], { LIQUEFY_DATA_DIR, LIQUEFY_LOG_LEVEL: 'loud' })
   expect(loud.json()).toMatchObject({ error: { code: 'CONFIG_INVALID' } })
+})
+
+test('a port that is taken: the message names the option and the setting', async () => {
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const { port } = taken.address() as AddressInfo
+  const refused = await liquefy(['up', ...PORTS, '--mqtt-port', String(port), '--json'], {
+    LIQUEFY_DATA_DIR,
+  })
+  const ledger = await liquefy(['chain', '--rpc-port', String(port), '--json'], {
+    LIQUEFY_DATA_DIR,
+  })
+  const typed = await liquefy(['chain', '--json'], { LIQUEFY_DATA_DIR, LIQUEFY_RPC_PORT: 'abc' })
+  taken.close()
+  expect(refused.json()).toMatchObject({ error: { code: 'PORT_IN_USE' } })
+  expect(refused.stdout).toContain('--mqtt-port or LIQUEFY_MQTT_PORT')
+  expect(ledger.stdout).toContain('--rpc-port or LIQUEFY_RPC_PORT')
+  expect(typed.json()).toMatchObject({ error: { code: 'CONFIG_INVALID' } })
 })

@@ -1,15 +1,21 @@
+import { clearingHouseAbi, testEuroAbi } from '@liquefy/abi'
 import {
+  type AgreementAction,
   approve,
+  balanceOf,
   closeAgreement,
   collect,
+  credit,
   fund,
   fundWithAuthorization,
   fundWithPermit,
   refund,
   signAuthorization,
+  withdraw,
 } from '@liquefy/client'
-import { type Hex, parseUnsigned } from '@liquefy/protocol'
+import { type Hex, parseUnsigned, termsFromJson } from '@liquefy/protocol'
 import { Command } from 'commander'
+import { parseEventLogs } from 'viem'
 import { agreementIdOf } from '../agreement-id.ts'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
@@ -24,6 +30,9 @@ interface Acting {
   keyFile?: string
 }
 
+/** `Status.Open` of the clearing house. */
+const STATUS_OPEN = 1
+const MOST_PERIOD = 2n ** 32n - 1n
 const WAYS = ['approve', 'permit', 'authorization'] as const
 
 const acting = (command: Command) =>
@@ -59,6 +68,8 @@ export function fundCommand(): Command {
         }
         const { action, asset, money, agreementId } = await actionOf(context, given, options)
         const payment = { ...action, agreementId, amountMinor, asset: asset.address }
+        // An approval that no funding follows would stay behind.
+        await requireFundable(payment)
         if (way === 'approve') {
           await approve(payment)
           await fund(payment)
@@ -86,18 +97,20 @@ export function collectCommand(): Command {
     .option('--period <n...>', 'these periods; all in arrears unless told')
     .action(async (given: string, options: Acting & { period?: string[] }, command: Command) => {
       const context = contextOf(command)
-      const { action, agreementId } = await actionOf(context, given, options)
+      const { action, money, agreementId } = await actionOf(context, given, options)
       const periods = options.period
-        ? options.period.map((text) => Number(amountOf('--period', text)))
+        ? await knownPeriods(context, agreementId, options.period.map(periodOf))
         : await periodsInArrears(context, agreementId)
       if (periods.length === 0) {
-        context.out.result({ agreementId, periods }, 'Nothing is in arrears.')
+        context.out.result({ agreementId, periods, collectedMinor: '0' }, 'Nothing is in arrears.')
         return
       }
-      await collect({ ...action, agreementId, periods })
+      const { logs } = await collect({ ...action, agreementId, periods })
+      const events = parseEventLogs({ abi: clearingHouseAbi, eventName: 'Collected', logs })
+      const collectedMinor = String(events.reduce((sum, { args }) => sum + args.paid, 0n))
       context.out.result(
-        { agreementId, periods },
-        `Collected for period ${periods.join(', ')}, as far as escrow goes.`,
+        { agreementId, periods, collectedMinor },
+        `${money(collectedMinor)} collected for period ${periods.join(', ')}, as far as escrow goes.`,
       )
     })
 }
@@ -117,7 +130,7 @@ export function refundCommand(): Command {
       ) => {
         const context = contextOf(command)
         const amountMinor = amountOf('--amount', options.amount)
-        const period = Number(amountOf('--period', options.period))
+        const period = periodOf(options.period)
         const { action, money, agreementId } = await actionOf(context, given, options)
         await refund({ ...action, agreementId, period, amountMinor })
         context.out.result(
@@ -141,6 +154,55 @@ export function closeCommand(): Command {
     })
 }
 
+/** `liquefy agreement withdraw`: money out of the clearing house, to the account that acts. */
+export function withdrawCommand(): Command {
+  return acting(new Command('withdraw'))
+    .description('pay out what the agreement has earned, and all else that the account holds there')
+    .argument('<agreement>', 'agreement id, or its beginning')
+    .action(async (given: string, options: Acting, command: Command) => {
+      const context = contextOf(command)
+      const { action, asset, money, agreementId } = await actionOf(context, given, options)
+      const account = action.wallet.account.address
+      await credit({ ...action, agreementIds: [agreementId] })
+      const amountMinor = await balanceOf({ ...action, account, asset: asset.address })
+      if (amountMinor > 0n) await withdraw({ ...action, asset: asset.address, amountMinor })
+      const withdrawnMinor = amountMinor.toString()
+      context.out.result(
+        { agreementId, account, withdrawnMinor },
+        `${money(withdrawnMinor)} paid out to ${account}.`,
+      )
+    })
+}
+
+/** @throws CliError `AGREEMENT_CLOSED` or `FUNDS_MISSING`. */
+async function requireFundable(
+  payment: AgreementAction & { agreementId: Hex; asset: Hex; amountMinor: bigint },
+) {
+  const { publicClient, deployment, wallet, agreementId, asset, amountMinor } = payment
+  const [status, held] = await Promise.all([
+    publicClient.readContract({
+      address: deployment.clearingHouse,
+      abi: clearingHouseAbi,
+      functionName: 'statusOf',
+      args: [agreementId],
+    }),
+    publicClient.readContract({
+      address: asset,
+      abi: testEuroAbi,
+      functionName: 'balanceOf',
+      args: [wallet.account.address],
+    }),
+  ])
+  if (status !== STATUS_OPEN) {
+    throw new CliError('AGREEMENT_CLOSED', `Agreement ${agreementId} is not open on this ledger.`)
+  }
+  if (held >= amountMinor) return
+  throw new CliError(
+    'FUNDS_MISSING',
+    `--amount is ${amountMinor}, but ${wallet.account.address} holds ${held} smallest units. Nothing was sent.`,
+  )
+}
+
 async function actionOf(context: Context, given: string, who: Acting) {
   const agreementId = await agreementIdOf(context, given)
   const wallet = walletOf(context.folder, who)
@@ -154,9 +216,31 @@ async function actionOf(context: Context, given: string, who: Acting) {
   }
 }
 
+/** @throws CliError `PERIOD_UNKNOWN`. */
+async function knownPeriods(
+  context: Context,
+  agreementId: Hex,
+  periods: readonly number[],
+): Promise<readonly number[]> {
+  const { terms } = await context.node().agreement(agreementId)
+  const { periods: count } = termsFromJson(terms)
+  const beyond = periods.find((period) => period >= count)
+  if (beyond === undefined) return periods
+  throw new CliError(
+    'PERIOD_UNKNOWN',
+    `There is no period ${beyond}: the agreement has ${count}, counted from 0.`,
+  )
+}
+
 async function periodsInArrears(context: Context, agreementId: Hex): Promise<number[]> {
   const { periods } = await context.node().agreement(agreementId)
   return periods.filter(({ arrearsMinor }) => arrearsMinor !== '0').map(({ period }) => period)
+}
+
+function periodOf(text: string): number {
+  const period = amountOf('--period', text)
+  if (period <= MOST_PERIOD) return Number(period)
+  throw new CliError('AMOUNT_INVALID', `--period ${text} is beyond any agreement's periods.`)
 }
 
 function amountOf(option: string, text: string): bigint {

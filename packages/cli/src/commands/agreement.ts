@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Notice } from '@liquefy/client'
 import { decodeTariffData, type MeterRule, tariffKindAt, termsFromJson } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { type Explained, explainAgreement } from '../agreement-explain.ts'
@@ -10,7 +11,13 @@ import { ledgerOf, shortHex } from '../contracts.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { namesOf, personOf, walletOf } from '../wallet.ts'
-import { closeCommand, collectCommand, fundCommand, refundCommand } from './agreement-money.ts'
+import {
+  closeCommand,
+  collectCommand,
+  fundCommand,
+  refundCommand,
+  withdrawCommand,
+} from './agreement-money.ts'
 
 /** `liquefy agreement`: who pays whom, for what. */
 export function agreementCommand(): Command {
@@ -23,6 +30,7 @@ export function agreementCommand(): Command {
   command.addCommand(collectCommand())
   command.addCommand(refundCommand())
   command.addCommand(closeCommand())
+  command.addCommand(withdrawCommand())
   return command
 }
 
@@ -108,9 +116,14 @@ function show(): Command {
       const context = contextOf(command)
       const id = await agreementIdOf(context, given)
       const client = context.node()
-      const [agreement, { asset }] = await Promise.all([client.agreement(id), client.deployment()])
+      const [agreement, { asset }, notices] = await Promise.all([
+        client.agreement(id),
+        client.deployment(),
+        client.notices(),
+      ])
       const money = moneyText(asset)
-      context.out.result(agreement, () =>
+      const warned = notices.filter(({ agreementId }) => agreementId === agreement.agreementId)
+      context.out.result({ ...agreement, notices: warned }, () =>
         [
           table([
             ['agreement', agreement.agreementId],
@@ -124,6 +137,7 @@ function show(): Command {
             ...(agreement.linkedTo ? [['belongs to', agreement.linkedTo]] : []),
             ...agreement.linkedFrom.map((other) => ['with it', other]),
             ...(agreement.problem ? [['problem', agreement.problem]] : []),
+            ...warned.map((notice) => [`to the ${notice.role}`, noticeText(notice, money)]),
             ['owed', money(agreement.owedMinor)],
             ['paid', money(agreement.includedMinor)],
             ['escrow', money(agreement.escrowMinor)],
@@ -144,6 +158,14 @@ function show(): Command {
         ].join('\n\n'),
       )
     })
+}
+
+function noticeText(
+  { kind, escrowMinor, unpaidMinor }: Notice,
+  money: (minor: string) => string,
+): string {
+  const what = kind === 'escrow-low' ? 'escrow is low' : 'escrow is too little'
+  return `${what}: ${money(escrowMinor)} left, ${money(unpaidMinor)} owed and not paid`
 }
 
 function explain(): Command {

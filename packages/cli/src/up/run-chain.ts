@@ -20,7 +20,7 @@ export async function runChain(context: Context, options: { rpcPort?: number }):
   }
   const stopped = untilStopped()
   const logger = openLogger()
-  const port = options.rpcPort ?? Number(process.env.LIQUEFY_RPC_PORT ?? DEFAULT_PORT)
+  const port = options.rpcPort ?? portSetting() ?? DEFAULT_PORT
   const chain = await startEmbeddedChain({ dataDir: folder, port, clock: systemClock, logger })
   writeRunning(folder, { pid: process.pid, rpcUrl: chain.rpcUrl })
   try {
@@ -33,4 +33,15 @@ export async function runChain(context: Context, options: { rpcPort?: number }):
     await chain.stop()
     forgetRunning(folder)
   }
+}
+
+function portSetting(): number | undefined {
+  const text = process.env.LIQUEFY_RPC_PORT
+  if (!text) return undefined
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
+  throw new CliError(
+    'CONFIG_INVALID',
+    `LIQUEFY_RPC_PORT is "${text}"; it must be a port from 0 to 65535.`,
+  )
 }

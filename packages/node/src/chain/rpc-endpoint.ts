@@ -19,7 +19,7 @@ class RpcPortError extends LiquefyError {
   constructor(port: number, cause: unknown) {
     super(
       'PORT_IN_USE',
-      `The ledger's RPC port ${port} is taken. Stop what listens there, or choose another one.`,
+      `The ledger's RPC port ${port} is taken. Stop what listens there, or choose another one with --rpc-port or LIQUEFY_RPC_PORT (0: any free one).`,
       { cause },
     )
     this.name = 'RpcPortError'
