@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createClient } from '@liquefy/client'
+import { type Agreement, createClient, type Hex, type Notice } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
@@ -176,6 +176,137 @@ describe('agreement', () => {
   })
 })
 
+/** Makes the page believe in a change of what the node says of an agreement. */
+const changing = async (page: Page, agreementId: Hex, change: Partial<Agreement>) => {
+  const json = { ...(await createClient({ url: demo.url }).agreement(agreementId)), ...change }
+  await page.context().route(`**/v1/agreements/${agreementId}`, (route) => route.fulfill({ json }))
+  await page.reload()
+}
+
+describe('an agreement that has seen more', () => {
+  const txHash = `0x${'ab'.repeat(32)}` as const
+  const period = {
+    period: 0,
+    startMs: Date.UTC(2026, 0, 1),
+    endMs: Date.UTC(2026, 1, 1),
+    asOf: '1769904000',
+    registers: ['1200000', '300000'],
+    owedMinor: '10000000',
+    signedMinor: '10000000',
+    includedMinor: '10500000',
+    finalMinor: '10500000',
+    arrearsMinor: '700000',
+    adjustedMinor: '1200000',
+    refundedMinor: '250000',
+    heads: [],
+  }
+  const settlement = (kind: Agreement['settlements'][number]['kind'], paidMinor: string) => ({
+    kind,
+    period: 0,
+    asOf: '1769904000',
+    registers: [],
+    paidMinor,
+    txHash,
+    block: 7,
+    final: true,
+    atMs: Date.UTC(2026, 1, 2),
+  })
+  const more: Partial<Agreement> = {
+    registerUnits: ['Wh', 'Wh'],
+    rulesInWords: ['Counts up in Wh.', 'Counts up in Wh.'],
+    periods: [
+      period,
+      { ...period, period: 1, arrearsMinor: '0', adjustedMinor: '0', refundedMinor: '0' },
+    ],
+    settlements: [
+      settlement('refunded', '250000'),
+      settlement('adjusted', '500000'),
+      settlement('collected', '2000000'),
+      settlement('settled', '8000000'),
+    ],
+  }
+
+  test('names arrears, late evidence and refunds by period, and the kind of each payment', async () => {
+    const { agreementId } = await firstAgreement()
+    await visit(`/agreements/${agreementId}`, async (page) => {
+      await changing(page, agreementId, more)
+      for (const words of [
+        /\+1\.20 tEUR for late evidence/,
+        /0\.70 tEUR in arrears/,
+        /−0\.25 tEUR refunded/,
+      ]) {
+        await page.locator('td').getByText(words).waitFor()
+      }
+      for (const words of [
+        'refunded to the payer',
+        'adjusted for late evidence',
+        'arrears collected',
+      ]) {
+        await page.locator('td').getByText(words, { exact: true }).waitFor()
+      }
+      expect(await page.getByText('Counts up in Wh.').count()).toBe(1)
+      expect(await amountOf(page, 'Owed')).toBe(21_200_000)
+      await keep(page, 'agreement-more')
+      await page.setViewportSize(phone.viewport)
+      expect(await overflowOf(page)).toBe(0)
+      await keep(page, 'agreement-more-phone')
+    })
+  })
+
+  test('links what it belongs to and what belongs to it; without a machine it is told by its parties', async () => {
+    const { agreementId } = await firstAgreement()
+    const other = `0x${'cd'.repeat(32)}` as const
+    await visit(`/agreements/${agreementId}`, async (page) => {
+      await changing(page, agreementId, {
+        machineId: '0',
+        machineName: 'no machine',
+        linkedTo: other,
+        linkedFrom: [`0x${'ef'.repeat(32)}`],
+        registerUnits: [],
+        rulesInWords: [],
+        periods: [{ ...period, registers: [] }],
+      })
+      await page.getByText('by time alone').waitFor()
+      await page.getByText(/With it goes agreement 0xefefef/).waitFor()
+      await keep(page, 'agreement-without-machine')
+      await page
+        .getByText(/Belongs to/)
+        .getByRole('link')
+        .click()
+      await page.waitForURL(`**/agreements/${other}`)
+    })
+  })
+})
+
+describe('low escrow', () => {
+  const lowOn = async (page: Page, notice: Pick<Notice, 'agreementId' | 'party' | 'kind'>) => {
+    const amounts = { escrowMinor: '4200000', unpaidMinor: '3900000', fundedMinor: '50000000' }
+    await page.context().route('**/v1/notices', (route) =>
+      route.fulfill({
+        json: (['payer', 'payee'] as const).map((role) => ({ ...notice, ...amounts, role })),
+      }),
+    )
+    await page.reload()
+  }
+
+  test('the overview warns and leads to the agreement, which warns too', async () => {
+    const { agreementId, payer } = await firstAgreement()
+    await visit('/', async (page) => {
+      await lowOn(page, { agreementId, party: payer, kind: 'escrow-low' })
+      const banner = page.getByRole('region', { name: 'An agreement is low on escrow' })
+      await banner.getByText(/4\.20 tEUR left in escrow, 3\.90 tEUR owed/).waitFor()
+      await banner.getByText(/Nordmühle GmbH should top it up/).waitFor()
+      await keep(page, 'overview-low')
+      await page.setViewportSize(phone.viewport)
+      expect(await overflowOf(page)).toBe(0)
+      await keep(page, 'overview-low-phone')
+      await banner.getByRole('link').click()
+      await page.getByRole('heading', { name: 'Escrow runs low' }).waitFor()
+      await keep(page, 'agreement-low-phone')
+    })
+  })
+})
+
 /** Flips the last bit of the signature of the second envelope. */
 const withOneBitFlipped = (bundle: string): string => {
   let envelopes = 0
@@ -256,6 +387,16 @@ describe('what can go wrong', () => {
   test('an agreement that is not there, and an address that is none', async () => {
     await visit(`/agreements/0x${'11'.repeat(32)}`, async (page) => {
       await page.getByText('Could not load this agreement').waitFor()
+    })
+    await visit('/agreements/0x12', async (page) => {
+      await page.getByText('Could not load this agreement').waitFor()
+      let asked = 0
+      page.on('request', (request) => {
+        if (request.url().endsWith('/v1/agreements/0x12')) asked += 1
+      })
+      await page.reload()
+      await page.getByText('Could not load this agreement').waitFor()
+      expect(asked).toBe(1)
     })
     await visit('/nowhere', async (page) => {
       await page.getByText('There is no such page').waitFor()

@@ -195,7 +195,7 @@ const Periods = ({ agreement }: { agreement: Agreement }) => (
 /** An amount beside another one; nothing where it is zero. */
 const Besides = ({ minor, sign, what }: { minor: string; sign: string; what: string }) =>
   minor === '0' ? null : (
-    <span className="note besides">
+    <span className="note">
       {sign}
       <Money minor={minor} /> {what}
     </span>
@@ -239,8 +239,8 @@ const Settlements = ({ agreement }: { agreement: Agreement }) => {
                     <At timeMs={settlement.atMs} />
                   </td>
                   <td>
-                    {settlementWords[settlement.kind]}
-                    <span className="note besides">
+                    <span>{settlementWords[settlement.kind]}</span>
+                    <span className="note">
                       <code title={settlement.txHash}>{shorten(settlement.txHash)}</code>{' '}
                       {settlement.final ? 'final' : 'included'}
                     </span>
