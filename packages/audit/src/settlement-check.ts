@@ -154,8 +154,10 @@ async function takeAdjustment(
   const withLate = await price(lateRegistersAt(histories, at, period), period, end)
   const supported = withLate > inTime ? withLate - inTime : 0n
   money.adjustedMinor += event.amountMinor
-  money.lateMinor += supported < event.amountMinor ? supported : event.amountMinor
-  if (terms.meters.length === 0 || (point && supported === event.amountMinor)) return
+  // All adjustments of a period together, since the same late evidence supports an amount only once.
+  const late = least(supported, money.adjustedMinor)
+  if (late > money.lateMinor) money.lateMinor = late
+  if (terms.meters.length === 0 || (point && supported === money.adjustedMinor)) return
   faults.add({
     code: 'ADJUSTMENT_MISMATCH',
     message: point
@@ -163,7 +165,7 @@ async function takeAdjustment(
       : 'the evidence has no point with the evidence head of the adjustment',
     period,
     expected: String(supported),
-    found: String(event.amountMinor),
+    found: String(money.adjustedMinor),
   })
 }
 
