@@ -6,10 +6,15 @@ import {ITariff} from "../ITariff.sol";
 /// @title One price a register: floor(sum(register x price) / 10^scale), floored once
 /// @notice data = abi.encode(uint256[] prices, uint8 scale). A sum of 2^256 or more reverts.
 contract LinearTariff is ITariff {
+    /// @dev 10^77 is the largest power of ten below 2^256.
+    uint256 private constant MAX_SCALE = 77;
+
+    error ScaleTooLarge(uint256 have, uint256 maximum);
+
     /// @inheritdoc ITariff
     function validate(bytes calldata data, uint256 registerCount) external pure returns (bool) {
         (uint256[] memory prices, uint8 scale) = abi.decode(data, (uint256[], uint8));
-        return prices.length == registerCount && scale <= 77;
+        return prices.length == registerCount && scale <= MAX_SCALE;
     }
 
     /// @inheritdoc ITariff
@@ -22,8 +27,9 @@ contract LinearTariff is ITariff {
             sum += registers[i] * uint256(bytes32(data[place:place + 0x20]));
             place += 0x20;
         }
+        if (scale > MAX_SCALE) revert ScaleTooLarge(scale, MAX_SCALE);
         unchecked {
-            return sum / 10 ** scale; // at most 10^77
+            return sum / 10 ** scale;
         }
     }
 }
