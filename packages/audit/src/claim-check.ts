@@ -30,7 +30,7 @@ export function checkRegisters(
     return
   }
   for (const claim of claims) compare(setting, claim, 'the node claims')
-  for (const value of values) {
+  for (const value of values.filter(({ heads }) => !reachesBeyondCut(setting.histories, heads))) {
     compare(setting, value, 'the meter signed')
     const head = headAt(setting.histories, pointOf(setting.histories, value.heads))
     if (head !== value.evidenceHead) {
@@ -43,6 +43,18 @@ export function checkRegisters(
       })
     }
   }
+}
+
+/** What a revocation has cut off was signed for by the key that it took away: such a value pays nothing, and is no fault unless it was paid. */
+function reachesBeyondCut(
+  histories: readonly MeterHistory[],
+  heads: readonly { stream: string; seq: bigint }[],
+): boolean {
+  return heads.some(({ stream, seq }) =>
+    histories.some(
+      ({ stream: own, cutFrom }) => own === stream && cutFrom !== undefined && seq >= cutFrom,
+    ),
+  )
 }
 
 /** Without meters there is no evidence but the signer's word: the node may claim only what was signed, or what needs no signature. */

@@ -15,6 +15,8 @@ export interface MeterHistory {
   seqs: bigint[]
   /** Digest of the envelope that the fold covered at `seq`; the start head for 0n; undefined if it covered none there. */
   digestAt(seq: bigint): Hex | undefined
+  /** The lowest `seq` that a revocation has cut off; undefined if it has cut nothing. */
+  cutFrom: bigint | undefined
   /** Register of `period` after `seq`. */
   registerAt(period: number, seq: bigint): bigint
   /** The same with what came for the period when it was final. */
@@ -75,6 +77,7 @@ export function meterHistory(
     unpriced,
     seqs,
     digestAt: (seq) => digests.get(seq),
+    cutFrom: fold.steps.find(({ code }) => code === 'BEYOND_CUT')?.seq,
     registerAt,
     lateRegisterAt: (period, seq) =>
       newestUpTo(lateChanges.get(period) ?? [], seq) ?? registerAt(period, seq),

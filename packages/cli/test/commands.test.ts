@@ -249,7 +249,11 @@ describe("a machine's life", () => {
     const rekeyed = await run('machine', 'rekey', folder, '--as', 'silowerk')
     expect(rekeyed.code, rekeyed.stdout).toBe(0)
     const audited = await run('audit', agreement)
-    expect(audited.json()).toMatchObject({ owedMinor: '46000', differenceMinor: '0' })
+    expect(audited.json()).toMatchObject({
+      owedMinor: '46000',
+      differenceMinor: '0',
+      firstFault: null,
+    })
   })
 
   test('transferred, it belongs to another', async () => {
