@@ -3,6 +3,10 @@ import type { SignedAdjustment } from '@liquefy/protocol'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
 
+/** It has been adjusted, or can be no more. */
+const DONE = `SELECT FROM agreement_events e WHERE e.agreement_id = adjustments.agreement_id
+  AND (e.kind = 'closed' OR e.kind = 'adjusted' AND e.period = adjustments.period)`
+
 /** A signed adjustment that equals the node's own fold. */
 export interface StoredAdjustment extends Omit<SignedAdjustment, 'heads'> {
   heads: { stream: string; seq: string }[]
@@ -10,7 +14,10 @@ export interface StoredAdjustment extends Omit<SignedAdjustment, 'heads'> {
   attempts: number
 }
 
-/** Keeps an adjustment unless its period has one. True if it is this one that is kept now. */
+/**
+ * Keeps an adjustment unless its period has one. One that is not on the ledger gives way to the same signed anew, by the next key, and once the
+ * ledger has refused it to any other. True if it is this one that is kept now.
+ */
 export async function saveAdjustment(
   db: Queryable,
   adjustment: SignedAdjustment,
@@ -19,7 +26,12 @@ export async function saveAdjustment(
   const { agreementId, period, amount, evidenceHead, heads, signature } = adjustment
   await db.query(
     `INSERT INTO adjustments (agreement_id, period, amount, evidence_head, heads, signature, received_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (agreement_id, period) DO UPDATE SET amount = EXCLUDED.amount, evidence_head = EXCLUDED.evidence_head,
+       heads = EXCLUDED.heads, signature = EXCLUDED.signature, received_ms = EXCLUDED.received_ms, attempts = 0, retry_ms = 0
+     WHERE adjustments.signature <> EXCLUDED.signature
+       AND (adjustments.attempts > 0 OR (adjustments.amount, adjustments.evidence_head) = (EXCLUDED.amount, EXCLUDED.evidence_head))
+       AND NOT EXISTS (${DONE})`,
     [
       bytesOf(agreementId),
       period,
@@ -47,30 +59,35 @@ export async function readAdjustments(
   return rows.map(toAdjustment)
 }
 
-/** Adjustments of open agreements that are not on the ledger yet, refused by it less than `maxAttempts` times. */
+/**
+ * Adjustments of open agreements that are not on the ledger yet and due to be tried, the oldest first.
+ *
+ * @param asset only of agreements in this token; undefined: in any.
+ * @param maxAttempts only those that the ledger refused less often.
+ */
 export async function readUnrelayed(
   db: Queryable,
-  maxAttempts: number,
+  options: { asset: Hex | undefined; maxAttempts: number; nowMs: number },
 ): Promise<StoredAdjustment[]> {
+  const { asset, maxAttempts, nowMs } = options
   const { rows } = await db.query(
-    `SELECT j.* FROM adjustments j JOIN agreements USING (agreement_id)
-     WHERE j.attempts < $1 AND NOT EXISTS (
-       SELECT FROM agreement_events e WHERE e.agreement_id = j.agreement_id
-         AND (e.kind = 'closed' OR e.kind = 'adjusted' AND e.period = j.period))
-     ORDER BY j.received_ms LIMIT 100`,
-    [maxAttempts],
+    `SELECT adjustments.* FROM adjustments JOIN agreements USING (agreement_id)
+     WHERE attempts < $1 AND retry_ms <= $2 AND ($3::bytea IS NULL OR asset = $3) AND NOT EXISTS (${DONE})
+     ORDER BY received_ms LIMIT 100`,
+    [maxAttempts, nowMs, asset === undefined ? null : bytesOf(asset)],
   )
   return rows.map(toAdjustment)
 }
 
-/** Counts a refusal by the ledger. */
+/** Counts a refusal by the ledger; the adjustment is not tried before `retryMs`. */
 export async function countRefused(
   db: Queryable,
   { agreementId, period }: Pick<StoredAdjustment, 'agreementId' | 'period'>,
+  retryMs: number,
 ): Promise<void> {
   await db.query(
-    'UPDATE adjustments SET attempts = attempts + 1 WHERE agreement_id = $1 AND period = $2',
-    [bytesOf(agreementId), period],
+    'UPDATE adjustments SET attempts = attempts + 1, retry_ms = $3 WHERE agreement_id = $1 AND period = $2',
+    [bytesOf(agreementId), period, retryMs],
   )
 }
 

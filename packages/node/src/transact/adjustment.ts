@@ -43,7 +43,11 @@ export interface AdjustmentAnswer {
 }
 
 /** Refused so often, an adjustment is left to whoever wants it. */
-const MAX_ATTEMPTS = 5
+const MAX_ATTEMPTS = 20
+const FIRST_RETRY_MS = 2_000
+const MAX_RETRY_MS = 600_000
+/** Digits of a signature in the name of an intent, so that what is signed anew has one of its own. */
+const NAME_DIGITS = 16
 
 /**
  * Judges what a signer says late evidence adds to a final period: equal to the node's own fold at the heads named, it is kept, to be relayed
@@ -90,26 +94,37 @@ export async function judgeAdjustment(
   return { ...about, code: 'ADJUSTMENT_EXISTS', message }
 }
 
-/** Relays adjustments that are not on the ledger yet, each in a transaction of its own. */
+/**
+ * Relays adjustments that are not on the ledger yet, each in a transaction of its own.
+ *
+ * @param asset only of agreements in this token; undefined: in any.
+ */
 export async function relayAdjustments(options: {
   db: Queryable
   outbox: SettlementOutbox
   deployment: Pick<Deployment, 'clearingHouse'>
+  asset: Hex | undefined
+  nowMs: number
   logger: BaseLogger
 }): Promise<void> {
-  const { db, outbox, deployment, logger } = options
-  for (const adjustment of await readUnrelayed(db, MAX_ATTEMPTS)) {
+  const { db, outbox, deployment, asset, nowMs, logger } = options
+  for (const adjustment of await readUnrelayed(db, { asset, nowMs, maxAttempts: MAX_ATTEMPTS })) {
     const { agreementId, period, attempts } = adjustment
-    const intentId = `adjust:${agreementId}:${period}:${attempts}`
+    const intentId = intentIdOf(adjustment)
     const sent = await readIntent(db, intentId)
     if (sent?.status === 'reverted') {
       logger.warn({ agreementId, period, error: sent.error }, 'the ledger refused an adjustment')
-      await countRefused(db, adjustment)
+      const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** attempts, MAX_RETRY_MS)
+      await countRefused(db, adjustment, nowMs + pauseMs)
     } else if (!sent) {
       const data = adjustCall(adjustment)
       await outbox.submit({ intentId, kind: 'adjust', to: deployment.clearingHouse, data })
     }
   }
+}
+
+function intentIdOf({ agreementId, period, signature, attempts }: StoredAdjustment): string {
+  return `adjust:${agreementId}:${period}:${signature.slice(-NAME_DIGITS)}:${attempts}`
 }
 
 function adjustCall({ agreementId, period, amount, evidenceHead, signature }: StoredAdjustment) {

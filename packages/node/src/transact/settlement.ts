@@ -216,7 +216,7 @@ export function createSettlement(options: {
     await takeDownOutcomes()
     await takeTime(timeByPolicy)
     await relayNow(byPolicy)
-    await relayAdjustments({ db, outbox, deployment, logger })
+    await relayAdjustments({ db, outbox, deployment, asset, nowMs: clock.nowMs(), logger })
     await collectRest()
   }
   const timer = setInterval(() => {
@@ -236,7 +236,7 @@ export function createSettlement(options: {
         await takeDownOutcomes()
         await takeTime(() => true)
         await relayNow(() => true)
-        await relayAdjustments({ db, outbox, deployment, logger })
+        await relayAdjustments({ db, outbox, deployment, asset, nowMs: clock.nowMs(), logger })
         return [...(await readAssigned(db)).keys()]
       }),
     async close() {

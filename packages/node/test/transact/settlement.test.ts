@@ -3,6 +3,7 @@ import { clearingHouseAbi } from '@liquefy/abi'
 import type { Hex } from '@liquefy/protocol'
 import { decodeFunctionData } from 'viem'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { saveAdjustment } from '../../src/store/adjustments.ts'
 import type { Database } from '../../src/store/database.ts'
 import { bytesOf } from '../../src/store/hex.ts'
 import { readProblem, saveMeterValue } from '../../src/store/meter-values.ts'
@@ -53,7 +54,7 @@ const startSettlement = (policy = { minMinor: 1_000n, maxAgeMs: 60_000 }, asset?
   })
 
 beforeEach(async () => {
-  for (const table of ['meter_values', 'outbox', 'agreement_events']) {
+  for (const table of ['meter_values', 'adjustments', 'outbox', 'agreement_events']) {
     await database.pool.query(`DELETE FROM ${table}`)
   }
   clock.now = START_MS
@@ -304,7 +305,90 @@ describe('outcomes', () => {
   })
 })
 
-test('ATK with a token of its own it pays no gas for agreements in another: neither to settle nor to collect', async () => {
+describe('adjustments', () => {
+  const evidenceHead: Hex = `0x${'88'.repeat(32)}`
+  const adjust = (agreementId: Hex, signedBy = '55', amount = 140n) =>
+    saveAdjustment(
+      database.pool,
+      {
+        agreementId,
+        period: 0,
+        amount,
+        evidenceHead,
+        heads: [{ stream: 'weight', seq: 5n }],
+        signature: `0x${signedBy.repeat(64)}`,
+      },
+      clock.now,
+    )
+
+  test('INV-9 one is relayed once: not again under way, when included, or when the node starts anew', async () => {
+    const id = await openAgreement()
+    expect(await adjust(id)).toBe(true)
+    const [first] = await sent(1)
+    expect(first && callOf(first)).toMatchObject({
+      functionName: 'adjust',
+      args: [{ agreementId: id, period: 0, amount: 140n, evidenceHead }, `0x${'55'.repeat(64)}`],
+    })
+    await settlement.close()
+    settlement = startSettlement()
+    await settlement.settleNow()
+    await include(first?.intentId ?? '')
+    await settlement.settleNow()
+    await happen(id, 'adjusted', { amount: 140n, period: 0 })
+    await settlement.settleNow()
+    expect(await adjust(id, '66', 150n)).toBe(false)
+    await settlement.settleNow()
+    expect(submitted).toHaveLength(1)
+  })
+
+  test('a crash before it is stored to be sent is mended with the same intent; a reorganisation sends no second one', async () => {
+    const id = await openAgreement()
+    await adjust(id)
+    const [first] = await sent(1)
+    await settlement.close()
+    await database.pool.query('DELETE FROM outbox')
+    settlement = startSettlement()
+    const [, again] = await sent(2)
+    expect(again).toEqual(first)
+    await include(first?.intentId ?? '')
+    await happen(id, 'adjusted', { amount: 140n, period: 0 })
+    await database.pool.query(`DELETE FROM agreement_events WHERE kind = 'adjusted'`)
+    // The outbox sends the same transaction again by itself.
+    await settlement.settleNow()
+    expect(submitted).toHaveLength(2)
+  })
+
+  test('refused by the ledger it is tried again after a pause, as another intent', async () => {
+    const id = await openAgreement()
+    await adjust(id)
+    const [first] = await sent(1)
+    await include(first?.intentId ?? '', 'reverted')
+    await settlement.settleNow()
+    await settlement.settleNow()
+    expect(submitted).toHaveLength(1)
+    clock.now += 3_000
+    const [, second] = await sent(2)
+    expect(second?.data).toBe(first?.data)
+    expect(second?.intentId).not.toBe(first?.intentId)
+  })
+
+  test('what an old key signed gives way to the same by the next key; another amount only after a refusal', async () => {
+    const id = await openAgreement()
+    await adjust(id)
+    const [first] = await sent(1)
+    expect(await adjust(id, '66', 150n)).toBe(false)
+    expect(await adjust(id, '66')).toBe(true)
+    const [, second] = await sent(2)
+    expect(second?.data).toContain('66'.repeat(64))
+    for (const one of [first, second]) await include(one?.intentId ?? '', 'reverted')
+    await settlement.settleNow()
+    expect(await adjust(id, '77', 90n)).toBe(true)
+    const [, , third] = await sent(3)
+    expect(third && callOf(third).args[0]).toMatchObject({ amount: 90n })
+  })
+})
+
+test('ATK with a token of its own it pays no gas for agreements in another: neither to settle, nor to collect, nor to adjust', async () => {
   await settlement.close()
   const token: Hex = `0x${'e0'.repeat(20)}`
   settlement = startSettlement(undefined, token)
@@ -315,12 +399,16 @@ test('ATK with a token of its own it pays no gas for agreements in another: neit
     await happen(id, 'settled', { amount: 0n, period: 1, detail: { owed: '3000' } })
     await happen(id, 'funded', { amount: 9_000n })
     await accept(id, 3_000n)
+    const signature: Hex = `0x${'55'.repeat(64)}`
+    const evidenceHead: Hex = `0x${'88'.repeat(32)}`
+    const adjustment = { agreementId: id, period: 2, amount: 9n, evidenceHead, heads: [] }
+    await saveAdjustment(database.pool, { ...adjustment, signature }, clock.now)
   }
   await settlement.settleNow()
   await settlement.ledgerChanged([worthless, own])
   const calls = submitted.map(callOf)
   expect(new Set(calls.map(({ functionName }) => functionName))).toEqual(
-    new Set(['settle', 'collect']),
+    new Set(['settle', 'collect', 'adjust']),
   )
   expect(JSON.stringify(submitted.map(({ data }) => data))).toContain(own.slice(2))
   expect(JSON.stringify(submitted.map(({ data }) => data))).not.toContain(worthless.slice(2))
