@@ -137,6 +137,7 @@ const audit = async (change: (line: string) => string = (line) => line) => {
 
 describe('a device is off beyond the finality of a period, and brings its readings then', () => {
   test('what came in time is settled', async () => {
+    await expect.poll(() => machine.agreements(), { timeout: 60_000 }).toHaveLength(1)
     await show(0, 100n)
     clock.advanceTo(at(30))
     await show(30, 150n)
