@@ -52,6 +52,7 @@ const offer = (name: string, changes: object) => {
 /** The device measures, signs its meter value, and goes off again. */
 const measure = async (...litres: bigint[]) => {
   const machine = await openMachine({ folder, signEveryMs: NEVER_MS })
+  await expect.poll(() => machine.agreements()).toHaveLength(1)
   for (const mantissa of litres) {
     await machine.publish('volume', [{ unit: 'l', value: { mantissa, exponent: -3 } }])
   }

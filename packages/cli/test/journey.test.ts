@@ -136,6 +136,7 @@ describe('from a new key to settled money', () => {
 
   test('readings are metered, settled and anchored', async () => {
     machine = await openMachine({ folder, signEveryMs: NEVER_MS })
+    await expect.poll(() => machine.agreements()).toHaveLength(1)
     for (const value of [0n, 1_500n, 2_750n, 4_000n]) await machine.sample('volume', litres(value))
     await machine.flushed()
     await node.idle()

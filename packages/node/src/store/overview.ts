@@ -163,7 +163,7 @@ export async function readMachineSettlements(
   const { rows } = await db.query(
     `SELECT e.agreement_id, e.at_ms, e.amount, e.tx_hash
      FROM agreement_events e JOIN agreements a USING (agreement_id)
-     WHERE a.machine_id = $1 AND e.kind IN ('settled', 'collected') AND e.amount > 0
+     WHERE a.machine_id = $1 AND e.kind IN ('settled', 'collected', 'adjusted') AND e.amount > 0
      ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
     [machineId, limit],
   )
@@ -184,7 +184,7 @@ export async function readMoneyByMachine(
      FROM agreements a
        LEFT JOIN (SELECT agreement_id, sum(owed_minor) AS owed FROM owed GROUP BY 1) o USING (agreement_id)
        LEFT JOIN (SELECT agreement_id, sum(amount) AS settled FROM agreement_events
-         WHERE kind IN ('settled', 'collected') GROUP BY 1) s USING (agreement_id)
+         WHERE kind IN ('settled', 'collected', 'adjusted') GROUP BY 1) s USING (agreement_id)
      GROUP BY a.machine_id`,
   )
   return new Map(
