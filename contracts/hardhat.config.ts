@@ -6,7 +6,7 @@ const require = createRequire(import.meta.url)
 const testProfile = {
   fsPermissions: { readDirectory: ['../docs/protocol/vectors'] },
   fuzz: { runs: 128, seed: '0x6c697175656679' },
-  invariant: { runs: 24, depth: 40, failOnRevert: true },
+  invariant: { runs: 24, depth: 60, failOnRevert: true },
   blockTimestamp: 1_800_000_000n,
 }
 
@@ -39,6 +39,12 @@ export default defineConfig({
         default: testProfile,
         // Every call a transaction of its own: cold slots, calldata and the base cost count, as they do on a chain.
         gas: { ...testProfile, isolate: true },
+        // Ten thousand stories, other ones each night: a story that fails is printed whole.
+        nightly: {
+          ...testProfile,
+          fuzz: { runs: 10_000 },
+          invariant: { ...testProfile.invariant, runs: 10_000, depth: 100 },
+        },
       },
     },
   },

@@ -220,6 +220,37 @@ abstract contract Signing is Test {
         );
     }
 
+    // --- what is signed for a token -----------------------------------------------------------------------------------
+
+    /// @notice EIP-2612, until `FAR`.
+    function permitDigest(address token, address owner, address spender, uint256 amount, uint256 nonce)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 typeHash =
+            keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+        return typedDigest(
+            "Test Euro (no value)", token, keccak256(abi.encode(typeHash, owner, spender, amount, nonce, FAR))
+        );
+    }
+
+    /// @notice ERC-3009, to receive from 0 until `FAR`.
+    function authorizationDigest(address token, address from, address to, uint256 amount, bytes32 nonce)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 typeHash = keccak256(
+            "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+        );
+        return typedDigest(
+            "Test Euro (no value)",
+            token,
+            keccak256(abi.encode(typeHash, from, to, amount, uint256(0), FAR, nonce))
+        );
+    }
+
     /// @notice A registered and active machine whose P-256 key hashes.
     function activeMachine(MachineRegistry registry, address owner, uint256 secret) internal returns (uint256 id) {
         Key memory key = p256Key(secret, registry.p256Sha256Verifier());

@@ -30,18 +30,8 @@ contract DepositsTest is Fixture {
     }
 
     function permitOf(uint256 amount) private view returns (bytes memory) {
-        bytes32 structHash = keccak256(
-            abi.encode(
-                keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
-                payer,
-                address(house),
-                amount,
-                euro.nonces(payer),
-                FAR
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) =
-            vm.sign(PAYER_SECRET, typedDigest("Test Euro (no value)", address(euro), structHash));
+        bytes32 digest = permitDigest(address(euro), payer, address(house), amount, euro.nonces(payer));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(PAYER_SECRET, digest);
         return abi.encode(FAR, v, r, s);
     }
 
@@ -126,20 +116,7 @@ contract DepositsTest is Fixture {
     // --- fundWithAuthorization ------------------------------------------------------------------------------------
 
     function authorize(bytes32 nonce, uint256 amount) private view returns (uint8 v, bytes32 r, bytes32 s) {
-        bytes32 structHash = keccak256(
-            abi.encode(
-                keccak256(
-                    "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-                ),
-                payer,
-                address(house),
-                amount,
-                uint256(0),
-                FAR,
-                nonce
-            )
-        );
-        return vm.sign(PAYER_SECRET, typedDigest("Test Euro (no value)", address(euro), structHash));
+        return vm.sign(PAYER_SECRET, authorizationDigest(address(euro), payer, address(house), amount, nonce));
     }
 
     function test_AnErc3009AuthorizationFundsItsAgreementAndNoOther() public {

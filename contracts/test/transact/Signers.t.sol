@@ -18,57 +18,21 @@ import {
 import {Key} from "../../src/trust/Key.sol";
 import {QuorumVerifier} from "../../src/trust/QuorumVerifier.sol";
 import {ContractWallet} from "../support/ContractWallet.sol";
-import {Fixture} from "../support/Fixture.sol";
+import {Quorum} from "../support/Quorum.sol";
 import {PlanTariff} from "../../src/transact/tariffs/PlanTariff.sol";
 
-contract SignersTest is Fixture {
-    uint256 private constant FIRST = 0xF1;
-    uint256 private constant SECOND = 0xF2;
-    uint256 private constant POINT = 77;
-
+contract SignersTest is Quorum {
     function setUp() public {
         deployWorld();
     }
 
     // --- quorum ---------------------------------------------------------------------------------------------------
 
-    /// @dev Two accounts and a P-256 key, in the order that the quorum demands.
-    function threeSigners() private view returns (bytes[] memory signers, uint256[] memory secrets) {
-        signers = new bytes[](3);
-        secrets = new uint256[](3);
-        Key memory key = p256Key(POINT, registry.p256Sha256Verifier());
-        signers[0] = abi.encodePacked(vm.addr(FIRST));
-        signers[1] = abi.encodePacked(vm.addr(SECOND));
-        signers[2] = abi.encodePacked(key.verifier, key.x, key.y);
-        (secrets[0], secrets[1], secrets[2]) = (FIRST, SECOND, POINT);
-        for (uint256 i = 0; i < 3; ++i) {
-            for (uint256 j = i + 1; j < 3; ++j) {
-                if (keccak256(signers[j]) > keccak256(signers[i])) continue;
-                (signers[i], signers[j]) = (signers[j], signers[i]);
-                (secrets[i], secrets[j]) = (secrets[j], secrets[i]);
-            }
-        }
-    }
-
-    function signAs(uint256 secret, bytes32 digest) private pure returns (bytes memory) {
-        return secret == POINT ? signP256Sha256(secret, digest) : signAccount(secret, digest);
-    }
-
     function openQuorum(uint8 threshold, bytes[] memory signers) private returns (bytes32 id) {
         Terms memory t = siloTerms("quorum");
         t.signerKind = SIGNER_QUORUM;
         t.signer = keccak256(abi.encode(threshold, signers));
         return openFunded(t, 10_000);
-    }
-
-    /// @dev Signed by those whose bit is set.
-    function signQuorum(bytes32 digest, uint8 threshold, uint256 who) private view returns (bytes memory) {
-        (bytes[] memory signers, uint256[] memory secrets) = threeSigners();
-        bytes[] memory signatures = new bytes[](3);
-        for (uint256 i = 0; i < 3; ++i) {
-            if (who & (1 << i) != 0) signatures[i] = signAs(secrets[i], digest);
-        }
-        return abi.encode(threshold, signers, signatures);
     }
 
     function testFuzz_KOfNPayAndFewerDoNot(uint8 threshold, uint256 who) public {
