@@ -83,6 +83,7 @@ function chargePoint(
         meter('offpeak', 'Wh', energy),
         meter('minutes', 'min', time),
       ],
+      priceUnits: ['Wh', 'Wh', 'min'],
       tariff: timeOfUse,
       capMinor: 100_000n * EURO,
       escrowMinor: 20_000n * EURO,

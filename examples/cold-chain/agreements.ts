@@ -57,6 +57,7 @@ const breach: DurationBeyondRule = {
 export const freight: AgreementDraft = {
   ...common,
   meters: [{ stream: 'position', rule: way, limit: { burst: 50_000n, perHour: 120_000n } }],
+  priceUnits: ['m'],
   tariff: {
     kind: 'plan',
     prices: [1_350n],
@@ -73,6 +74,7 @@ export const freight: AgreementDraft = {
 export const penalty: AgreementDraft = {
   ...common,
   meters: [{ stream: 'temperature', rule: breach, limit: { burst: 60n, perHour: 3_600n } }],
+  priceUnits: ['s'],
   tariff: { kind: 'linear', prices: [250_000n], scale: 0 },
   capMinor: 1_200n * EURO,
 }

@@ -73,6 +73,7 @@ function siloMachine(
       payee: 'builder',
       // The bound that the contract checks: what a stolen key could take at most.
       meters: [{ stream: 'level', rule, limit: { burst: grams(250n), perHour: grams(30_000n) } }],
+      priceUnits: ['g'],
       tariff,
       capMinor: 100_000n * EURO,
       escrowMinor: 60_000n * EURO,

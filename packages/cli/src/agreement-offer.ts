@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   accountSigner,
+  checkTariffUnits,
   encodeTariffData,
   type Hex,
   isValidTariff,
@@ -57,7 +58,11 @@ export function readOffer(
       'the tariff needs one price a register if linear or a plan; one register, rising "upTo" and one price more than that if tiered; a scale from 0 to 77 (60 for a plan); and of a plan a minimum that is not above its maximum.',
     )
   }
-  const mismatch = unitMismatch(offer, rules)
+  const metered = offer.meters.map(({ stream }, index) => ({
+    stream,
+    rule: rules[index] as MeterRule,
+  }))
+  const mismatch = checkTariffUnits(metered, offer.tariff.units)
   if (mismatch !== undefined) throw new CliError('UNIT_MISMATCH', `${path}: ${mismatch}`)
   const machineId = amount('machineId', offer.machineId)
   const parsed = parseTerms({
@@ -112,17 +117,6 @@ function tariffOf(offer: Offer, amount: (name: string, text: unknown) => bigint)
     prices,
     scale,
   }
-}
-
-/** The first price that is per another unit than its register counts in; undefined if all fit or no units are given. */
-function unitMismatch({ tariff, meters }: Offer, rules: readonly MeterRule[]): string | undefined {
-  if (!tariff.units) return undefined
-  if (tariff.units.length !== rules.length) {
-    return `tariff.units names ${tariff.units.length} units, but there are ${rules.length} meters.`
-  }
-  const index = rules.findIndex(({ registerUnit }, at) => registerUnit !== tariff.units?.[at])
-  if (index < 0) return undefined
-  return `meter ${index + 1} ("${meters[index]?.stream}") counts in ${rules[index]?.registerUnit}, but its price is per ${tariff.units[index]}.`
 }
 
 function signerOf(

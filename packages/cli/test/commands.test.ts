@@ -123,6 +123,10 @@ describe('an agreement in plain words', () => {
 
   test.each([
     ['UNIT_MISMATCH', { tariff: { ...OFFER.tariff, units: ['Wh'] } }],
+    [
+      'UNIT_MISMATCH',
+      { meters: OFFER.meters.map((meter) => ({ ...meter, rule: { ...meter.rule, scale: 2 } })) },
+    ],
     ['OFFER_INVALID', { tariff: { ...OFFER.tariff, kind: 'progressive' } }],
     ['OFFER_INVALID', { tariff: { ...OFFER.tariff, minimum: '5', maximum: '4' } }],
     ['OFFER_INVALID', { signer: 'nobody' }],

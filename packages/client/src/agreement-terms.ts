@@ -1,7 +1,9 @@
 import {
+  checkTariffUnits,
   encodeTariffData,
   type Hex,
   type Limit,
+  LiquefyError,
   type MeterRule,
   machineSigner,
   ruleHash,
@@ -27,6 +29,8 @@ export interface MeterDraft {
 export interface AgreementDraft {
   meters: readonly MeterDraft[]
   tariff: Tariff
+  /** The unit that each price is per, in the order of the meters: compared with what the rules count. */
+  priceUnits?: readonly string[]
   /** Most that one period may cost. */
   capMinor: bigint
   periodSeconds: number
@@ -58,10 +62,12 @@ export interface TermsContext {
 /** Time that an agreement has to be opened in, seconds. */
 const OPEN_WITHIN_SECONDS = 86_400n
 
-/** The terms as the ledger takes them. */
+/** The terms as the ledger takes them. @throws LiquefyError `UNIT_MISMATCH` if the meters do not count what is priced. */
 export function termsOf(draft: AgreementDraft, context: TermsContext): Terms {
   const { deployment, machineId, payer, payee, startSeconds, salt } = context
   const { tariff, meters } = draft
+  const mismatch = checkTariffUnits(meters, draft.priceUnits)
+  if (mismatch) throw new LiquefyError('UNIT_MISMATCH', `Nothing was agreed: ${mismatch}`)
   const signer = context.signer ?? { kind: SIGNER_KIND.machine, id: machineSigner(machineId) }
   return {
     payer,

@@ -127,6 +127,7 @@ export {
   tariffContracts,
   tariffKindAt,
 } from './transact/tariff.ts'
+export { checkTariffUnits } from './transact/tariff-units.ts'
 export {
   agreementId,
   clearingHouseDomain,
@@ -262,4 +263,5 @@ export {
 } from './trust/verdicts.ts'
 export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
 export { senmlToUcum } from './units/senml.ts'
+export { unitQuantity } from './units/unit-quantity.ts'
 export { parseUnsigned } from './units/unsigned.ts'

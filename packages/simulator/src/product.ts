@@ -1,6 +1,6 @@
 import type { AgreementDraft, MeterDraft } from '@liquefy/client'
 import type { PackEvery } from '@liquefy/machine'
-import { readingUnits } from '@liquefy/protocol'
+import { checkTariffUnits, readingUnits } from '@liquefy/protocol'
 import type { ProcessSource } from './process.ts'
 
 /** A meter of one of the machine's streams, from its first envelope. */
@@ -10,10 +10,12 @@ export type MeterDefinition<Stream extends string = string> = Omit<MeterDraft, '
 
 /** What a machine earns, and from whom. Amounts in smallest units of the asset; times in seconds. */
 export interface AgreementDefinition<Stream extends string = string, Party extends string = string>
-  extends Omit<AgreementDraft, 'shared'> {
+  extends Omit<AgreementDraft, 'shared' | 'priceUnits'> {
   payer: Party
   payee: Party
   meters: readonly MeterDefinition<Stream>[]
+  /** The unit that each price is per, in the order of the meters. */
+  priceUnits: readonly string[]
   /** Escrow is filled up to this when it falls below half. */
   escrowMinor: bigint
 }
@@ -52,7 +54,8 @@ export interface Product<Party extends string = string> {
 /**
  * Checks a product as a whole and gives it back, fully typed.
  *
- * @throws RangeError naming the machine whose meter names a stream that is missing or unbilled, or whose name is taken.
+ * @throws RangeError naming the machine whose meter names a stream that is missing or unbilled, whose prices are per
+ * another unit than its meters count, or whose name is taken.
  */
 export function defineProduct<const Party extends string>(product: Product<Party>): Product<Party> {
   const names = new Set<string>()
@@ -71,6 +74,8 @@ export function defineProduct<const Party extends string>(product: Product<Party
         throw new RangeError(`"${name}" reads "${stream}" in ${read}, its rule in ${ruled}.`)
       }
     }
+    const mismatch = checkTariffUnits(agreement.meters, agreement.priceUnits)
+    if (mismatch) throw new RangeError(`"${name}": ${mismatch}`)
   }
   return product
 }

@@ -25,6 +25,7 @@ const machine: MachineDefinition = {
         limit: { burst: 1n, perHour: 1n },
       },
     ],
+    priceUnits: ['mm'],
     tariff: { kind: 'linear', prices: [1n], scale: 0 },
     capMinor: 1n,
     escrowMinor: 1n,
@@ -63,4 +64,8 @@ test('slips are named', () => {
   expect(() => metering('weight')).toThrow('not one of its billed streams')
   expect(() => metering('temperature')).toThrow('not one of its billed streams')
   expect(() => metering('level', 'm')).toThrow('reads "level" in mm, its rule in m')
+  const priced = { ...machine.agreement, priceUnits: ['g'] }
+  expect(() => define([{ ...machine, agreement: priced }])).toThrow(
+    '"Silo 1": meter 1 ("level") counts in mm, but its price is per g.',
+  )
 })

@@ -52,6 +52,7 @@ export const smallProduct = defineProduct({
             limit: { burst: 10_000_000n, perHour: 1_000_000_000n },
           },
         ],
+        priceUnits: ['g'],
         tariff: { kind: 'linear', prices: [420n], scale: 0 },
         capMinor: 10n ** 12n,
         escrowMinor: 10n ** 10n,
