@@ -11,7 +11,7 @@ import {
 import pg from 'pg'
 import type { BaseLogger } from 'pino'
 import type { Clock } from './clock.ts'
-import type { Denial, Inbox } from './connect/inbox.ts'
+import type { Denial, FrameOutcome, Inbox } from './connect/inbox.ts'
 import { topicOf } from './connect/topics.ts'
 import type { NodeEvents } from './events.ts'
 import type { Database, Queryable } from './store/database.ts'
@@ -78,7 +78,7 @@ export interface Pipeline extends Inbox {
 interface Frame {
   senderId: bigint
   payload: Uint8Array
-  acknowledge: () => void
+  answer: (outcome: FrameOutcome) => void
 }
 
 /** A frame after decoding and verification. */
@@ -132,7 +132,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   // ── intake ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  function envelope(senderId: bigint, payload: Uint8Array): Promise<void> {
+  function envelope(senderId: bigint, payload: Uint8Array): Promise<FrameOutcome> {
     // Never resolved: without an acknowledgement the sender keeps it and sends it again.
     if (closing) return new Promise(() => undefined)
     totals.received += 1
@@ -141,12 +141,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const refusal: FrameRefusal = { code: 'OVERLOADED', message: 'inbox full; send again later' }
       addDenial({ machineId: senderId, ...refusal, atMs: clock.nowMs() })
       tellRefused(senderId, refusal)
-      return Promise.resolve()
+      return Promise.resolve({ kind: 'refused', ...refusal })
     }
     heldFrames += 1
     heldBytes += payload.length
-    return new Promise((acknowledge) => {
-      queue.push({ senderId, payload, acknowledge })
+    return new Promise((answer) => {
+      queue.push({ senderId, payload, answer })
       start()
     })
   }
@@ -394,14 +394,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   // ── after the commit ──────────────────────────────────────────────────────────────────────────────────────
 
   function tell(outcome: Outcome): void {
-    const frames = [...outcome.logged, ...outcome.duplicates, ...outcome.refused].map(
-      ({ frame }) => frame,
-    )
-    totals.logged += outcome.logged.length
-    totals.duplicate += outcome.duplicates.length
-    totals.refused += outcome.refused.length
-    for (const frame of frames) frame.acknowledge()
-    release(frames)
+    const { logged, duplicates, refused } = outcome
+    totals.logged += logged.length
+    totals.duplicate += duplicates.length
+    totals.refused += refused.length
+    for (const { frame, entry } of logged) frame.answer({ kind: 'logged', entry })
+    for (const { frame, entry } of duplicates) frame.answer({ kind: 'duplicate', entry })
+    for (const { frame, refusal } of refused) frame.answer({ kind: 'refused', ...refusal })
+    release([...logged, ...duplicates, ...refused].map(({ frame }) => frame))
     for (const { topic, payload } of receiptsOf([...outcome.logged, ...outcome.duplicates])) {
       send(topic, payload)
     }

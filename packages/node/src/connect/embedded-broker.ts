@@ -136,7 +136,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   }
 
   /** Resolves when a publish may be acknowledged; rejects, which ends the connection, if it is forbidden. */
-  async function authorize(client: Client | null, packet: PublishPacket): Promise<void> {
+  async function authorize(client: Client | null, packet: PublishPacket): Promise<unknown> {
     const session = client === null ? undefined : sessions.get(client)
     const message = forbiddenPublish(session, packet)
     if (message === undefined) return take(packet)
@@ -149,7 +149,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   }
 
   /** What is published on an own topic for machines to write goes to the inbox. */
-  function take(packet: PublishPacket): Promise<void> {
+  function take(packet: PublishPacket): Promise<unknown> {
     const topic = parseTopic(packet.topic)
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
     if (topic === undefined) return Promise.resolve()

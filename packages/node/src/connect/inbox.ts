@@ -1,3 +1,6 @@
+import type { Hex, RefusalCode } from '@liquefy/protocol'
+import type { LogEntry } from '../store/envelopes.ts'
+
 /** What was turned away before it became a frame: a log-in, a topic, a frame cut off at the socket. */
 export interface Denial {
   /** 0: no known machine could be named. */
@@ -7,13 +10,18 @@ export interface Denial {
   sample?: Uint8Array | undefined
 }
 
+/** What became of a frame: it stands in the log, now or before, or was refused. */
+export type FrameOutcome =
+  | { kind: 'logged' | 'duplicate'; entry: LogEntry }
+  | { kind: 'refused'; code: RefusalCode; message: string; digest?: Hex | undefined }
+
 /** Where transports hand in what arrives. `senderId` is the machine whose topic a message came on. */
 export interface Inbox {
   /**
    * Takes a frame from the `envelope` topic. Resolves once its outcome is committed: only then may it be acknowledged.
    * Stays pending while the database is away, and for ever if the node stops before: such a frame is sent again.
    */
-  envelope(senderId: bigint, payload: Uint8Array): Promise<void>
+  envelope(senderId: bigint, payload: Uint8Array): Promise<FrameOutcome>
   /** Takes a frame from the `meter` topic. Resolves once it is answered. */
   meterValue(senderId: bigint, payload: Uint8Array): Promise<void>
   /** Counts what was turned away. Bounded and not waited for. */

@@ -133,7 +133,10 @@ describe.runIf(hasMosquitto)('an outside MQTT 5 broker (mosquitto)', () => {
     const overheard: bigint[] = []
     const other = await joinBroker(
       {
-        envelope: async (senderId) => void overheard.push(senderId),
+        envelope: async (senderId) => {
+          overheard.push(senderId)
+          return { kind: 'refused', code: 'DEVICE_UNKNOWN', message: 'of another node' }
+        },
         meterValue: async () => undefined,
         deny: () => undefined,
         whenRoom: () => undefined,
