@@ -97,25 +97,34 @@ export async function resetFolds(db: Queryable, agreementId: Hex): Promise<void>
 
 const FOLD_TABLES = ['owed', 'metered', 'metered_late', 'folds'] as const
 
-/** Locks and reads the folds of an agreement in the order of its terms. */
-export async function lockFolds(db: Queryable, agreementId: Hex): Promise<StoredFold[]> {
+/** Locks and reads the folds of agreements, each agreement's in the order of its terms. */
+export async function lockFolds(
+  db: Queryable,
+  agreementIds: readonly Hex[],
+): Promise<Map<Hex, StoredFold[]>> {
+  // Always in one order, so that nobody waits for us who has what we want next.
   const { rows } = await db.query(
     `SELECT agreement_id, meter, machine_id, stream, start_seq, cursor, state::text, held_until_ms, backlog, cuts
-     FROM folds WHERE agreement_id = $1 ORDER BY meter FOR UPDATE`,
-    [bytesOf(agreementId)],
+     FROM folds WHERE agreement_id = ANY ($1) ORDER BY agreement_id, meter FOR UPDATE`,
+    [agreementIds.map(bytesOf)],
   )
-  return rows.map((row) => ({
-    agreementId,
-    meter: row.meter,
-    machineId: BigInt(row.machine_id),
-    stream: row.stream,
-    startSeq: row.start_seq,
-    cursor: row.cursor,
-    state: foldFromJson(row.state),
-    heldUntilMs: row.held_until_ms === null ? undefined : Number(row.held_until_ms),
-    backlog: row.backlog,
-    cuts: row.cuts,
-  }))
+  const folds = new Map<Hex, StoredFold[]>(agreementIds.map((id) => [id, []]))
+  for (const row of rows) {
+    const agreementId = hexOf(row.agreement_id)
+    folds.get(agreementId)?.push({
+      agreementId,
+      meter: row.meter,
+      machineId: BigInt(row.machine_id),
+      stream: row.stream,
+      startSeq: row.start_seq,
+      cursor: row.cursor,
+      state: foldFromJson(row.state),
+      heldUntilMs: row.held_until_ms === null ? undefined : Number(row.held_until_ms),
+      backlog: row.backlog,
+      cuts: row.cuts,
+    })
+  }
+  return folds
 }
 
 /** How far each fold of an agreement has come, in the order of the terms. */
@@ -144,29 +153,70 @@ export interface OutlinedEnvelope extends LoggedEnvelope {
 const OUTLINE = `log_index, signer_id, epoch, seq, digest, logged_at, code, iat, readings,
   CASE WHEN declaration AND code = 'OK' THEN raw END AS declaration`
 
-/** What was logged behind a fold's cursor, in outline, at most `limit` of it. */
+/** What was logged behind the cursor of each fold, in outline, at most `limit` of it. */
 export async function readFresh(
   db: Queryable,
-  fold: StoredFold,
+  folds: readonly StoredFold[],
   limit: number,
-): Promise<OutlinedEnvelope[]> {
+): Promise<Map<StoredFold, OutlinedEnvelope[]>> {
+  if (folds.length === 0) return new Map()
   const { rows } = await db.query(
-    `SELECT ${OUTLINE} FROM envelopes
-     WHERE machine_id = $1 AND stream = $2 AND log_index > $3
-     ORDER BY log_index LIMIT $4`,
-    [fold.machineId, fold.stream, fold.cursor, limit],
+    `SELECT f.place, e.* FROM unnest($1::numeric[], $2::text[], $3::bigint[])
+       WITH ORDINALITY f (machine_id, stream, cursor, place)
+     CROSS JOIN LATERAL (
+       SELECT ${OUTLINE} FROM envelopes
+       WHERE machine_id = f.machine_id AND stream = f.stream AND log_index > f.cursor
+       ORDER BY log_index LIMIT $4
+     ) e ORDER BY f.place, e.log_index`,
+    [
+      folds.map(({ machineId }) => machineId),
+      folds.map(({ stream }) => stream),
+      folds.map(({ cursor }) => cursor),
+      limit,
+    ],
   )
-  return rows.map((row) => toOutline(row, cutSizes(fold.cuts)))
+  return outlinesOf(folds, rows)
 }
 
-/** What a fold has read but not passed yet, in outline. */
-export async function readWaiting(db: Queryable, fold: StoredFold): Promise<OutlinedEnvelope[]> {
+/** What each fold has read but not passed yet, in outline. */
+export async function readWaiting(
+  db: Queryable,
+  folds: readonly StoredFold[],
+): Promise<Map<StoredFold, OutlinedEnvelope[]>> {
+  if (folds.length === 0) return new Map()
   const { rows } = await db.query(
-    `SELECT ${OUTLINE} FROM envelopes
-     WHERE machine_id = $1 AND stream = $2 AND seq >= $3 AND log_index <= $4`,
-    [fold.machineId, fold.stream, fold.state.nextSeq, fold.cursor],
+    `SELECT f.place, e.* FROM unnest($1::numeric[], $2::text[], $3::bigint[], $4::bigint[])
+       WITH ORDINALITY f (machine_id, stream, next_seq, cursor, place)
+     CROSS JOIN LATERAL (
+       SELECT ${OUTLINE} FROM envelopes
+       WHERE machine_id = f.machine_id AND stream = f.stream AND seq >= f.next_seq AND log_index <= f.cursor
+     ) e`,
+    [
+      folds.map(({ machineId }) => machineId),
+      folds.map(({ stream }) => stream),
+      folds.map(({ state }) => state.nextSeq),
+      folds.map(({ cursor }) => cursor),
+    ],
   )
-  return rows.map((row) => toOutline(row, cutSizes(fold.cuts)))
+  return outlinesOf(folds, rows)
+}
+
+function outlinesOf(
+  folds: readonly StoredFold[],
+  rows: readonly (OutlineRow & { place: bigint })[],
+): Map<StoredFold, OutlinedEnvelope[]> {
+  const outlines = new Map<StoredFold, OutlinedEnvelope[]>()
+  const cutsOf = new Map<StoredFold, ReturnType<typeof cutSizes>>()
+  for (const row of rows) {
+    const fold = folds[Number(row.place) - 1]
+    if (!fold) continue
+    const cutOf = cutsOf.get(fold) ?? cutSizes(fold.cuts)
+    cutsOf.set(fold, cutOf)
+    const ofFold = outlines.get(fold) ?? []
+    outlines.set(fold, ofFold)
+    ofFold.push(toOutline(row, cutOf))
+  }
+  return outlines
 }
 
 /** The contents of envelopes, by log index. */
@@ -174,6 +224,7 @@ export async function readContents(
   db: Queryable,
   logIndexes: readonly bigint[],
 ): Promise<Map<bigint, LoggedEnvelope['content']>> {
+  if (logIndexes.length === 0) return new Map()
   const { rows } = await db.query(
     'SELECT log_index, raw FROM envelopes WHERE log_index = ANY ($1::bigint[])',
     [logIndexes],
@@ -219,40 +270,53 @@ function contentOf(raw: Buffer, logIndex: bigint): LoggedEnvelope['content'] {
   return decoded.envelope.content
 }
 
-/** Moves a fold: its state and cursor, and what it said of each envelope. Call it in the transaction that locked it. */
-export async function moveFold(
-  db: Queryable,
-  fold: StoredFold,
-  steps: readonly FoldStep[],
-): Promise<void> {
+/** A fold that has moved, and what it said of each envelope. */
+export interface FoldMove {
+  fold: StoredFold
+  steps: readonly FoldStep[]
+}
+
+/** Moves folds: their state and cursor, and what they said. Call it in the transaction that locked them. */
+export async function moveFolds(db: Queryable, moves: readonly FoldMove[]): Promise<void> {
+  if (moves.length === 0) return
+  const folds = moves.map(({ fold }) => fold)
   await db.query(
-    `UPDATE folds SET cursor = $3, state = $4, held_until_ms = $5, backlog = $6
-     WHERE agreement_id = $1 AND meter = $2`,
+    `UPDATE folds SET cursor = m.cursor, state = m.state::jsonb, held_until_ms = m.held_until_ms, backlog = m.backlog
+     FROM unnest($1::bytea[], $2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::boolean[])
+       m (agreement_id, meter, cursor, state, held_until_ms, backlog)
+     WHERE folds.agreement_id = m.agreement_id AND folds.meter = m.meter`,
     [
-      bytesOf(fold.agreementId),
-      fold.meter,
-      fold.cursor,
-      foldToJson(fold.state),
-      fold.heldUntilMs ?? null,
-      fold.backlog,
+      folds.map(({ agreementId }) => bytesOf(agreementId)),
+      folds.map(({ meter }) => meter),
+      folds.map(({ cursor }) => cursor),
+      folds.map(({ state }) => foldToJson(state)),
+      folds.map(({ heldUntilMs }) => heldUntilMs ?? null),
+      folds.map(({ backlog }) => backlog),
     ],
   )
-  const rows = steps.flatMap((step) => {
-    const registers = Object.entries(step.registers)
-    const moved = registers.length > 0 ? registers : ([['-1', 0n]] as const)
-    return moved.map(([period, register]) => ({ step, period: Number(period), register }))
-  })
+  await saveMetered(db, moves)
+  await saveLate(db, moves)
+}
+
+/** What folds said of each envelope, and the registers after it of the periods that it moved. */
+async function saveMetered(db: Queryable, moves: readonly FoldMove[]): Promise<void> {
+  const rows = moves.flatMap(({ fold, steps }) =>
+    steps.flatMap((step) => {
+      const registers = Object.entries(step.registers)
+      const moved = registers.length > 0 ? registers : ([['-1', 0n]] as const)
+      return moved.map(([period, register]) => ({ fold, step, period, register }))
+    }),
+  )
   if (rows.length === 0) return
-  await saveLate(db, fold, steps)
   await db.query(
     `INSERT INTO metered (agreement_id, meter, seq, period, register, digest, code, covered, last_ms)
-     SELECT $1, $2, * FROM unnest($3::bigint[], $4::int[], $5::numeric[], $6::bytea[], $7::text[], $8::boolean[], $9::bigint[])`,
+     SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bigint[], $4::int[], $5::numeric[], $6::bytea[], $7::text[], $8::boolean[], $9::bigint[])`,
     [
-      bytesOf(fold.agreementId),
-      fold.meter,
-      rows.map(({ step }) => step.seq.toString()),
+      rows.map(({ fold }) => bytesOf(fold.agreementId)),
+      rows.map(({ fold }) => fold.meter),
+      rows.map(({ step }) => step.seq),
       rows.map(({ period }) => period),
-      rows.map(({ register }) => register.toString()),
+      rows.map(({ register }) => register),
       rows.map(({ step }) => bytesOf(step.digest)),
       rows.map(({ step }) => step.code),
       rows.map(({ step }) => step.covered),
@@ -262,42 +326,48 @@ export async function moveFold(
 }
 
 /** Registers of final periods with their late input, after each step that moved them. */
-async function saveLate(
-  db: Queryable,
-  { agreementId, meter }: StoredFold,
-  steps: readonly FoldStep[],
-): Promise<void> {
-  const rows = steps.flatMap(({ seq, lateRegisters }) =>
-    Object.entries(lateRegisters).map(([period, register]) => ({ seq, period, register })),
+async function saveLate(db: Queryable, moves: readonly FoldMove[]): Promise<void> {
+  const rows = moves.flatMap(({ fold, steps }) =>
+    steps.flatMap(({ seq, lateRegisters }) =>
+      Object.entries(lateRegisters).map(([period, register]) => ({ fold, seq, period, register })),
+    ),
   )
   if (rows.length === 0) return
   await db.query(
     `INSERT INTO metered_late (agreement_id, meter, period, seq, register)
-     SELECT $1, $2, * FROM unnest($3::int[], $4::bigint[], $5::numeric[])`,
+     SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::int[], $4::bigint[], $5::numeric[])`,
     [
-      bytesOf(agreementId),
-      meter,
-      rows.map(({ period }) => Number(period)),
-      rows.map(({ seq }) => seq.toString()),
-      rows.map(({ register }) => register.toString()),
+      rows.map(({ fold }) => bytesOf(fold.agreementId)),
+      rows.map(({ fold }) => fold.meter),
+      rows.map(({ period }) => period),
+      rows.map(({ seq }) => seq),
+      rows.map(({ register }) => register),
     ],
   )
 }
 
-/** Writes the newest amount owed for a period. */
-export async function saveOwed(db: Queryable, row: OwedRow, nowMs: number): Promise<void> {
+/** Writes the newest amounts owed, at most one a period. */
+export async function saveOwed(
+  db: Queryable,
+  rows: readonly OwedRow[],
+  nowMs: number,
+): Promise<void> {
+  if (rows.length === 0) return
   await db.query(
-    `INSERT INTO owed VALUES ($1, $2, $3, $4, $5, $6, $7)
+    `INSERT INTO owed (agreement_id, period, registers, as_of, owed_minor, heads, updated_ms)
+     SELECT agreement_id, period, registers::numeric[], as_of, owed_minor, heads::jsonb, $7
+     FROM unnest($1::bytea[], $2::int[], $3::text[], $4::bigint[], $5::numeric[], $6::text[])
+       r (agreement_id, period, registers, as_of, owed_minor, heads)
      ON CONFLICT (agreement_id, period) DO UPDATE SET registers = EXCLUDED.registers,
        as_of = greatest(owed.as_of, EXCLUDED.as_of), owed_minor = EXCLUDED.owed_minor,
        heads = EXCLUDED.heads, updated_ms = EXCLUDED.updated_ms`,
     [
-      bytesOf(row.agreementId),
-      row.period,
-      row.registers.map(String),
-      row.asOf,
-      row.owedMinor,
-      JSON.stringify(row.heads),
+      rows.map(({ agreementId }) => bytesOf(agreementId)),
+      rows.map(({ period }) => period),
+      rows.map(({ registers }) => `{${registers.join(',')}}`),
+      rows.map(({ asOf }) => asOf),
+      rows.map(({ owedMinor }) => owedMinor),
+      rows.map(({ heads }) => JSON.stringify(heads)),
       nowMs,
     ],
   )

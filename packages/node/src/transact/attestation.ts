@@ -131,7 +131,7 @@ async function saveAttested(
   }
   if (terms.meters.length === 0) {
     await forgetLowerValues(client, accepted)
-    await saveOwed(client, accepted, accepted.receivedMs)
+    await saveOwed(client, [accepted], accepted.receivedMs)
   }
   await saveMeterValue(client, accepted)
 }

@@ -1,8 +1,8 @@
+import type { Hex } from '@liquefy/client'
 import {
   type Advance,
   advance,
   elapsedSeconds,
-  type FoldState,
   type FoldStep,
   type FoldTerms,
   foldHead,
@@ -19,8 +19,9 @@ import {
 import type { Queryable } from '../store/database.ts'
 import {
   createFold,
+  type FoldMove,
   lockFolds,
-  moveFold,
+  moveFolds,
   type OutlinedEnvelope,
   type OwedRow,
   readContents,
@@ -34,7 +35,7 @@ import {
 import { foldTermsOfAll, type MeteredAgreement } from './agreements.ts'
 import { advanceTime } from './time-owed.ts'
 
-/** How much of one stream one transaction takes in at most. */
+/** How much one transaction takes in at most. Its meters share it: each may have its part, and at least one envelope. */
 export interface FoldLimits {
   /** New envelopes that are looked at. */
   envelopes: number
@@ -43,6 +44,13 @@ export interface FoldLimits {
 }
 
 const LIMITS: FoldLimits = { envelopes: 1_000, readings: 20_000 }
+
+/** An agreement that is to be folded. */
+export interface FoldOrder {
+  agreement: MeteredAgreement
+  /** What revocations have cut off, as `cutsText` writes it: folds that took another are begun anew. */
+  cuts: string
+}
 
 /** What one portion of folding did. */
 export interface FoldPortion {
@@ -54,55 +62,129 @@ export interface FoldPortion {
   wakeMs: number | undefined
 }
 
+/** An agreement whose folds are locked. */
+interface OpenAgreement {
+  agreement: MeteredAgreement
+  terms: Terms
+  folds: StoredFold[]
+  foldTerms: FoldTerms[]
+}
+
+/** One fold of it. */
+interface Meter {
+  fold: StoredFold
+  terms: FoldTerms
+}
+
+interface MeterPortion {
+  steps: readonly FoldStep[]
+  more: boolean
+  wakeMs: number | undefined
+}
+
 const NOTHING: FoldPortion = { moved: [], more: false, wakeMs: undefined }
 
 /**
- * Advances all folds of an agreement by what was logged since their cursors. Call it in a transaction: state, cursor,
- * registers and the amount owed move together, under a lock on the agreement's folds, so that each envelope counts
- * exactly once (INV-19).
+ * Advances all folds of some agreements by what was logged since their cursors, with as many queries for many as for one. Call it in a
+ * transaction: state, cursor, registers and the amounts owed move together, under a lock on the agreements' folds, so that
+ * each envelope counts exactly once (INV-19).
  *
  * @param knownUntilMs every envelope logged until then is visible to this transaction.
- * @param cuts what revocations have cut off, as `cutsText` writes it: folds that took another are begun anew.
+ * @returns what was done, by agreement.
  */
-export async function foldAgreement(
+export async function foldAgreements(
   db: Queryable,
-  agreement: MeteredAgreement,
+  orders: readonly FoldOrder[],
   knownUntilMs: number,
   nowMs: number,
-  { cuts = '', ...limits }: Partial<FoldLimits> & { cuts?: string } = {},
-): Promise<FoldPortion> {
-  const { terms, problem, open } = agreement
-  if (!terms || problem !== undefined || !open) return NOTHING
-  if (terms.signerKind === SIGNER_KIND.nobody) return advanceTime(db, agreement, terms, nowMs)
-  const folds = await openFolds(db, agreement, terms, cuts)
-  if (!folds) return NOTHING
-  const foldTerms = foldTermsOfAll(
-    terms,
-    agreement.rules,
-    folds.map(({ startSeq }) => startSeq),
-  )
-  const moved = new Set<number>()
-  const seen = new Set<number>()
-  const wakes: number[] = []
-  let more = false
-  for (const [index, fold] of folds.entries()) {
-    const meterTerms = foldTerms[index]
-    if (!meterTerms) return NOTHING
-    const portion = await foldMeter(db, fold, meterTerms, knownUntilMs, { ...LIMITS, ...limits })
-    more ||= portion.more
-    if (portion.wakeMs !== undefined) wakes.push(portion.wakeMs)
-    for (const step of portion.steps) note(meterTerms, step, moved, seen)
+  limits: FoldLimits = LIMITS,
+): Promise<Map<Hex, FoldPortion>> {
+  const portions = new Map<Hex, FoldPortion>()
+  const metered: (FoldOrder & { terms: Terms })[] = []
+  for (const order of orders) {
+    const { agreementId, terms, problem, open } = order.agreement
+    portions.set(agreementId, NOTHING)
+    if (!terms || problem !== undefined || !open) continue
+    if (terms.signerKind !== SIGNER_KIND.nobody) metered.push({ ...order, terms })
+    else portions.set(agreementId, await advanceTime(db, order.agreement, terms, nowMs))
   }
-  const rows = [...new Set([...moved, ...seen])].flatMap((period) => {
-    const row = owedOf(agreement, terms, folds, foldTerms, period)
-    return row ? [row] : []
+  const opened = await openAll(db, metered)
+  const meters = opened.flatMap(({ folds, foldTerms }) => metersOf(folds, foldTerms))
+  const done = await foldMeters(db, meters, knownUntilMs, share(limits, meters.length))
+  for (const one of opened) portions.set(one.agreement.agreementId, portionOf(one, done))
+  const rows = opened.flatMap((one) => owedRows(one, done))
+  await saveOwed(
+    db,
+    rows.map(({ row }) => row),
+    nowMs,
+  )
+  for (const { row, hasMoved } of rows) {
+    if (hasMoved) portions.get(row.agreementId)?.moved.push(row)
+  }
+  return portions
+}
+
+function share({ envelopes, readings }: FoldLimits, meters: number): FoldLimits {
+  const part = Math.max(1, meters)
+  return { envelopes: Math.ceil(envelopes / part), readings: Math.ceil(readings / part) }
+}
+
+function metersOf(folds: readonly StoredFold[], foldTerms: readonly FoldTerms[]): Meter[] {
+  return folds.flatMap((fold, index) => {
+    const terms = foldTerms[index]
+    return terms ? [{ fold, terms }] : []
   })
-  for (const row of rows) await saveOwed(db, row, nowMs)
+}
+
+function portionOf(
+  { folds }: OpenAgreement,
+  done: ReadonlyMap<StoredFold, MeterPortion>,
+): FoldPortion {
+  const portions = folds.flatMap((fold) => done.get(fold) ?? [])
+  const wakes = portions.flatMap(({ wakeMs }) => wakeMs ?? [])
   return {
-    moved: rows.filter(({ period }) => moved.has(period)),
-    more,
+    moved: [],
+    more: portions.some(({ more }) => more),
     wakeMs: wakes.length > 0 ? Math.min(...wakes) : undefined,
   }
+}
+
+/** The amounts owed for the periods that the folds moved, or in which they have seen a reading. */
+function owedRows(
+  one: OpenAgreement,
+  done: ReadonlyMap<StoredFold, MeterPortion>,
+): { row: OwedRow; hasMoved: boolean }[] {
+  const moved = new Set<number>()
+  const seen = new Set<number>()
+  for (const { fold, terms } of metersOf(one.folds, one.foldTerms)) {
+    for (const step of done.get(fold)?.steps ?? []) note(terms, step, moved, seen)
+  }
+  return [...new Set([...moved, ...seen])].flatMap((period) => {
+    const row = owedOf(one, period)
+    return row ? [{ row, hasMoved: moved.has(period) }] : []
+  })
+}
+
+/** Locks the folds of agreements. Left out are those of which a start head is not logged here. */
+async function openAll(
+  db: Queryable,
+  orders: readonly (FoldOrder & { terms: Terms })[],
+): Promise<OpenAgreement[]> {
+  if (orders.length === 0) return []
+  const locked = await lockFolds(
+    db,
+    orders.map(({ agreement }) => agreement.agreementId),
+  )
+  const opened: OpenAgreement[] = []
+  for (const { agreement, terms, cuts } of orders) {
+    const stored = locked.get(agreement.agreementId) ?? []
+    const folds = await openFolds(db, agreement, terms, cuts, stored)
+    if (!folds) continue
+    const startSeqs = folds.map(({ startSeq }) => startSeq)
+    const foldTerms = foldTermsOfAll(terms, agreement.rules, startSeqs)
+    opened.push({ agreement, terms, folds, foldTerms })
+  }
+  return opened
 }
 
 /** The agreement's folds, begun where they had not; undefined while a start head is not logged here. */
@@ -111,8 +193,8 @@ async function openFolds(
   { agreementId, machineId, rules }: MeteredAgreement,
   terms: Terms,
   cuts: string,
+  folds: StoredFold[],
 ): Promise<StoredFold[] | undefined> {
-  const folds = await lockFolds(db, agreementId)
   const isCurrent = folds.every((fold) => fold.cuts === cuts)
   if (isCurrent && folds.length === terms.meters.length) return folds
   if (!isCurrent) await resetFolds(db, agreementId)
@@ -135,38 +217,54 @@ async function openFolds(
       cuts,
     })
   }
-  return lockFolds(db, agreementId)
+  return (await lockFolds(db, [agreementId])).get(agreementId)
 }
 
-async function foldMeter(
+/** A fold that goes on, with what was logged behind its cursor. */
+interface Going extends Meter {
+  fresh: OutlinedEnvelope[]
+  /** Its portion was cut off: it is complete only as far as it goes. */
+  cutOff: boolean
+  knownMs: number
+}
+
+async function foldMeters(
   db: Queryable,
-  fold: StoredFold,
-  terms: FoldTerms,
+  meters: readonly Meter[],
   knownUntilMs: number,
   limits: FoldLimits,
-): Promise<{ steps: FoldStep[]; more: boolean; wakeMs: number | undefined }> {
-  const { backlog } = fold
+): Promise<Map<StoredFold, MeterPortion>> {
+  const done = new Map<StoredFold, MeterPortion>()
+  const moves: FoldMove[] = []
+  const going: Going[] = []
   // What was read before is folded first, so that no more of it gathers than must.
-  const fresh = backlog ? [] : await readFresh(db, fold, limits.envelopes)
-  const cutOff = backlog || fresh.length === limits.envelopes
-  // A portion that was cut off is complete only as far as it goes, which `advance` sees from its newest envelope.
-  const knownMs = cutOff ? 0 : knownUntilMs
-  if (staysHeld(fold, fresh, knownMs)) {
+  const reading = meters.filter(({ fold }) => !fold.backlog).map(({ fold }) => fold)
+  const freshOf = await readFresh(db, reading, limits.envelopes)
+  for (const { fold, terms } of meters) {
+    const fresh = freshOf.get(fold) ?? []
+    const cutOff = fold.backlog || fresh.length === limits.envelopes
+    // A portion that was cut off is complete only as far as it goes, which `advance` sees from its newest envelope.
+    const knownMs = cutOff ? 0 : knownUntilMs
+    if (!staysHeld(fold, fresh, knownMs)) {
+      going.push({ fold, terms, fresh, cutOff, knownMs })
+      continue
+    }
     const behind = fresh.filter(({ seq }) => seq < BigInt(fold.state.nextSeq))
     const { steps } = advance(terms, fold.state, behind, 0)
     fold.cursor = fresh.at(-1)?.logIndex ?? fold.cursor
-    if (fresh.length > 0) await moveFold(db, fold, steps)
-    return { steps, more: cutOff, wakeMs: fold.heldUntilMs }
+    if (fresh.length > 0) moves.push({ fold, steps })
+    done.set(fold, { steps, more: cutOff, wakeMs: fold.heldUntilMs })
   }
-  const outlines = [...(await readWaiting(db, fold)), ...fresh]
-  if (outlines.length === 0 && !backlog) return { steps: [], more: false, wakeMs: undefined }
-  fold.cursor = fresh.at(-1)?.logIndex ?? fold.cursor
-  const portion = await foldOutlines(db, fold.state, terms, outlines, knownMs, limits.readings)
-  fold.state = portion.state
-  fold.backlog = portion.backlog
-  fold.heldUntilMs = portion.wakeAtMs
-  await moveFold(db, fold, portion.steps)
-  return { steps: portion.steps, more: cutOff || portion.backlog, wakeMs: portion.wakeAtMs }
+  for (const [{ fold, cutOff }, portion] of await foldOutlines(db, going, limits.readings)) {
+    fold.state = portion.state
+    fold.backlog = portion.backlog
+    fold.heldUntilMs = portion.wakeAtMs
+    const { steps, backlog, wakeAtMs } = portion
+    moves.push({ fold, steps })
+    done.set(fold, { steps, more: cutOff || backlog, wakeMs: wakeAtMs })
+  }
+  await moveFolds(db, moves)
+  return done
 }
 
 /** Whether a fold that waits for a missing `seq` goes on waiting: then nothing of what waits behind it need be read. */
@@ -190,14 +288,49 @@ function declaresMissing(content: LoggedEnvelope['content'], seq: bigint): boole
 /** Finds out from the outlines what can be folded, and decodes only so much of it as one portion may have. */
 async function foldOutlines(
   db: Queryable,
-  state: FoldState,
-  terms: FoldTerms,
-  outlines: readonly OutlinedEnvelope[],
-  knownUntilMs: number,
+  going: readonly Going[],
   maxReadings: number,
-): Promise<Advance & { backlog: boolean }> {
-  // Which envelopes have their turn depends on times and declarations alone.
-  const rehearsal = advance(terms, state, outlines, knownUntilMs)
+): Promise<Map<Going, Advance & { backlog: boolean }>> {
+  // Only behind a gap, or behind a portion that was cut off, does anything wait.
+  const holding = going.filter(({ fold }) => fold.heldUntilMs !== undefined || fold.backlog)
+  const waitingOf = await readWaiting(
+    db,
+    holding.map(({ fold }) => fold),
+  )
+  const rehearsed = going.flatMap((one) => {
+    const { fold, fresh } = one
+    const outlines = [...(waitingOf.get(fold) ?? []), ...fresh]
+    fold.cursor = fresh.at(-1)?.logIndex ?? fold.cursor
+    const isIdle = outlines.length === 0 && !fold.backlog
+    return isIdle ? [] : [{ one, outlines, ...rehearse(one, outlines, maxReadings) }]
+  })
+  const contents = await readContents(
+    db,
+    rehearsed.flatMap(({ taken }) =>
+      taken
+        .filter(({ code, content }) => code === 'OK' && content.kind === 'readings')
+        .map(({ logIndex }) => logIndex),
+    ),
+  )
+  return new Map(
+    rehearsed.map(({ one, outlines, endSeq }) => {
+      const envelopes = outlines.map((outline) => ({
+        ...outline,
+        content: contents.get(outline.logIndex) ?? outline.content,
+      }))
+      const result = advance(one.terms, one.fold.state, envelopes, one.knownMs, endSeq)
+      return [one, { ...result, backlog: endSeq !== undefined }]
+    }),
+  )
+}
+
+/** Which envelopes have their turn, which depends on times and declarations alone, and where a portion ends that holds not all of them. */
+function rehearse(
+  { fold, terms, knownMs }: Going,
+  outlines: readonly OutlinedEnvelope[],
+  maxReadings: number,
+): { taken: OutlinedEnvelope[]; endSeq: bigint | undefined } {
+  const rehearsal = advance(terms, fold.state, outlines, knownMs)
   const byDigest = new Map(outlines.map((outline) => [outline.digest, outline]))
   const turns = rehearsal.steps.flatMap(({ covered, digest }) => {
     const outline = covered ? byDigest.get(digest) : undefined
@@ -209,18 +342,7 @@ async function foldOutlines(
     return index > 0 && readings > maxReadings
   })
   const taken = count < 0 ? turns : turns.slice(0, count)
-  const contents = await readContents(
-    db,
-    taken
-      .filter(({ code, content }) => code === 'OK' && content.kind === 'readings')
-      .map(({ logIndex }) => logIndex),
-  )
-  const envelopes = outlines.map((outline) => ({
-    ...outline,
-    content: contents.get(outline.logIndex) ?? outline.content,
-  }))
-  const result = advance(terms, state, envelopes, knownUntilMs, turns[taken.length]?.seq)
-  return { ...result, backlog: taken.length < turns.length }
+  return { taken, endSeq: turns[taken.length]?.seq }
 }
 
 /** Which periods a step moved, and in which its last reading lies. */
@@ -231,10 +353,7 @@ function note(terms: FoldTerms, step: FoldStep, moved: Set<number>, seen: Set<nu
 }
 
 function owedOf(
-  { agreementId, tariff }: MeteredAgreement,
-  terms: Terms,
-  folds: readonly StoredFold[],
-  foldTerms: readonly FoldTerms[],
+  { agreement: { agreementId, tariff }, terms, folds, foldTerms }: OpenAgreement,
   period: number,
 ): OwedRow | undefined {
   const [grid] = foldTerms

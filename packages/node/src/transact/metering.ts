@@ -9,7 +9,7 @@ import { forgetMetering, readFolds } from '../store/metering.ts'
 import type { AdjustmentAnswer } from './adjustment.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { type AttestationAnswer, judgeAttestation } from './attestation.ts'
-import { foldAgreement } from './fold-agreement.ts'
+import { foldAgreements } from './fold-agreement.ts'
 import {
   judgeMeterValue,
   judgeSubmittedValue,
@@ -39,8 +39,9 @@ export interface Metering {
   close(): Promise<void>
 }
 
-/** Agreements folded at the same time. */
-const CONCURRENCY = 3
+/** Transactions at the same time, and agreements that each folds at most. */
+const CONCURRENCY = 2
+const BATCH = 200
 /** A commit may become visible this long after the time that its envelopes carry. */
 const COMMIT_LAG_MS = 2_000
 const WAKE_CHECK_MS = 500
@@ -61,26 +62,34 @@ export function createMetering(options: {
 }): Metering {
   const { database, agreements, clock, events, logger } = options
   const dirty = new Set<Hex>()
-  const running = new Map<Hex, Promise<void>>()
+  /** Agreements that are being folded now. */
+  const running = new Set<Hex>()
+  const jobs = new Set<Promise<void>>()
+  /** Agreements whose batch failed: alone, each holds up no other. */
+  const suspects = new Set<Hex>()
   const wakes = new Map<Hex, number>()
   const watchers = new Set<() => void>()
   const retries = new Set<NodeJS.Timeout>()
   let closed = false
 
-  const fold = async (agreementId: Hex): Promise<void> => {
-    for (let more = true; more && !closed; ) {
-      const agreement = agreements.get(agreementId)
-      if (!agreement) return
-      const nowMs = clock.nowMs()
-      const portion = await database.transaction(async (client) =>
-        foldAgreement(client, agreement, nowMs - COMMIT_LAG_MS, nowMs, {
-          cuts: cutsText(await readCuts(client, options.log, signersOf(agreement))),
-        }),
-      )
-      more = portion.more
-      if (portion.wakeMs === undefined) wakes.delete(agreementId)
-      else wakes.set(agreementId, portion.wakeMs)
-      for (const { period, owedMinor, registers } of portion.moved) {
+  /** Folds one portion of each in one transaction. */
+  const fold = async (batch: readonly MeteredAgreement[]): Promise<void> => {
+    const nowMs = clock.nowMs()
+    const portions = await database.transaction(async (client) => {
+      const cuts = await readCuts(client, options.log, batch.flatMap(signersOf))
+      const orders = batch.map((agreement) => {
+        const signers = signersOf(agreement)
+        const ofAgreement = cuts.filter(({ signerId }) => signers.includes(signerId))
+        return { agreement, cuts: cutsText(ofAgreement) }
+      })
+      return foldAgreements(client, orders, nowMs - COMMIT_LAG_MS, nowMs)
+    })
+    for (const [agreementId, { more, wakeMs, moved }] of portions) {
+      suspects.delete(agreementId)
+      if (more) dirty.add(agreementId)
+      if (wakeMs === undefined) wakes.delete(agreementId)
+      else wakes.set(agreementId, wakeMs)
+      for (const { period, owedMinor, registers } of moved) {
         events.emit({
           type: 'owed',
           agreementId,
@@ -99,31 +108,47 @@ export function createMetering(options: {
     return controller === undefined ? [machineId] : [machineId, controller]
   }
 
-  const retryLater = (agreementId: Hex) => {
+  const retryLater = (agreementIds: readonly Hex[]) => {
+    for (const agreementId of agreementIds) suspects.add(agreementId)
     const timer = setTimeout(() => {
       retries.delete(timer)
-      dirty.add(agreementId)
-      pump()
+      kickAgreements(agreementIds)
     }, RETRY_MS)
     retries.add(timer)
   }
 
-  const pump = () => {
+  /** Takes what waits and is not being folded: a suspect alone, others together. */
+  const takeBatch = (): MeteredAgreement[] => {
+    const batch: MeteredAgreement[] = []
     for (const agreementId of dirty) {
-      if (closed || running.size >= CONCURRENCY) break
-      if (running.has(agreementId)) continue
+      const isSuspect = suspects.has(agreementId)
+      if (running.has(agreementId) || (isSuspect && batch.length > 0)) continue
       dirty.delete(agreementId)
-      const job = fold(agreementId)
+      const agreement = agreements.get(agreementId)
+      if (agreement) batch.push(agreement)
+      if (batch.length === BATCH || (isSuspect && agreement)) break
+    }
+    return batch
+  }
+
+  const pump = () => {
+    while (!closed && jobs.size < CONCURRENCY) {
+      const batch = takeBatch()
+      if (batch.length === 0) break
+      const ids = batch.map(({ agreementId }) => agreementId)
+      for (const agreementId of ids) running.add(agreementId)
+      const job = fold(batch)
         .catch((error) => {
-          logger.error({ err: error, agreementId }, 'metering failed; trying again')
-          retryLater(agreementId)
+          logger.error({ err: error, agreementIds: ids }, 'metering failed; trying again')
+          retryLater(ids)
         })
         .finally(() => {
-          running.delete(agreementId)
+          for (const agreementId of ids) running.delete(agreementId)
+          jobs.delete(job)
           for (const watcher of watchers) watcher()
           pump()
         })
-      running.set(agreementId, job)
+      jobs.add(job)
     }
   }
 
@@ -189,8 +214,8 @@ export function createMetering(options: {
     submitMeterValue: (json) => judgeSubmittedValue(valueContext, json),
     submitAttestation: (json) => judgeAttestation(valueContext, json),
     async idle() {
-      while (!closed && (running.size > 0 || dirty.size > 0)) {
-        await Promise.all(running.values())
+      while (!closed && (jobs.size > 0 || dirty.size > 0)) {
+        await Promise.all(jobs)
         // What a finished job left dirty is pumped in its `finally`, one turn later.
         await new Promise((resolve) => setImmediate(resolve))
       }
@@ -199,7 +224,7 @@ export function createMetering(options: {
       closed = true
       clearInterval(wakeTimer)
       for (const timer of retries) clearTimeout(timer)
-      await Promise.all(running.values())
+      await Promise.all(jobs)
     },
   }
 }

@@ -30,7 +30,7 @@ export async function advanceTime(
     const row = { agreementId, ...owedByTime(terms, tariff, period, nowSeconds) }
     const old = before?.period === period ? before : undefined
     if (old?.asOf === row.asOf) continue
-    await saveOwed(db, row, nowMs)
+    await saveOwed(db, [row], nowMs)
     if (row.owedMinor !== (old?.owedMinor ?? 0n)) moved.push(row)
   }
   const over = current === terms.periods - 1 && nowSeconds >= periodEnd(terms, current)

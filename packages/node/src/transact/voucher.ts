@@ -56,7 +56,7 @@ export async function saveVoucher(
   return database.transaction(async (client) => {
     await forgetLowerValues(client, value)
     if (await saveMeterValue(client, value)) {
-      await saveOwed(client, value, value.receivedMs)
+      await saveOwed(client, [value], value.receivedMs)
       return undefined
     }
     const held = await readHighestValue(client, value.agreementId, value.period)

@@ -12,7 +12,7 @@ import type { Database, Queryable } from '../../src/store/database.ts'
 import { bytesOf, hexOf } from '../../src/store/hex.ts'
 import { readFolds } from '../../src/store/metering.ts'
 import { foldTermsOfAll } from '../../src/transact/agreements.ts'
-import { type FoldLimits, foldAgreement } from '../../src/transact/fold-agreement.ts'
+import { type FoldLimits, foldAgreements } from '../../src/transact/fold-agreement.ts'
 import { meteringBench, RULE, START_MS, temporaryDatabase, termsOf } from './fixture.ts'
 
 const MINUTE_MS = 60_000
@@ -71,7 +71,10 @@ async function foldAll({ agreement }: Opened, knownUntilMs: number, limits?: Fol
   for (let step = 0; step < 500; step += 1) {
     const { counts, portion } = await database.transaction(async (client) => {
       const { db, counts } = counting(client)
-      const portion = await foldAgreement(db, agreement, knownUntilMs, knownUntilMs, limits)
+      const order = { agreement, cuts: '' }
+      const done = await foldAgreements(db, [order], knownUntilMs, knownUntilMs, limits)
+      const portion = done.get(agreement.agreementId)
+      if (!portion) throw new Error('nothing was done')
       return { counts, portion }
     })
     read.push(counts)
