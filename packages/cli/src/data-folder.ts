@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { readKeyHead } from '@liquefy/node/keys'
 import type { Hex } from '@liquefy/protocol'
 import { CliError } from './failure.ts'
 
@@ -32,7 +33,9 @@ export function dataFolder(given: string | undefined): string {
 export function writeRunning(folder: string, running: Running): void {
   mkdirSync(folder, { recursive: true })
   const draft = join(folder, 'running.json.new')
-  writeFileSync(draft, `${JSON.stringify(running)}\n`)
+  // The ledger's address may hold a secret.
+  rmSync(draft, { force: true })
+  writeFileSync(draft, `${JSON.stringify(running)}\n`, { mode: 0o600 })
   renameSync(draft, join(folder, 'running.json'))
 }
 
@@ -73,7 +76,7 @@ export function knownContracts(folder: string): KnownContracts | undefined {
 export function knownLog(folder: string): Hex | undefined {
   const path = join(folder, 'keys', 'operator.json')
   if (!existsSync(path)) return undefined
-  return (JSON.parse(readFileSync(path, 'utf8')) as { address: Hex }).address
+  return readKeyHead(path).address
 }
 
 function isAlive(pid: number): boolean {

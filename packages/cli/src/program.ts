@@ -4,6 +4,7 @@ import { agreementCommand } from './commands/agreement.ts'
 import { auditCommand } from './commands/audit.ts'
 import { chainCommand } from './commands/chain.ts'
 import { evidenceCommand } from './commands/evidence.ts'
+import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
 import { replayCommand } from './commands/replay.ts'
 import { statusCommand } from './commands/status.ts'
@@ -33,6 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
     chainCommand(),
     statusCommand(),
     machineCommand(),
+    keysCommand(),
     agreementCommand(),
     auditCommand(done),
     evidenceCommand(done),

@@ -22,6 +22,9 @@ export interface Ledger {
 const POLL_MS = 100
 const TIMEOUT_MS = 60_000
 
+/** Path and query of an address are often secrets. */
+const hostOf = (url: string) => (URL.canParse(url) ? new URL(url).host : 'that address')
+
 export async function openLedger(rpcUrl: string): Promise<Ledger> {
   const client = createPublicClient({
     transport: http(rpcUrl, { timeout: TIMEOUT_MS }),
@@ -40,7 +43,7 @@ export async function openLedger(rpcUrl: string): Promise<Ledger> {
   } catch (cause) {
     throw new CliError(
       'LEDGER_UNREACHABLE',
-      `No ledger answers at ${rpcUrl}. Start one with \`liquefy up\`.`,
+      `No ledger answers at ${hostOf(rpcUrl)}. Start one with \`liquefy up\`.`,
       { cause },
     )
   }

@@ -1,27 +1,19 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { listKeys, readKey, readSecret } from '@liquefy/node/keys'
 import type { Hex } from '@liquefy/protocol'
-import { privateKeyToAccount } from 'viem/accounts'
 import { CliError } from './failure.ts'
 import type { Signer } from './transactions.ts'
 
 /** Keys that are the node's own and no person's. */
 const NOT_PEOPLE = ['operator', 'deployer']
 
-interface KeyFile {
-  name?: string
-  address: Hex
-  privateKey: Hex
-}
-
 /** The account that acts: `--key-file`, else `--as` one of the embedded chain's people. */
 export function walletOf(folder: string, options: { as?: string; keyFile?: string }): Signer {
   if (options.keyFile) return accountOf(options.keyFile)
-  const people = namesIn(folder)
   if (!options.as) {
     throw new CliError(
       'WALLET_MISSING',
-      `Say who acts: --as "<person>" or --key-file <file>. ${whoThereIs(people)}`,
+      `Say who acts: --as "<person>" or --key-file <file>. ${whoThereIs(namesIn(folder))}`,
     )
   }
   return personOf(folder, options.as)
@@ -46,12 +38,9 @@ export function personOf(folder: string, given: string): Signer {
   return accountOf(found.path)
 }
 
-function namesIn(folder: string): { name: string; path: string }[] {
-  const keys = join(folder, 'keys')
-  if (!existsSync(keys)) return []
-  return readdirSync(keys)
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => ({ name: read(join(keys, file)).name ?? file, path: join(keys, file) }))
+function namesIn(folder: string): { name: string; path: string; address: Hex | undefined }[] {
+  return listKeys(folder)
+    .map(({ name, ...file }) => ({ name: name ?? file.path, ...file }))
     .filter(({ name }) => !NOT_PEOPLE.includes(name))
 }
 
@@ -61,37 +50,13 @@ function whoThereIs(people: readonly { name: string }[]): string {
     : `On this data folder: ${people.map(({ name }) => name).join(', ')}.`
 }
 
-/** A JSON file with `privateKey`, or one that holds nothing but it. */
+/** A key file of any kind that `readKey` knows, with the passphrase of the environment if it is encrypted. */
 function accountOf(path: string): Signer {
-  return privateKeyToAccount(read(path).privateKey)
-}
-
-function read(path: string): KeyFile {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').trim()
-  } catch (cause) {
-    throw new CliError('KEY_FILE_UNREADABLE', `${path} cannot be read.`, { cause })
-  }
-  const json = /^0x[0-9a-fA-F]{64}$/.test(text) ? { privateKey: text } : parseJson(text)
-  if (typeof json?.privateKey !== 'string' || !/^0x[0-9a-fA-F]{64}$/.test(json.privateKey)) {
-    throw new CliError(
-      'KEY_FILE_UNREADABLE',
-      `${path} holds no private key: 0x and 64 hex digits, alone or as "privateKey" of a JSON object.`,
-    )
-  }
-  return json as KeyFile
-}
-
-function parseJson(text: string): Partial<KeyFile> | undefined {
-  try {
-    return JSON.parse(text) as Partial<KeyFile>
-  } catch {
-    return undefined
-  }
+  if (!existsSync(path)) throw new CliError('KEY_FILE_UNREADABLE', `${path} cannot be read.`)
+  return readKey(path, readSecret(process.env, 'LIQUEFY_KEY_PASSPHRASE'))
 }
 
 /** What the people of a data folder are called, by lower-case address. */
 export function namesOf(folder: string): Map<string, string> {
-  return new Map(namesIn(folder).map(({ name, path }) => [read(path).address.toLowerCase(), name]))
+  return new Map(namesIn(folder).flatMap(({ address, name }) => (address ? [[address, name]] : [])))
 }

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { saveIdentity } from '@liquefy/machine'
@@ -18,6 +26,7 @@ describe('usage', () => {
       'chain',
       'status',
       'machine',
+      'keys',
       'agreement',
       'audit',
       'evidence',
@@ -90,6 +99,50 @@ describe('usage', () => {
   })
 })
 
+describe('the keys of a data folder', () => {
+  test('are listed, encrypted, and put under another passphrase; a wrong one changes nothing', async () => {
+    const dataDir = join(folder, 'keys-of-a-node')
+    const path = join(dataDir, 'keys', 'operator.json')
+    mkdirSync(join(dataDir, 'keys'), { recursive: true })
+    const plain = { name: 'operator', privateKey: `0x${'11'.repeat(32)}` }
+    writeFileSync(path, JSON.stringify(plain), { mode: 0o600 })
+    const keys = (command: string, env: Record<string, string> = {}) =>
+      liquefy(['keys', command, '--data-dir', dataDir, '--json'], env)
+    const address = '0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a'
+    expect((await keys('list')).json()).toMatchObject([{ address, encrypted: false }])
+
+    expect((await keys('encrypt')).json()).toMatchObject({
+      error: { code: 'KEY_PASSPHRASE_MISSING' },
+    })
+    const [first, second] = [join(folder, 'first'), join(folder, 'second')]
+    writeFileSync(first, 'marker-one\n')
+    writeFileSync(second, 'marker-two\n')
+    const done = await keys('encrypt', { LIQUEFY_KEY_PASSPHRASE_FILE: first })
+    expect(done.json()).toMatchObject({ written: [path] })
+    expect((await keys('list')).json()).toMatchObject([{ address, encrypted: true }])
+    expect(readFileSync(path, 'utf8')).not.toContain('1111')
+
+    // Under the new one already: a change that was cut short may be asked for again.
+    const again = await keys('passphrase', {
+      LIQUEFY_KEY_PASSPHRASE_FILE: second,
+      LIQUEFY_NEW_KEY_PASSPHRASE_FILE: first,
+    })
+    expect(again.json()).toMatchObject({ written: [] })
+    const changed = await keys('passphrase', {
+      LIQUEFY_KEY_PASSPHRASE_FILE: first,
+      LIQUEFY_NEW_KEY_PASSPHRASE_FILE: second,
+    })
+    expect(changed.json()).toMatchObject({ written: [path] })
+    const before = readFileSync(path, 'utf8')
+    const refused = await keys('encrypt', { LIQUEFY_KEY_PASSPHRASE_FILE: first })
+    expect(refused.json()).toMatchObject({ error: { code: 'KEY_PASSPHRASE_WRONG' } })
+    expect(readFileSync(path, 'utf8')).toBe(before)
+    for (const { stdout, stderr } of [done, again, changed, refused]) {
+      expect(stdout + stderr).not.toContain('marker-')
+    }
+  }, 120_000)
+})
+
 describe('machine keys', () => {
   test('keygen writes a key that nobody else may read, and never overwrites one', async () => {
     const machine = join(folder, 'machine')
@@ -143,7 +196,7 @@ describe('machine keys', () => {
     mkdirSync(join(dataDir, 'keys'))
     for (const name of ['City council', 'Collector Ltd', 'Col']) {
       const person = { name, privateKey: `0x${'11'.repeat(32)}` }
-      writeFileSync(join(dataDir, 'keys', `${name}.json`), JSON.stringify(person))
+      writeFileSync(join(dataDir, 'keys', `${name}.json`), JSON.stringify(person), { mode: 0o600 })
     }
     const registerAs = (name: string) =>
       liquefy(['machine', 'register', machine, '--as', name, '--json', '--data-dir', dataDir])

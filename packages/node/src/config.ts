@@ -3,6 +3,7 @@ import pino, { type Logger } from 'pino'
 import { type Hex, isAddress } from 'viem'
 import { type Clock, systemClock } from './clock.ts'
 import { isLoopback } from './loopback.ts'
+import { readSecret } from './secret-setting.ts'
 import type { SettlePolicy } from './transact/settlement.ts'
 
 /** How a node runs. What is left out comes from the environment, then from the defaults. */
@@ -21,6 +22,10 @@ export interface NodeOptions {
   databaseUrl?: string | undefined
   /** EVM chain of one's own instead of the embedded one: RPC_URL. The first start deploys the contracts. */
   rpcUrl?: string | undefined
+  /** Address of that chain for pages and parties: LIQUEFY_PUBLIC_RPC_URL; RPC_URL without what may be secret in it. */
+  publicRpcUrl?: string | undefined
+  /** Passphrase of the key files: LIQUEFY_KEY_PASSPHRASE. */
+  keyPassphrase?: string | undefined
   /** Deployment file of contracts that stand on that chain already: LIQUEFY_DEPLOYMENT. */
   deploymentPath?: string | undefined
   /** ERC-20 token on that chain that agreements are paid in, for the first start: LIQUEFY_ASSET, a test euro. */
@@ -54,6 +59,8 @@ export interface Config {
   rpcPort: number
   databaseUrl: string | undefined
   rpcUrl: string | undefined
+  publicRpcUrl: string | undefined
+  keyPassphrase: string | undefined
   deploymentPath: string | undefined
   asset: Hex | undefined
   mqttUrl: string | undefined
@@ -84,7 +91,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 /**
  * Decides every setting: options, then environment, then defaults.
  *
- * @throws ConfigError that names the setting and what it should be.
+ * @throws LiquefyError `CONFIG_INVALID` that names the setting and what it should be.
  */
 export function readConfig(options: NodeOptions, env: Environment): Config {
   const host = options.host ?? textOf(env, 'LIQUEFY_HOST') ?? '127.0.0.1'
@@ -112,6 +119,8 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
     rpcPort: options.rpcPort ?? portOf(env, 'LIQUEFY_RPC_PORT') ?? 4285,
     databaseUrl: options.databaseUrl ?? urlOf(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     rpcUrl,
+    publicRpcUrl: options.publicRpcUrl ?? urlOf(env, 'LIQUEFY_PUBLIC_RPC_URL', ['http:', 'https:']),
+    keyPassphrase: options.keyPassphrase ?? readSecret(env, 'LIQUEFY_KEY_PASSPHRASE'),
     deploymentPath: options.deploymentPath ?? textOf(env, 'LIQUEFY_DEPLOYMENT'),
     asset,
     mqttUrl: options.mqttUrl ?? urlOf(env, 'MQTT_URL', ['mqtt:', 'mqtts:', 'ws:', 'wss:']),
@@ -141,7 +150,7 @@ function portOf(env: Environment, name: string): number | undefined {
 }
 
 function urlOf(env: Environment, name: string, protocols: string[]): string | undefined {
-  const text = textOf(env, name)
+  const text = readSecret(env, name)
   if (text === undefined) return undefined
   if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text
   // The value stays out of the message: it may hold a password.

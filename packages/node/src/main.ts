@@ -6,6 +6,7 @@ import type { ApiContext } from './api/context.ts'
 import { type Api, startApi } from './api/server.ts'
 import { type Chain, startChain } from './chain/chain.ts'
 import { type Keys, openKeys } from './chain/keys.ts'
+import { publicRpcUrl } from './chain/rpc-transport.ts'
 import type { Clock } from './clock.ts'
 import { type Config, type NodeOptions, readConfig } from './config.ts'
 import { startEmbeddedBroker } from './connect/embedded-broker.ts'
@@ -31,6 +32,7 @@ export interface RunningNode {
   /** Origin of API and page. */
   url: string
   mqttUrl: string
+  /** May hold secrets; `deployment.rpcUrl` is for others. */
   rpcUrl: string
   deployment: Deployment
   keys: Keys
@@ -122,7 +124,14 @@ async function start(
   const { dataDir, clock, logger } = config
   const database = await openDatabase({ dataDir, databaseUrl: config.databaseUrl, logger })
   started.push(() => database.close())
-  const keys = await openKeys(dataDir)
+  const keys = await openKeys(dataDir, config.keyPassphrase)
+  // On the embedded chain they hold nothing of worth, unless somebody says so by a passphrase.
+  if (keys.plain.length > 0 && (config.rpcUrl || config.keyPassphrase)) {
+    logger.warn(
+      { files: keys.plain },
+      'these keys lie unencrypted on disk: set LIQUEFY_KEY_PASSPHRASE_FILE and run `liquefy keys encrypt`',
+    )
+  }
   const chain = await namingPort('LIQUEFY_RPC_PORT', config.rpcPort, () =>
     startChain({ ...config, database, keys }),
   )
@@ -248,7 +257,7 @@ async function start(
     await changes.idle()
     await metering.idle()
   }
-  logger.info({ url: api.url, mqtt: deployment.mqttUrl, rpc: chain.rpcUrl }, 'running')
+  logger.info({ url: api.url, mqtt: deployment.mqttUrl, rpc: deployment.rpcUrl }, 'running')
   return {
     url: api.url,
     mqttUrl: deployment.mqttUrl,
@@ -320,8 +329,11 @@ function optionOf(setting: string): string {
   return `--${setting.replace('LIQUEFY_', '').toLowerCase().replaceAll('_', '-')}`
 }
 
-function deploymentOf({ mqttUrl, host, tls }: Config, chain: Chain, broker: Broker): Deployment {
-  const { deployment, chainId, rpcUrl, embedded, log, people } = chain
+/** What anybody may know: addresses of one's own parts stand in it without their secrets. */
+function deploymentOf(config: Config, chain: Chain, broker: Broker): Deployment {
+  const { mqttUrl, host, tls } = config
+  const { deployment, chainId, embedded, log, people } = chain
+  const rpcUrl = config.publicRpcUrl ?? publicRpcUrl(chain.rpcUrl)
   const name = host.includes(':') ? `[${host}]` : host
   return {
     chainId,
@@ -337,9 +349,19 @@ function deploymentOf({ mqttUrl, host, tls }: Config, chain: Chain, broker: Brok
     planTariff: deployment.planTariff,
     log,
     asset: deployment.asset,
-    mqttUrl: mqttUrl ?? `${tls ? 'mqtts' : 'mqtt'}://${name}:${broker.port}`,
+    mqttUrl: mqttUrl
+      ? publicMqttUrl(mqttUrl)
+      : `${tls ? 'mqtts' : 'mqtt'}://${name}:${broker.port}`,
     people,
   }
+}
+
+function publicMqttUrl(mqttUrl: string): string {
+  const url = new URL(mqttUrl)
+  url.username = ''
+  url.password = ''
+  url.search = ''
+  return url.href
 }
 
 /** Answers the same for a while, so that whoever asks often costs nothing. A failure is not kept. */

@@ -42,8 +42,9 @@ export async function runNode(context: Context, options: UpOptions): Promise<voi
   })
   let product: RunningProduct | undefined
   try {
-    out.result({ url: node.url, mqttUrl: node.mqttUrl, rpcUrl: node.rpcUrl, dataDir: folder }, () =>
-      addressText(node, folder),
+    out.result(
+      { url: node.url, mqttUrl: node.mqttUrl, rpcUrl: node.deployment.rpcUrl, dataDir: folder },
+      () => addressText(node, folder),
     )
     const running = demo ? startDemo(node, folder, demo) : undefined
     // Whoever stops while the demo is still being set up need not wait for it.
@@ -96,7 +97,7 @@ function addressText(node: RunningNode, folder: string): string {
   return [
     `Liquefy is at ${node.url}`,
     `  machines publish to ${node.mqttUrl}`,
-    `  the ledger is at ${node.rpcUrl}, chain ${node.deployment.chainId}`,
+    `  the ledger is at ${node.deployment.rpcUrl}, chain ${node.deployment.chainId}`,
     `  data is kept in ${folder}`,
     'Ctrl+C stops it in order.',
   ].join('\n')

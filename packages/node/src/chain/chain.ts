@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LiquefyError } from '@liquefy/protocol'
-import { createPublicClient, defineChain, type Hex, http, type PublicClient } from 'viem'
+import { createPublicClient, defineChain, type Hex, type PublicClient } from 'viem'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../store/database.ts'
 import { checkDeployment, deployContracts } from './deploy.ts'
@@ -12,10 +12,12 @@ import type { Keys } from './keys.ts'
 import type { Logger } from './logger.ts'
 import { type Outbox, startOutbox } from './outbox.ts'
 import { deployOutside } from './outside-deployment.ts'
+import { publicRpcUrl, rpcTransport } from './rpc-transport.ts'
 
 /** The ledger as the rest of the node sees it. */
 export interface Chain {
   chainId: number
+  /** May hold secrets; `Deployment.rpcUrl` is for others. */
   rpcUrl: string
   embedded: boolean
   publicClient: PublicClient
@@ -53,9 +55,10 @@ export interface ChainOptions {
 
 function clientOf(rpcUrl: string, chainId: number, pollingInterval: number): PublicClient {
   const nativeCurrency = { name: 'Ether', symbol: 'ETH', decimals: 18 }
-  const rpcUrls = { default: { http: [rpcUrl] } }
+  const rpcUrls = { default: { http: [publicRpcUrl(rpcUrl)] } }
   const chain = defineChain({ id: chainId, name: 'Ledger', nativeCurrency, rpcUrls })
-  return createPublicClient({ chain, transport: http(rpcUrl), pollingInterval, cacheTime: 0 })
+  const transport = rpcTransport(rpcUrl)
+  return createPublicClient({ chain, transport, pollingInterval, cacheTime: 0 })
 }
 
 async function readText(path: string): Promise<string | undefined> {
@@ -111,7 +114,7 @@ async function openDeployment(
 
 async function outsideChainId(rpcUrl: string): Promise<number> {
   try {
-    return await createPublicClient({ transport: http(rpcUrl) }).getChainId()
+    return await createPublicClient({ transport: rpcTransport(rpcUrl) }).getChainId()
   } catch (cause) {
     // The path of an RPC address is often a secret: only its host is named.
     throw new LiquefyError(
@@ -137,6 +140,7 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
       dataDir,
       clock,
       logger,
+      keys,
       ...(port === undefined ? {} : { port }),
       ...(genesisTimestamp === undefined ? {} : { genesisTimestamp }),
       ...(blockMs === undefined ? {} : { blockMs }),

@@ -78,6 +78,8 @@ export interface EmbeddedOptions {
   clock: Clock
   /** Seconds; only for a new chain. Now by the clock, if absent. */
   genesisTimestamp?: number
+  /** Whom a new chain gives its coin; those of the data folder, unless told. */
+  keys?: Keys
   /** The least time between blocks, 1,000 unless told. */
   blockMs?: number
   logger: Logger
@@ -111,7 +113,7 @@ async function startLocked(options: EmbeddedOptions, folder: string): Promise<Em
   const { dataDir, port = 0, clock, blockMs = 1_000, logger } = options
   const genesis = await openGenesis(join(folder, 'genesis.json'), async () => {
     const timestamp = options.genesisTimestamp ?? Math.floor(clock.nowMs() / 1000)
-    return newGenesis(await openKeys(dataDir), timestamp)
+    return newGenesis(options.keys ?? (await openKeys(dataDir)), timestamp)
   })
   const { chainId } = genesis.config
   const journal = await openJournal(join(folder, 'journal.jsonl'), folder)
