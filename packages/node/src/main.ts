@@ -16,6 +16,7 @@ import { topicOf } from './connect/topics.ts'
 import { lockDataFolder } from './data-lock.ts'
 import { createEvents, type NodeEvents } from './events.ts'
 import { createLedgerChanges } from './ledger-changes.ts'
+import { createMeasures } from './measures.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { saveMachineName } from './store/overview.ts'
@@ -132,8 +133,9 @@ async function start(
       'these keys lie unencrypted on disk: set LIQUEFY_KEY_PASSPHRASE_FILE and run `liquefy keys encrypt`',
     )
   }
+  const measures = createMeasures()
   const chain = await namingPort('LIQUEFY_RPC_PORT', config.rpcPort, () =>
-    startChain({ ...config, database, keys }),
+    startChain({ ...config, database, keys, observer: measures.outbox }),
   )
   started.push(() => chain.stop())
   await chain.follower.synced()
@@ -189,6 +191,7 @@ async function start(
     metering,
     events,
     publish,
+    observer: measures.pipeline,
     logger,
   })
   started.push(() => pipeline.close())
@@ -239,7 +242,11 @@ async function start(
     evidence,
     clock,
     events,
+    measures,
+    dataDir,
     block: () => chain.block(),
+    ledgerLag: () => follower.lag(),
+    operatorBalance: () => chain.publicClient.getBalance({ address: keys.operator.address }),
     frames: () => pipeline.counts(),
     connectedMachines: () => running.connectedMachines().length,
     notices: () => notices.current(),

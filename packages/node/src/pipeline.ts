@@ -14,6 +14,7 @@ import type { Clock } from './clock.ts'
 import type { Denial, FrameOutcome, Inbox } from './connect/inbox.ts'
 import { topicOf } from './connect/topics.ts'
 import type { NodeEvents } from './events.ts'
+import type { PipelineObserver } from './measures.ts'
 import type { Database, Queryable } from './store/database.ts'
 import {
   findByDigest,
@@ -54,6 +55,7 @@ export interface PipelineOptions {
   /** Sends receipts and answers: the broker's `publish`. */
   publish: (topic: string, payload: string) => Promise<void>
   limits?: Partial<PipelineLimits>
+  observer?: PipelineObserver
   logger: BaseLogger
 }
 
@@ -64,6 +66,7 @@ interface PipelineCounts {
   duplicate: number
   refused: number
   held: number
+  heldBytes: number
 }
 
 /** The journey of a frame: decode, identify, verify, admit, commit in groups; then acknowledge, receipt, metering. */
@@ -78,6 +81,8 @@ export interface Pipeline extends Inbox {
 interface Frame {
   senderId: bigint
   payload: Uint8Array
+  /** By `performance.now()`. */
+  arrivedMs: number
   answer: (outcome: FrameOutcome) => void
 }
 
@@ -118,7 +123,7 @@ const METER_TRIES = 6
 
 /** Creates the pipeline. It is the inbox that transports are given. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { database, clock, identity, evidence, metering, events, logger } = options
+  const { database, clock, identity, evidence, metering, events, observer, logger } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const queue: Frame[] = []
   let heldFrames = 0
@@ -146,7 +151,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     heldFrames += 1
     heldBytes += payload.length
     return new Promise((answer) => {
-      queue.push({ senderId, payload, answer })
+      queue.push({ senderId, payload, arrivedMs: performance.now(), answer })
       start()
     })
   }
@@ -185,7 +190,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     await nextTurn()
     while (queue.length > 0) {
       const frames = takeBatch()
+      const begun = performance.now()
       const judged = await withRetry('could not read identities', () => judge(frames))
+      observer?.judged((performance.now() - begun) / 1_000)
       await committing
       if (judged === undefined) {
         release(frames)
@@ -296,16 +303,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   async function commit(judged: readonly Judged[]): Promise<Outcome> {
     const flushed = denials
     denials = new Map()
+    const begun = performance.now()
     try {
       const outcome = await database.transaction((transaction) =>
         decide(transaction, judged, [...flushed.values()]),
       )
       if (outcome.head !== undefined) evidence.committed(outcome.head)
+      observeCommit(judged, begun)
       return outcome
     } catch (error) {
       for (const denial of flushed.values()) addDenial(denial)
       throw error
     }
+  }
+
+  function observeCommit(judged: readonly Judged[], begun: number): void {
+    const [first] = judged
+    if (observer === undefined || first === undefined) return
+    const now = performance.now()
+    const lagMs = now - first.frame.arrivedMs
+    observer.committed(judged.length, (now - begun) / 1_000, lagMs / 1_000)
   }
 
   async function decide(
@@ -518,7 +535,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     meterValue,
     deny,
     whenRoom,
-    counts: () => ({ ...totals, held: heldFrames }),
+    counts: () => ({ ...totals, held: heldFrames, heldBytes }),
     async idle() {
       while (running !== undefined) await running
       await flushDenials()

@@ -465,6 +465,7 @@ describe('the sums hold', () => {
       duplicate: 5,
       refused: 3,
       held: 0,
+      heldBytes: 0,
     })
     const counts = await readRefusalCounts(own.pool)
     const logged = await countEnvelopes(own.pool)

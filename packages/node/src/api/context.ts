@@ -2,6 +2,7 @@ import type { Deployment, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
+import type { Measures } from '../measures.ts'
 import type { Database } from '../store/database.ts'
 import type { Agreements } from '../transact/agreements.ts'
 import type { AttestationAnswer } from '../transact/attestation.ts'
@@ -19,8 +20,15 @@ export interface ApiContext {
   events: NodeEvents
   /** Blocks that the node's tables hold, and those of them that stay. */
   block(): { included: number; final: number }
-  /** Frames since the start. */
-  frames(): { received: number; logged: number; duplicate: number; refused: number; held: number }
+  /** How far these are behind the ledger: blocks, and seconds since they were last level with it. */
+  ledgerLag(): { blocks: number; seconds: number }
+  /** What the operator has left for gas, in smallest units of the ledger's coin. */
+  operatorBalance(): Promise<bigint>
+  /** Frames since the start, and what is held now. */
+  frames(): Record<'received' | 'logged' | 'duplicate' | 'refused' | 'held' | 'heldBytes', number>
+  measures: Measures
+  /** Its file system is what fills up. */
+  dataDir: string
   connectedMachines(): number
   /** Warnings that stand now. */
   notices(): Notice[]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { LiquefyError } from '@liquefy/protocol'
 import { createPublicClient, defineChain, type Hex, type PublicClient } from 'viem'
 import type { Clock } from '../clock.ts'
+import type { OutboxObserver } from '../measures.ts'
 import type { Database } from '../store/database.ts'
 import { checkDeployment, deployContracts } from './deploy.ts'
 import { type ContractDeployment, DeploymentError, parseDeployment } from './deployment.ts'
@@ -51,6 +52,7 @@ export interface ChainOptions {
   rpcPort?: number | undefined
   genesisTimestamp?: number | undefined
   blockMs?: number | undefined
+  observer?: OutboxObserver | undefined
 }
 
 function clientOf(rpcUrl: string, chainId: number, pollingInterval: number): PublicClient {
@@ -172,6 +174,7 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
       logger,
       retryMs: embedded ? 1_000 : 5_000,
       bumpAfterMs: embedded ? undefined : 60_000,
+      observer: options.observer,
     })
     const people = keys.people.map(({ name, account }) => ({ name, address: account.address }))
     return {

@@ -31,6 +31,8 @@ export interface Follower {
   kick(): void
   /** Blocks applied and blocks final; -1 before the first. */
   block(): { included: number; final: number }
+  /** Blocks behind the head seen last, and seconds since the tables were level with the ledger. */
+  lag(): { blocks: number; seconds: number }
   /** Ends after the range in work. */
   stop(): Promise<void>
 }
@@ -77,6 +79,8 @@ export function startFollower(options: {
   const waiting = new Set<{ block: number; resolve: () => void; reject: (error: Error) => void }>()
   let applied = -1
   let final = -1
+  let head = -1
+  let levelMs = performance.now()
   let stopping = false
   let again = false
   let wake = Promise.withResolvers<void>()
@@ -149,24 +153,27 @@ export function startFollower(options: {
 
   /** Applies one range; true if there is more. */
   async function step(): Promise<boolean> {
-    const head = await headerOf({ blockTag: 'latest' })
+    const newest = await headerOf({ blockTag: 'latest' })
+    head = newest.number
     const [top] = await readBlocksDown(database.pool, Number.MAX_SAFE_INTEGER, 1)
-    if (top && top.number === head.number && top.hash === head.hash) {
-      await settleFinal(head.number)
+    if (top && top.number === newest.number && top.hash === newest.hash) {
+      await settleFinal(newest.number)
+      levelMs = performance.now()
       return false
     }
     const base = await commonAncestor()
     const reorged = top !== undefined && base?.number !== top.number
     const from = base ? base.number + 1 : deployment.fromBlock
-    const target = Math.min(head.number, from + RANGE - 1)
+    const target = Math.min(newest.number, from + RANGE - 1)
     if (target < from && !reorged) return false
-    const to = target === head.number ? head : await headerAt(target)
+    const to = target === newest.number ? newest : await headerAt(target)
     if (!to) throw new MovedError(`Block ${target} has gone`)
     const range = target < from ? { blocks: [], events: [] } : await readRange(from, to)
     await requireUnmoved(base, to)
     await apply(base?.number ?? -1, target, range, reorged)
     await settleFinal(target)
-    return target < head.number
+    if (target === newest.number) levelMs = performance.now()
+    return target < newest.number
   }
 
   /** Header, logs and header again: if both ends still stand, so does what was read between them. */
@@ -281,6 +288,10 @@ export function startFollower(options: {
     },
     kick,
     block: () => ({ included: applied, final }),
+    lag: () => ({
+      blocks: Math.max(0, head - applied),
+      seconds: (performance.now() - levelMs) / 1_000,
+    }),
     async stop() {
       stopping = true
       kick()

@@ -10,6 +10,7 @@ import {
 } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import type { Clock } from '../clock.ts'
+import type { OutboxObserver } from '../measures.ts'
 import type { Database } from '../store/database.ts'
 import {
   highestNonce,
@@ -80,6 +81,7 @@ export function startOutbox(options: {
   retryMs: number
   /** When to raise the fee of what is stuck; undefined: never. */
   bumpAfterMs: number | undefined
+  observer?: OutboxObserver | undefined
 }): Outbox {
   const { client, account, chainId, database, follower, clock, logger, retryMs } = options
   const db = database.pool
@@ -121,6 +123,10 @@ export function startOutbox(options: {
     if (same && receipt.transactionHash === entry.txHash) return
     const error = status === 'reverted' ? await explain(entry, receipt.blockNumber) : undefined
     const txHash = receipt.transactionHash
+    if (entry.status === 'sent') {
+      const { gasUsed, effectiveGasPrice } = receipt
+      options.observer?.spent(entry.kind, gasUsed, gasUsed * effectiveGasPrice)
+    }
     await settle(entry.intentId, { status, txHash, block, error })
   }
 
