@@ -42,6 +42,8 @@ export interface Metering {
 /** Transactions at the same time, and agreements that each folds at most. */
 const CONCURRENCY = 2
 const BATCH = 200
+/** Least time between two of them: what is logged meanwhile is folded with as many queries as one envelope would be. */
+const PAUSE_MS = 20
 /** A commit may become visible this long after the time that its envelopes carry. */
 const COMMIT_LAG_MS = 2_000
 const WAKE_CHECK_MS = 500
@@ -70,6 +72,8 @@ export function createMetering(options: {
   const wakes = new Map<Hex, number>()
   const watchers = new Set<() => void>()
   const retries = new Set<NodeJS.Timeout>()
+  let pumpTimer: NodeJS.Timeout | undefined
+  let pumpedMs = Number.NEGATIVE_INFINITY
   let closed = false
 
   /** Folds one portion of each in one transaction. */
@@ -132,9 +136,18 @@ export function createMetering(options: {
   }
 
   const pump = () => {
-    while (!closed && jobs.size < CONCURRENCY) {
+    while (!closed && jobs.size < CONCURRENCY && dirty.size > 0) {
+      const waitMs = pumpedMs + PAUSE_MS - performance.now()
+      if (waitMs > 0) {
+        pumpTimer ??= setTimeout(() => {
+          pumpTimer = undefined
+          pump()
+        }, waitMs)
+        break
+      }
       const batch = takeBatch()
       if (batch.length === 0) break
+      pumpedMs = performance.now()
       const ids = batch.map(({ agreementId }) => agreementId)
       for (const agreementId of ids) running.add(agreementId)
       const job = fold(batch)
@@ -216,13 +229,14 @@ export function createMetering(options: {
     async idle() {
       while (!closed && (jobs.size > 0 || dirty.size > 0)) {
         await Promise.all(jobs)
-        // What a finished job left dirty is pumped in its `finally`, one turn later.
-        await new Promise((resolve) => setImmediate(resolve))
+        // What is left dirty has its turn after a pause.
+        await new Promise((resolve) => setTimeout(resolve, 1))
       }
     },
     async close() {
       closed = true
       clearInterval(wakeTimer)
+      clearTimeout(pumpTimer)
       for (const timer of retries) clearTimeout(timer)
       await Promise.all(jobs)
     },
