@@ -296,11 +296,11 @@ async function checkFigures(): Promise<void> {
     'liquefy_envelopes{verdict="priced",code="OK"}': priced,
     'liquefy_envelopes{verdict="waiting",code="WAITING"}': 0,
     'liquefy_envelopes{verdict="duplicate",code="DUPLICATE"}': duplicate,
-    'liquefy_frames{outcome="received"}': logged + duplicate + refusedFrames,
-    'liquefy_frames{outcome="logged"}': logged,
-    'liquefy_frames{outcome="duplicate"}': duplicate,
-    'liquefy_frames{outcome="refused"}': refusedFrames,
-    'liquefy_frames{outcome="held"}': 0,
+    liquefy_frames_received_total: logged + duplicate + refusedFrames,
+    'liquefy_frames_total{outcome="logged"}': logged,
+    'liquefy_frames_total{outcome="duplicate"}': duplicate,
+    'liquefy_frames_total{outcome="refused"}': refusedFrames,
+    liquefy_inbox_frames: 0,
   }
   for (const verdict of ['refused', 'unpriced'] as const) {
     for (const [code, count] of Object.entries(figures[verdict])) {
@@ -310,7 +310,9 @@ async function checkFigures(): Promise<void> {
   await expect
     .poll(async () => {
       const all = Object.entries(await metrics())
-      return Object.fromEntries(all.filter(([name]) => /^liquefy_(envelopes|frames){/.test(name)))
+      return Object.fromEntries(
+        all.filter(([name]) => /^liquefy_(envelopes\{|frames_|inbox_frames)/.test(name)),
+      )
     })
     .toEqual(wanted)
 }

@@ -4,6 +4,7 @@ import type { Deployment } from '@liquefy/client'
 import { LiquefyError } from '@liquefy/protocol'
 import type { ApiContext } from './api/context.ts'
 import { type Api, startApi } from './api/server.ts'
+import { type Certificate, openCertificate } from './certificate.ts'
 import { type Chain, startChain } from './chain/chain.ts'
 import { type Keys, openKeys } from './chain/keys.ts'
 import { publicRpcUrl } from './chain/rpc-transport.ts'
@@ -123,6 +124,8 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<RunningNode> {
   const { dataDir, clock, logger } = config
+  const certificate = config.tls && openCertificate(config.tls, logger)
+  if (certificate) started.push(() => certificate.close())
   const database = await openDatabase({ dataDir, databaseUrl: config.databaseUrl, logger })
   started.push(() => database.close())
   const keys = await openKeys(dataDir, config.keyPassphrase)
@@ -223,6 +226,7 @@ async function start(
     inbox: pipeline,
     clock,
     agreementsOf: async (machineId) => agreements.agreementsOf(machineId),
+    certificate,
     logger,
   })
   broker = running
@@ -235,7 +239,7 @@ async function start(
     fromBlock: chain.deployment.fromBlock,
     block: () => chain.block(),
   })
-  const api = await startHttp(config, {
+  const api = await startHttp(config, certificate, {
     deployment,
     database,
     agreements,
@@ -244,6 +248,7 @@ async function start(
     events,
     measures,
     dataDir,
+    certificateExpiresMs: () => certificate?.expiresMs(),
     block: () => chain.block(),
     ledgerLag: () => follower.lag(),
     operatorBalance: () => chain.publicClient.getBalance({ address: keys.operator.address }),
@@ -302,18 +307,22 @@ async function start(
 function startBroker(
   config: Config,
   clientId: string,
-  parts: Omit<Parameters<typeof startEmbeddedBroker>[0], 'host' | 'port' | 'tls'>,
+  parts: Omit<Parameters<typeof startEmbeddedBroker>[0], 'host' | 'port'>,
 ): Promise<Broker> {
-  const { mqttUrl, host, mqttPort: port, tls } = config
+  const { mqttUrl, host, mqttPort: port } = config
   if (mqttUrl) return connectOutsideBroker({ ...parts, url: mqttUrl, clientId })
-  return namingPort('LIQUEFY_MQTT_PORT', port, () =>
-    startEmbeddedBroker({ ...parts, host, port, tls }),
-  )
+  return namingPort('LIQUEFY_MQTT_PORT', port, () => startEmbeddedBroker({ ...parts, host, port }))
 }
 
-function startHttp(config: Config, context: ApiContext): Promise<Api> {
-  const { host, port, tls, webRoot } = config
-  return namingPort('LIQUEFY_PORT', port, () => startApi(context, { host, port, tls, webRoot }))
+function startHttp(
+  config: Config,
+  certificate: Certificate | undefined,
+  context: ApiContext,
+): Promise<Api> {
+  const { host, port, webRoot } = config
+  return namingPort('LIQUEFY_PORT', port, () =>
+    startApi(context, { host, port, certificate, webRoot }),
+  )
 }
 
 /** A port that is taken is a matter of one setting: the error names it. */

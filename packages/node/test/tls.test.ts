@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { randomBytes, X509Certificate } from 'node:crypto'
+import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import https from 'node:https'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import tls from 'node:tls'
 import { activateMachine, registerMachine } from '@liquefy/client'
 import { encodeToken, privateKeyFromBytes, registryAudience } from '@liquefy/protocol'
 import mqtt from 'mqtt'
@@ -22,32 +24,36 @@ if (!hasOpenssl) {
   })
 }
 
+/** A self-signed certificate for some days, and its key, as PEM files. */
+function makeCertificate(key: string, cert: string, days: number): void {
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+  const names = ['-subj', '/CN=liquefy-test', '-days', String(days)]
+  const others = ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:silo.example']
+  const files = ['-nodes', '-keyout', key, '-out', cert]
+  execFileSync(OPENSSL, [...made, ...files, ...names, ...others], { stdio: 'ignore' })
+}
+
+const log: string[] = []
 const options = (dataDir: string) => ({
   dataDir,
   port: 0,
   mqttPort: 0,
   rpcPort: 0,
-  logger: pino({ level: 'silent' }),
+  logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
 })
 
 describe.runIf(hasOpenssl)('an interface that others reach', () => {
   let dataDir: string
   let node: RunningNode
   let certificate: Buffer
+  let key: string
+  let cert: string
 
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'liquefy-tls-'))
-    const [key, cert] = [join(dataDir, 'key.pem'), join(dataDir, 'cert.pem')]
-    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
-    const names = [
-      '-subj',
-      '/CN=liquefy-test',
-      '-addext',
-      'subjectAltName=IP:127.0.0.1,DNS:silo.example',
-    ]
-    execFileSync(OPENSSL, [...made, '-nodes', '-keyout', key, '-out', cert, ...names], {
-      stdio: 'ignore',
-    })
+    key = join(dataDir, 'key.pem')
+    cert = join(dataDir, 'cert.pem')
+    makeCertificate(key, cert, 90)
     certificate = await readFile(cert)
     vi.stubEnv('LIQUEFY_HOST', '0.0.0.0')
     await expect(startNode(options(dataDir))).rejects.toMatchObject({
@@ -55,7 +61,15 @@ describe.runIf(hasOpenssl)('an interface that others reach', () => {
       message: expect.stringContaining('LIQUEFY_TLS_CERT'),
     })
     vi.stubEnv('LIQUEFY_TLS_CERT', cert)
+    vi.stubEnv('LIQUEFY_TLS_KEY', cert)
+    await expect(startNode(options(dataDir))).rejects.toMatchObject({ code: 'TLS_INVALID' })
     vi.stubEnv('LIQUEFY_TLS_KEY', key)
+    await chmod(key, 0o644)
+    await expect(startNode(options(dataDir))).rejects.toMatchObject({
+      code: 'KEY_FILE_EXPOSED',
+      message: expect.stringContaining(`chmod 600 ${key}`),
+    })
+    await chmod(key, 0o600)
     node = await startNode(options(dataDir))
     vi.unstubAllEnvs()
   }, 300_000)
@@ -128,4 +142,81 @@ describe.runIf(hasOpenssl)('an interface that others reach', () => {
     })
     await expect(mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, login, false)).rejects.toThrow()
   })
+
+  /** Of a listener: the certificate that it shows, and the version of TLS agreed on. */
+  const handshake = (port: number, more: tls.ConnectionOptions = {}) =>
+    new Promise<{ fingerprint: string; version: string | null }>((resolve, reject) => {
+      const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...more })
+      socket.on('error', reject)
+      socket.on('secureConnect', () => {
+        const { fingerprint256: fingerprint } = socket.getPeerCertificate()
+        resolve({ fingerprint, version: socket.getProtocol() })
+        socket.destroy()
+      })
+    })
+
+  test('nothing older than TLS 1.2 is spoken, by API and broker', async () => {
+    const old = {
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    } as const
+    const second = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
+    for (const port of [portOf(node.url), portOf(node.mqttUrl)]) {
+      await expect(handshake(port, old)).rejects.toThrow(/protocol version|handshake failure/)
+      expect((await handshake(port, second)).version).toBe('TLSv1.2')
+      expect((await handshake(port)).version).toBe('TLSv1.3')
+    }
+  })
+
+  test('only what speaks TLS is open to others: ledger and database listen on loopback', async () => {
+    // Whoever listens on every interface is reached by any address of this computer, and 127.0.0.2 is one.
+    const open = (port: number) =>
+      new Promise<boolean>((resolve) => {
+        const socket = createConnection({ host: '127.0.0.2', port })
+        socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
+        socket.on('close', () => socket.destroy())
+        socket.on('connect', () => socket.end())
+      })
+    expect(await open(portOf(node.url))).toBe(true)
+    expect(await open(portOf(node.mqttUrl))).toBe(true)
+    expect(await open(portOf(node.rpcUrl))).toBe(false)
+    expect(await open(Number(new URL(node.database.url).port || 5_432))).toBe(false)
+  })
+
+  test('a renewed certificate is shown without a restart; half of a renewal is not', async () => {
+    const ports = [portOf(node.url), portOf(node.mqttUrl)]
+    const shown = async () =>
+      Promise.all(ports.map(async (port) => (await handshake(port)).fingerprint))
+    const expires = async () => {
+      const text = await new Promise<string>((resolve, reject) => {
+        const where = { host: '127.0.0.1', port: portOf(node.url), path: '/metrics', agent: false }
+        https
+          .get({ ...where, rejectUnauthorized: false }, async (response) => {
+            let body = ''
+            for await (const chunk of response) body += String(chunk)
+            resolve(body)
+          })
+          .on('error', reject)
+      })
+      return Number(/^liquefy_tls_certificate_expiry_timestamp_seconds (\S+)$/m.exec(text)?.[1])
+    }
+    const endOf = (pem: Buffer) => Date.parse(new X509Certificate(pem).validTo) / 1_000
+    const before = new X509Certificate(certificate).fingerprint256
+    expect(await shown()).toEqual([before, before])
+    expect(await expires()).toBe(endOf(certificate))
+
+    const [nextKey, nextCert] = [join(dataDir, 'key.next'), join(dataDir, 'cert.next')]
+    makeCertificate(nextKey, nextCert, 30)
+    const renewed = await readFile(nextCert)
+    await rename(nextCert, cert)
+    await expect
+      .poll(() => log.some((line) => line.includes('is not taken')), { timeout: 20_000 })
+      .toBe(true)
+    expect(await shown()).toEqual([before, before])
+    await rename(nextKey, key)
+    const after = new X509Certificate(renewed).fingerprint256
+    await expect.poll(shown, { timeout: 20_000 }).toEqual([after, after])
+    expect(await expires()).toBe(endOf(renewed))
+  }, 60_000)
 })

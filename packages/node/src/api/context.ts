@@ -29,6 +29,8 @@ export interface ApiContext {
   measures: Measures
   /** Its file system is what fills up. */
   dataDir: string
+  /** When the certificate of the outside listeners ends; undefined without TLS. */
+  certificateExpiresMs(): number | undefined
   connectedMachines(): number
   /** Warnings that stand now. */
   notices(): Notice[]

@@ -1,107 +1,255 @@
-import type { Status } from '@liquefy/client'
-import { Gauge, Registry } from 'prom-client'
+import { statfs } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { readFigures } from '../store/figures.ts'
 import type { ApiContext } from './context.ts'
+import { paced } from './paced.ts'
 import { statusView } from './status-view.ts'
 
-/** All gauges of one scrape read the same figures. */
-const FRESH_MS = 500
+/** Asked of the ledger, which may cost money, no oftener. */
+const LEDGER_MS = 60_000
+const PING_MS = 1_500
 
-/** The node's figures for Prometheus, read when they are asked for. */
+interface Sample {
+  labels: Record<string, string>
+  value: number
+}
+
+type Read = () => Sample[] | Promise<Sample[]>
+
+/** Without a value there is no sample: a figure that is not known is not zero. */
+function one(value: number | bigint | undefined, labels: Record<string, string> = {}): Sample[] {
+  return value === undefined ? [] : [{ labels, value: Number(value) }]
+}
+
+function each(label: string, values: Record<string, number | bigint>): Sample[] {
+  return Object.entries(values).flatMap(([name, value]) => one(value, { [label]: name }))
+}
+
+/**
+ * The node's figures for Prometheus, in seconds, bytes and smallest units, read when they are asked for. What cannot be read is
+ * left out, and a scrape is answered within seconds, whatever else does not answer. docs/operation.md lists them.
+ */
 export function createMetrics(context: ApiContext): Registry {
   const registry = new Registry()
-  let newest: { status: Promise<Status>; readMs: number } | undefined
-  const statusNow = () => {
-    if (!newest || performance.now() - newest.readMs > FRESH_MS) {
-      newest = { status: statusView(context), readMs: performance.now() }
-    }
-    return newest.status
-  }
-  const gauge = (
+  for (const metric of context.measures.all) registry.registerMetric(metric)
+  collectDefaultMetrics({ register: registry })
+  const kinds = { gauge: Gauge, counter: Counter }
+  const add = (
+    kind: keyof typeof kinds,
     name: string,
     help: string,
     labelNames: string[],
-    read: (gauge: Gauge) => void | Promise<void>,
+    read: Read,
   ) => {
     registry.registerMetric(
-      new Gauge({
+      new kinds[kind]({
         name: `liquefy_${name}`,
         help,
         labelNames,
         registers: [],
         async collect() {
+          const samples = await read()
           this.reset()
-          await read(this)
+          for (const { labels, value } of samples) this.inc(labels, value)
         },
       }),
     )
   }
+  const gauge = add.bind(undefined, 'gauge')
+  const counter = add.bind(undefined, 'counter')
+  addIngest(context, gauge, counter)
+  addDatabase(context, gauge, counter)
+  addLedger(context, gauge)
+  addMoney(context, gauge)
+  return registry
+}
 
-  gauge(
-    'frames',
-    'Frames since the start, by what became of them. What is cut off at the door (a log-in, a topic, a size) is no frame; liquefy_envelopes{verdict="refused"} counts it.',
+type Add = (name: string, help: string, labelNames: string[], read: Read) => void
+
+function addIngest(context: ApiContext, gauge: Add, counter: Add): void {
+  counter('frames_received_total', 'Frames that arrived since the start.', [], () =>
+    one(context.frames().received),
+  )
+  counter(
+    'frames_total',
+    'Frames since the start, by what became of them. What is cut off at the door (a log-in, a topic, a size) is no frame; liquefy_refusals_total counts it.',
     ['outcome'],
-    (metric) => {
-      for (const [outcome, count] of Object.entries(context.frames())) {
-        metric.set({ outcome }, count)
-      }
+    () => {
+      const { logged, duplicate, refused } = context.frames()
+      return each('outcome', { logged, duplicate, refused })
     },
   )
-  gauge('envelopes', 'Envelopes by verdict, of all time.', ['verdict', 'code'], async (metric) => {
-    const { envelopes } = await statusNow()
-    metric.set({ verdict: 'priced', code: 'OK' }, envelopes.priced)
-    metric.set({ verdict: 'waiting', code: 'WAITING' }, envelopes.waiting)
-    metric.set({ verdict: 'duplicate', code: 'DUPLICATE' }, envelopes.duplicate)
-    for (const verdict of ['unpriced', 'refused'] as const) {
-      for (const [code, count] of Object.entries(envelopes[verdict])) {
-        metric.set({ verdict, code }, count)
-      }
-    }
-  })
-  gauge('outbox', 'Transactions by state.', ['status'], async (metric) => {
-    const { chain } = await statusNow()
-    for (const [status, count] of Object.entries(chain.outbox)) metric.set({ status }, count)
-  })
+  gauge('inbox_frames', 'Frames that have arrived and are not committed.', [], () =>
+    one(context.frames().held),
+  )
+  gauge('inbox_bytes', 'Bytes of the frames that are not committed.', [], () =>
+    one(context.frames().heldBytes),
+  )
+  gauge('connected_machines', 'Machines with a connection to the embedded broker.', [], () =>
+    one(context.connectedMachines()),
+  )
   gauge(
-    'log_size',
-    'Leaves in the evidence log: present, and anchored on the ledger.',
-    ['part'],
-    async (metric) => {
-      const { chain } = await statusNow()
-      metric.set({ part: 'present' }, Number(chain.logSize))
-      metric.set({ part: 'anchored' }, Number(chain.anchoredSize))
+    'tls_certificate_expiry_timestamp_seconds',
+    'When the certificate of the outside listeners ends; absent without TLS.',
+    [],
+    () => {
+      const expiresMs = context.certificateExpiresMs()
+      return one(expiresMs === undefined ? undefined : expiresMs / 1_000)
     },
   )
+  gauge('log_halted', '1 while the evidence log is halted: nothing is logged.', [], () =>
+    one(context.evidence.halted() === undefined ? 0 : 1),
+  )
+}
+
+function addDatabase(context: ApiContext, gauge: Add, counter: Add): void {
+  const { pool } = context.database
+  const { embedded, log, asset } = context.deployment
+  const isUp = paced(async () => {
+    const answer = pool.query('SELECT 1').then(() => true)
+    return Promise.race([answer, sleep(PING_MS, false, { ref: false })])
+  })
+  const read = paced(() => readFigures(pool, { log, asset: embedded ? undefined : asset.address }))
+  const figures = async () => ((await isUp()) ? await read() : undefined)
+  const figure = (
+    name: string,
+    help: string,
+    pick: (known: NonNullable<Awaited<ReturnType<typeof figures>>>) => number | bigint | undefined,
+  ) =>
+    gauge(name, help, [], async () => {
+      const known = await figures()
+      return known ? one(pick(known)) : []
+    })
+  const age = (sinceMs: number | undefined) =>
+    sinceMs === undefined ? undefined : Math.max(0, context.clock.nowMs() - sinceMs) / 1_000
+
+  gauge('database_up', '1 if the database answers within 1.5 s.', [], async () =>
+    one((await isUp()) ? 1 : 0),
+  )
+  gauge('database_connections', 'Connections to the database.', ['state'], () =>
+    each('state', { idle: pool.idleCount, used: pool.totalCount - pool.idleCount }),
+  )
+  gauge('database_waiting', 'Requests that wait for a connection to the database.', [], () =>
+    one(pool.waitingCount),
+  )
+  figure('database_size_bytes', 'Size of the database.', (known) => known.databaseBytes)
+  gauge('disk_free_bytes', 'Free space where the data folder lies.', [], async () => {
+    const { bavail, bsize } = await statfs(context.dataDir)
+    return one(bavail * bsize)
+  })
+  gauge('disk_size_bytes', 'Size of the file system where the data folder lies.', [], async () => {
+    const { blocks, bsize } = await statfs(context.dataDir)
+    return one(blocks * bsize)
+  })
+  counter(
+    'refusals_total',
+    'Frames and connections turned away, of all time, by code (docs/protocol/verdicts.md).',
+    ['code'],
+    async () => each('code', (await figures())?.refusals ?? {}),
+  )
+  figure('log_leaves', 'Leaves of the evidence log.', ({ logSize }) => logSize)
+  figure('log_anchored_leaves', 'Leaves anchored on the ledger.', (known) => known.anchoredSize)
+  figure('anchor_age_seconds', 'Since the newest anchor; absent before the first.', (known) =>
+    age(known.anchorMs),
+  )
+  figure('checkpoint_age_seconds', 'Since the newest checkpoint was signed.', (known) =>
+    age(known.checkpointMs),
+  )
+  gauge('outbox_intents', 'Transactions asked for, by state.', ['status'], async () => {
+    const none = { queued: 0, sent: 0, included: 0, final: 0, reverted: 0 }
+    const known = await figures()
+    return known ? each('status', { ...none, ...known.outbox }) : []
+  })
+  figure(
+    'outbox_oldest_pending_age_seconds',
+    'Since the oldest transaction was asked for that is not in a block; 0 if there is none.',
+    (known) => age(known.pendingSinceMs) ?? 0,
+  )
+  figure(
+    'settlement_queue_values',
+    'Accepted meter values that wait for a transaction.',
+    ({ unsettled }) => unsettled,
+  )
+  figure(
+    'settlement_oldest_age_seconds',
+    'Since the oldest of them was accepted; 0 if there is none.',
+    (known) => age(known.unsettledSinceMs) ?? 0,
+  )
+  figure(
+    'fold_lag_envelopes',
+    'Logged envelopes that metering has not read yet, one for each fold.',
+    ({ foldLag }) => foldLag,
+  )
+}
+
+function addLedger(context: ApiContext, gauge: Add): void {
+  gauge('ledger_block', 'Blocks of the ledger: applied, and final.', ['part'], () => {
+    const { included, final } = context.block()
+    return each('part', { applied: included, final })
+  })
+  gauge('follower_lag_blocks', 'Blocks behind the head of the ledger that was seen last.', [], () =>
+    one(context.ledgerLag().blocks),
+  )
+  gauge(
+    'follower_lag_seconds',
+    'Since the tables were level with the ledger; grows while it does not answer.',
+    [],
+    () => one(context.ledgerLag().seconds),
+  )
+  const balance = paced(context.operatorBalance, LEDGER_MS)
+  gauge(
+    'operator_balance_wei',
+    'What the operator has left for gas, in smallest units of the coin.',
+    [],
+    async () => one(await balance()),
+  )
+}
+
+function addMoney(context: ApiContext, gauge: Add): void {
+  const status = paced(() => statusView(context))
+  const check = paced(context.checkMoney, LEDGER_MS)
+  gauge('envelopes', 'Envelopes by verdict, of all time.', ['verdict', 'code'], async () => {
+    const envelopes = (await status())?.envelopes
+    if (!envelopes) return []
+    const coded = (['unpriced', 'refused'] as const).flatMap((verdict) =>
+      Object.entries(envelopes[verdict]).flatMap(([code, count]) => one(count, { verdict, code })),
+    )
+    return [
+      ...one(envelopes.priced, { verdict: 'priced', code: 'OK' }),
+      ...one(envelopes.waiting, { verdict: 'waiting', code: 'WAITING' }),
+      ...one(envelopes.duplicate, { verdict: 'duplicate', code: 'DUPLICATE' }),
+      ...coded,
+    ]
+  })
   gauge(
     'money_minor',
     'Owed and settled, smallest units; rounded by the format.',
     ['part'],
-    async (metric) => {
-      const { owedMinor, settledMinor } = await statusNow()
-      metric.set({ part: 'owed' }, Number(owedMinor))
-      metric.set({ part: 'settled' }, Number(settledMinor))
+    async () => {
+      const known = await status()
+      if (!known) return []
+      const { owedMinor, settledMinor } = known
+      return each('part', { owed: Number(owedMinor), settled: Number(settledMinor) })
     },
   )
-  gauge('block', 'Blocks of the ledger: applied, and final.', ['part'], (metric) => {
-    const { included, final } = context.block()
-    metric.set({ part: 'included' }, included)
-    metric.set({ part: 'final' }, final)
-  })
-  gauge('connected_machines', 'Machines with an open connection.', [], (metric) => {
-    metric.set(context.connectedMachines())
-  })
+  gauge(
+    'money_check_ok',
+    '1 if the view of money equals the events of the ledger (INV-5), 0 if not.',
+    [],
+    async () => {
+      const known = await check()
+      return known ? one(known.ok ? 1 : 0) : []
+    },
+  )
   gauge(
     'notices',
     'Agreements that are low on escrow (`escrow-low`), or owe more than it holds (`escrow-short`).',
     ['kind'],
-    (metric) => {
-      for (const kind of ['escrow-low', 'escrow-short'] as const) {
+    () =>
+      (['escrow-low', 'escrow-short'] as const).flatMap((kind) => {
         const told = context.notices().filter((notice) => notice.kind === kind)
-        metric.set({ kind }, new Set(told.map(({ agreementId }) => agreementId)).size)
-      }
-    },
+        return one(new Set(told.map(({ agreementId }) => agreementId)).size, { kind })
+      }),
   )
-  gauge('memory_bytes', 'Resident memory of the node.', [], (metric) => {
-    metric.set(process.memoryUsage.rss())
-  })
-  return registry
 }

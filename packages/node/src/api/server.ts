@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import type { Server } from 'node:https'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Certificate } from '../certificate.ts'
 import { isLoopback, namesLoopback } from '../loopback.ts'
 import type { ApiContext } from './context.ts'
 import { createEventStream } from './event-stream.ts'
@@ -22,8 +23,8 @@ export interface ApiOptions {
   host: string
   /** 0: any free port. */
   port: number
-  /** PEM files; without them it speaks plain HTTP, for the loopback interface only. */
-  tls?: { certFile: string; keyFile: string } | undefined
+  /** Without it the API speaks plain HTTP, for the loopback interface only. */
+  certificate?: Certificate | undefined
   /** Folder of the built page. */
   webRoot?: string | undefined
 }
@@ -32,7 +33,7 @@ const BODY_BYTES = 65_536
 
 /** Starts the API and the page. */
 export async function startApi(context: ApiContext, options: ApiOptions): Promise<Api> {
-  const { host, port, tls, webRoot } = options
+  const { host, port, certificate, webRoot } = options
   const server = {
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true as const,
@@ -42,10 +43,9 @@ export async function startApi(context: ApiContext, options: ApiOptions): Promis
     onConstructorPoisoning: 'ignore' as const,
     ajv: { customOptions: { removeAdditional: false as const, coerceTypes: true } },
   }
-  const https = tls
-    ? { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) }
-    : null
+  const https = certificate?.options() ?? null
   const app = Fastify({ ...server, https } as FastifyServerOptions)
+  certificate?.follow(app.server as Server)
   const stream = createEventStream({
     events: context.events,
     nowMs: () => context.clock.nowMs(),
@@ -74,7 +74,7 @@ export async function startApi(context: ApiContext, options: ApiOptions): Promis
   const bound = typeof address === 'object' && address ? address.port : port
   const name = host.includes(':') ? `[${host}]` : host
   return {
-    url: `${tls ? 'https' : 'http'}://${name}:${bound}`,
+    url: `${certificate ? 'https' : 'http'}://${name}:${bound}`,
     app,
     close: () => app.close(),
   }

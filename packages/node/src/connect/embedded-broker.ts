@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { callbackify } from 'node:util'
 import { LiquefyError } from '@liquefy/protocol'
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes'
 import type { BaseLogger } from 'pino'
+import type { Certificate } from '../certificate.ts'
 import type { Clock } from '../clock.ts'
 import { GuardedConnection, type OversizedFrame } from './guarded-connection.ts'
 import type { Authenticator, Broker, Denial, Inbox } from './inbox.ts'
@@ -14,8 +14,8 @@ export interface EmbeddedBrokerOptions {
   host: string
   /** 0: any free port. */
   port: number
-  /** PEM files; without them the broker speaks plain TCP, for the loopback interface only. */
-  tls?: { certFile: string; keyFile: string } | undefined
+  /** Without it the broker speaks plain TCP, for the loopback interface only. */
+  certificate?: Certificate | undefined
   identity: Authenticator
   inbox: Inbox
   clock: Clock
@@ -282,23 +282,23 @@ async function createListener(
   options: EmbeddedBrokerOptions,
   accept: (socket: Socket) => void,
 ): Promise<Server> {
-  const server =
-    options.tls === undefined
-      ? createServer(accept)
-      : createTlsServer(
-          {
-            cert: await readFile(options.tls.certFile),
-            key: await readFile(options.tls.keyFile),
-            minVersion: 'TLSv1.2',
-          },
-          accept,
-        )
+  const server = startListener(options.certificate, accept)
   server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
   await new Promise<void>((done, fail) => {
     server.once('error', fail)
     server.listen(options.port, options.host, done)
   })
   server.on('error', (error) => options.logger.error({ err: error }, 'MQTT listener'))
+  return server
+}
+
+function startListener(
+  certificate: Certificate | undefined,
+  accept: (socket: Socket) => void,
+): Server {
+  if (certificate === undefined) return createServer(accept)
+  const server = createTlsServer(certificate.options(), accept)
+  certificate.follow(server)
   return server
 }
 

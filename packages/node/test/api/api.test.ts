@@ -187,8 +187,8 @@ describe('what else is served', () => {
   test('metrics in the format of Prometheus', async () => {
     const text = await (await ask('/metrics')).text()
     expect(text).toContain('liquefy_envelopes{verdict="priced",code="OK"} 0')
-    expect(text).toMatch(/# HELP liquefy_frames .* is no frame/)
-    expect(text).toContain('liquefy_log_size{part="anchored"} 0')
+    expect(text).toMatch(/# HELP liquefy_frames_total .* is no frame/)
+    expect(text).toContain('liquefy_log_anchored_leaves 0')
   })
 
   test('health: log and money', async () => {
