@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Call, type Sender, send, sendAll } from '@liquefy/client'
-import { type RunningNode, startNode } from '@liquefy/node'
+import { type NodeOptions, type RunningNode, startNode } from '@liquefy/node'
 import pino from 'pino'
 import {
   type Chain,
@@ -39,8 +39,8 @@ export interface BenchLedger {
 const BLOCK_MS = 50
 const NEVER_MS = 2 ** 31 - 1
 
-/** Starts it in a folder of its own, which `stop` removes. */
-export async function startLedger(): Promise<BenchLedger> {
+/** Starts it in a folder of its own, which `stop` removes; `changes` go over how the node runs. */
+export async function startLedger(changes: NodeOptions = {}): Promise<BenchLedger> {
   const dataDir = await mkdtemp(join(tmpdir(), 'liquefy-bench-'))
   let aheadMs = 0
   const node = await startNode({
@@ -54,6 +54,7 @@ export async function startLedger(): Promise<BenchLedger> {
     settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
     anchorIntervalMs: NEVER_MS,
     logger: pino({ level: 'silent' }),
+    ...changes,
   })
   const { chainId } = node.deployment
   const chain = defineChain({

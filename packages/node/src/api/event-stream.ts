@@ -13,6 +13,8 @@ export interface EventStream {
 const KEPT = 2_000
 const HEARTBEAT_MS = 15_000
 const STATUS_MS = 1_000
+/** Between two looks at the status lies so many times what one takes. */
+const STATUS_PAUSE = 40
 /** A client that reads slower than this much is cut off; it resumes. */
 const MAX_UNSENT_BYTES = 1_048_576
 const MAX_CLIENTS = 200
@@ -54,7 +56,7 @@ export function createEventStream(options: {
       // The database is away or the node stops: the next turn tells.
     }
     // On a large database the figures take time; they must not become its only work.
-    const waitMs = Math.max(STATUS_MS, (performance.now() - began) * 10)
+    const waitMs = Math.max(STATUS_MS, (performance.now() - began) * STATUS_PAUSE)
     statusTimer =
       clients.size > 0 ? setTimeout(() => void publishStatus(), waitMs).unref() : undefined
   }

@@ -87,7 +87,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     types,
     connectionTimeoutMillis: 15_000,
     // Whoever was told "stored" must find it after a power cut, whatever the server's default says.
-    options: '-c synchronous_commit=on',
+    // And a figure for a page must not take all cores, nor the time to compile it, from what machines send.
+    options: '-c synchronous_commit=on -c max_parallel_workers_per_gather=0 -c jit=off',
   })
   // Without a listener a connection that dies while idle would end the process; the next query reports it anyway.
   let closing = false
