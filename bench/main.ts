@@ -6,11 +6,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchGas } from './gas/gas.ts'
+import { benchIngest } from './ingest/ingest.ts'
+import { benchLatency } from './latency/latency.ts'
 
 type Figures = Record<string, number>
 
 const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figures>> = {
   gas: benchGas,
+  ingest: benchIngest,
+  latency: benchLatency,
 }
 const FILE = join(import.meta.dirname, 'results.json')
 const BAR_WIDTH = 40
