@@ -49,7 +49,7 @@ describe('a secret setting', () => {
 /** A JSON-RPC endpoint that wants user, path and query, and fails now and then as networks do. */
 async function startGuardedRpc(target: string, marker: string) {
   const seen = { allowed: 0, refused: 0, failing: false }
-  const server = http.createServer(async (request, response) => {
+  const answerTo = async (request: http.IncomingMessage, response: http.ServerResponse) => {
     const basic = `Basic ${Buffer.from(`node:${marker}`).toString('base64')}`
     const isKnown =
       request.headers.authorization === basic && request.url === `/v3/${marker}?key=${marker}`
@@ -61,6 +61,9 @@ async function startGuardedRpc(target: string, marker: string) {
     const headers = { 'content-type': 'application/json' }
     const answer = await fetch(target, { method: 'POST', body: Buffer.concat(chunks), headers })
     return response.writeHead(200, headers).end(await answer.text())
+  }
+  const server = http.createServer((request, response) => {
+    answerTo(request, response).catch(() => response.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   atEnd(async () => {

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -189,16 +190,11 @@ describe.runIf(hasOpenssl)('an interface that others reach', () => {
     const shown = async () =>
       Promise.all(ports.map(async (port) => (await handshake(port)).fingerprint))
     const expires = async () => {
-      const text = await new Promise<string>((resolve, reject) => {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
         const where = { host: '127.0.0.1', port: portOf(node.url), path: '/metrics', agent: false }
-        https
-          .get({ ...where, rejectUnauthorized: false }, async (response) => {
-            let body = ''
-            for await (const chunk of response) body += String(chunk)
-            resolve(body)
-          })
-          .on('error', reject)
+        https.get({ ...where, rejectUnauthorized: false }, resolve).on('error', reject)
       })
+      const text = (await response.toArray()).join('')
       return Number(/^liquefy_tls_certificate_expiry_timestamp_seconds (\S+)$/m.exec(text)?.[1])
     }
     const endOf = (pem: Buffer) => Date.parse(new X509Certificate(pem).validTo) / 1_000
