@@ -72,7 +72,7 @@ const types: pg.CustomTypesConfig = {
  * Opens the node's database: starts the embedded PostgreSQL, or reaches the one of `databaseUrl`; migrates it; and
  * makes sure that no other node works on it.
  *
- * @throws DatabaseInUseError, MigrationChangedError, and LiquefyError `POSTGRES_*` if the server does not start, `DATABASE_UNREACHABLE`
+ * @throws DatabaseInUseError, MigrationChangedError, SchemaNewerError, and LiquefyError `POSTGRES_*` if the server does not start, `DATABASE_UNREACHABLE`
  * if it does not answer.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {

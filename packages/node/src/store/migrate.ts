@@ -16,13 +16,23 @@ class MigrationChangedError extends LiquefyError {
   }
 }
 
+/** The database knows migrations that this version does not. */
+class SchemaNewerError extends LiquefyError {
+  constructor(name: string) {
+    super(
+      'SCHEMA_NEWER',
+      `The database was migrated by a newer version (${name}), which this one would damage. Start that version or a later one, or restore the backup made before the upgrade.`,
+    )
+  }
+}
+
 /**
  * Brings the database to the newest schema: runs the `*.sql` files of `folder` in order of name, each once and in a
  * transaction of its own, and remembers their SHA-256.
  *
  * Several nodes may start at once: an advisory lock lets one of them migrate while the others wait.
  *
- * @throws MigrationChangedError if a file that ran before has changed since.
+ * @throws SchemaNewerError if one ran that `folder` does not have, MigrationChangedError if one has changed since it ran.
  */
 export async function migrate(pool: Pool, folder: URL, nowMs: number): Promise<void> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
@@ -39,6 +49,7 @@ export async function migrate(pool: Pool, folder: URL, nowMs: number): Promise<v
     for (const row of (await client.query('SELECT name, checksum FROM schema_migrations')).rows) {
       applied.set(row.name, row.checksum)
     }
+    for (const name of applied.keys()) if (!names.includes(name)) throw new SchemaNewerError(name)
     for (const name of names) {
       const sql = await readFile(new URL(name, folder), 'utf8')
       const checksum = createHash('sha256').update(sql).digest('hex')

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -182,7 +182,7 @@ describe('any database', () => {
     expect(answer.rows).toEqual([])
   })
 
-  test('migrations run once, in order, and a changed one is refused', async () => {
+  test('migrations run once, in order; a changed one and a newer schema are refused', async () => {
     const folder = await tempFolder()
     const at = join(folder.path, 'migrations')
     await mkdir(at)
@@ -202,6 +202,16 @@ describe('any database', () => {
     await writeFile(join(at, '0003_c.sql'), 'INSERT INTO a VALUES (4); SELECT broken')
     await expect(migrate(pool, url, 1)).rejects.toThrow('broken')
     expect((await pool.query('SELECT count(*)::int AS n FROM a')).rows).toEqual([{ n: 2 }])
+    // Another version went on: this one keeps its hands off.
+    await writeFile(join(at, '0003_c.sql'), 'INSERT INTO a VALUES (4)')
+    await migrate(pool, url, 1)
+    await rm(join(at, '0003_c.sql'))
+    await writeFile(join(at, '0004_d.sql'), 'DELETE FROM a')
+    await expect(migrate(pool, url, 1)).rejects.toMatchObject({
+      code: 'SCHEMA_NEWER',
+      message: expect.stringContaining('0003_c.sql'),
+    })
+    expect((await pool.query('SELECT count(*)::int AS n FROM a')).rows).toEqual([{ n: 3 }])
     await pool.end()
     await folder.remove()
   })
