@@ -347,5 +347,7 @@ function base64(fields: Fields, name: string): Uint8Array {
   const binary = atob(value)
   // Spare bits in the last character could be flipped without a trace.
   if (btoa(binary) !== value) throw new Unreadable(`${name} is not canonical base64`)
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at)
+  return bytes
 }

@@ -12,7 +12,7 @@ export type StepCode = AdmissionCode | FoldCode
 
 /**
  * Folds one reading into the draft; a refused one leaves it untouched. Returns the reading's code and the period that it billed, or whose late
- * input it added to (`LATE_FOR_PERIOD`).
+ * input it added to (`LATE_FOR_PERIOD`). The register of a period billed is left to `moveRegister`.
  */
 export function foldReading(
   terms: FoldTerms,
@@ -42,7 +42,7 @@ export function foldReading(
   const code = isLate ? 'LATE_FOR_PERIOD' : 'OK'
   if (judgement.delta === 0n) return { code }
   if (isLate) draft.late.set(period, (draft.late.get(period) ?? 0n) + judgement.delta)
-  else bill(terms, draft, period, judgement.delta)
+  else bill(draft, period, judgement.delta)
   return { code, period }
 }
 
@@ -58,8 +58,15 @@ function excuse(draft: FoldDraft, period: number, excusedMs: number): void {
   }
 }
 
-function bill({ rule }: FoldTerms, draft: FoldDraft, period: number, delta: bigint): void {
-  const input = (draft.periods.get(period)?.input ?? 0n) + delta
+function bill(draft: FoldDraft, period: number, delta: bigint): void {
+  const billed = draft.periods.get(period)
+  if (billed) billed.input += delta
+  else draft.periods.set(period, { input: delta, register: 0n })
+}
+
+/** Computes the register of a period anew, after readings that billed it. */
+export function moveRegister({ rule }: FoldTerms, draft: FoldDraft, period: number): void {
+  const billed = draft.periods.get(period)
   // The whole period's input is scaled and floored at once, so that rounding never adds up.
-  draft.periods.set(period, { input, register: registerOf(rule, input) })
+  if (billed) billed.register = registerOf(rule, billed.input)
 }

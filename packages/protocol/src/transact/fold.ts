@@ -1,6 +1,6 @@
 import type { Hex } from 'viem'
 import type { Declaration } from '../trust/envelope.ts'
-import { foldReading, type StepCode } from './fold-reading.ts'
+import { foldReading, moveRegister, type StepCode } from './fold-reading.ts'
 import { type FoldDraft, type FoldState, foldHead, freeze, thaw } from './fold-state.ts'
 import type { FoldTerms } from './fold-terms.ts'
 import { gapDeclarations, gapMap, passGap, placesOf, wasSkipped } from './gaps.ts'
@@ -182,6 +182,7 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
     if (verdict.code === 'LATE_FOR_PERIOD') late.add(verdict.period)
     else billed.add(verdict.period)
   }
+  for (const period of billed) moveRegister(terms, draft, period)
   return step(code, { billed: [...billed], late: [...late] })
 }
 

@@ -34,6 +34,19 @@ export function measured(sample: Sample, delta: bigint, { acrossGap }: Elapsed):
 
 /** The plausibility bound `delta <= burst + perHour x elapsed`, exact. */
 export function isPlausible(rate: RuleRate, delta: bigint, elapsedMs: number): boolean {
-  const bound = BigInt(rate.burst) * MS_PER_HOUR + BigInt(rate.perHour) * BigInt(elapsedMs)
-  return delta * MS_PER_HOUR <= bound
+  const { burstMs, perHour } = parsed(rate)
+  return delta * MS_PER_HOUR <= burstMs + perHour * BigInt(elapsedMs)
+}
+
+type ParsedRate = { burstMs: bigint; perHour: bigint }
+
+const parsedRates = new WeakMap<RuleRate, ParsedRate>()
+
+/** A rate is asked for with every reading: its decimal strings are read once. */
+function parsed(rate: RuleRate): ParsedRate {
+  const known = parsedRates.get(rate)
+  if (known) return known
+  const made = { burstMs: BigInt(rate.burst) * MS_PER_HOUR, perHour: BigInt(rate.perHour) }
+  parsedRates.set(rate, made)
+  return made
 }
