@@ -48,7 +48,7 @@ export const QUARANTINE_WORDS: Readonly<Record<QuarantineCode, string>> = {
 export type ReadRow = { ok: true; collection: Collection } | { ok: false; code: QuarantineCode }
 
 /** Columns that a file must have. */
-export const COLUMNS = [
+const NEEDED = [
   'collection_id',
   'site_id',
   'site_name',
@@ -59,7 +59,13 @@ export const COLUMNS = [
   'weight_kg',
 ] as const
 
-export type RowFields = Record<(typeof COLUMNS)[number], string>
+/** Columns of the import profile. */
+export const COLUMNS = {
+  needed: NEEDED,
+  unused: ['address', 'content_type', 'frozen', 'partial', 'confidence'],
+} as const
+
+export type RowFields = Record<(typeof NEEDED)[number], string>
 
 /** The most that one emptying can be: beyond it the meter rule would not believe the counter either. */
 export const MOST = { volumeMl: 2_000_000n, massG: 500_000n } as const
@@ -70,7 +76,7 @@ const HUNDRED = 100n
 
 /** Reads one row: exact integers of the units billed, or the code by which it is quarantined. */
 export function readRow(fields: RowFields): ReadRow {
-  const empty = COLUMNS.some((column) => (fields[column] ?? '').trim() === '')
+  const empty = NEEDED.some((column) => fields[column].trim() === '')
   if (empty) return { ok: false, code: 'FIELD_MISSING' }
   const volume = milli(fields.volume_litres)
   const mass = milli(fields.weight_kg)

@@ -17,11 +17,11 @@ export interface BinFile {
   roundedToUnit: number
 }
 
-/** Reads a file of bin collections. @throws CliError `FILE_UNREADABLE`, `COLUMNS_MISSING`. */
+/** Reads a file of bin collections. @throws CliError `FILE_UNREADABLE`, `COLUMNS_MISSING`, `COLUMNS_UNKNOWN`. */
 export async function readBins(path: string): Promise<BinFile> {
   const file: BinFile = { rows: 0, collections: [], quarantined: {}, roundedToUnit: 0 }
   const seen = new Set<string>()
-  for await (const fields of readTable<RowFields>(path, COLUMNS)) {
+  for await (const fields of readTable(path, COLUMNS)) {
     file.rows += 1
     const code = take(file, seen, fields)
     if (code) file.quarantined[code] = (file.quarantined[code] ?? 0) + 1

@@ -4,9 +4,9 @@ import {
   readSession,
   SESSION_COLUMNS,
   type Session,
-  type SessionFields,
   type SessionQuarantineCode,
   type SessionTransformations,
+  TRANSFORMATIONS,
 } from './session.ts'
 
 /** Every row of a file is in exactly one of `sessions` and `quarantined`. */
@@ -19,7 +19,7 @@ export interface SessionFile {
   transformed: SessionTransformations
 }
 
-/** Reads a file of charging sessions. @throws CliError `FILE_UNREADABLE`, `COLUMNS_MISSING`. */
+/** Reads a file of charging sessions. @throws CliError `FILE_UNREADABLE`, `COLUMNS_MISSING`, `COLUMNS_UNKNOWN`. */
 export async function readSessions(path: string): Promise<SessionFile> {
   const quarantined: SessionFile['quarantined'] = {}
   const quarantine = (code: SessionQuarantineCode) => {
@@ -28,7 +28,7 @@ export async function readSessions(path: string): Promise<SessionFile> {
   const read: { session: Session; transformed: SessionTransformations }[] = []
   const seen = new Set<string>()
   let rows = 0
-  for await (const fields of readTable<SessionFields>(path, SESSION_COLUMNS)) {
+  for await (const fields of readTable(path, SESSION_COLUMNS)) {
     rows += 1
     const result = fields
       ? readSession(fields, rows)
@@ -47,18 +47,16 @@ export async function readSessions(path: string): Promise<SessionFile> {
     rows,
     quarantined,
     sessions: kept.map(({ session }) => session),
-    transformed: {
-      DATE_DAY_MONTH_SWAPPED: sumOf(kept, 'DATE_DAY_MONTH_SWAPPED'),
-      SITE_BY_TABLE: sumOf(kept, 'SITE_BY_TABLE'),
-    },
+    transformed: sumOf(kept),
   }
 }
 
-function sumOf(
-  rows: readonly { transformed: SessionTransformations }[],
-  name: keyof SessionTransformations,
-): number {
-  return rows.reduce((sum, { transformed }) => sum + transformed[name], 0)
+function sumOf(rows: readonly { transformed: SessionTransformations }[]): SessionTransformations {
+  const sums = TRANSFORMATIONS.map((name) => [
+    name,
+    rows.reduce((sum, { transformed }) => sum + transformed[name], 0),
+  ])
+  return Object.fromEntries(sums) as SessionTransformations
 }
 
 /**

@@ -95,7 +95,9 @@ function chargingText(result: ChargingResult): string {
   return table([
     ...rowsText(result, SESSION_QUARANTINE_WORDS),
     ['turned', `${transformed.DATE_DAY_MONTH_SWAPPED} dates, day and month swapped in the file`],
+    ['rounded', `${transformed.ROUNDED_TO_UNIT} energies to whole watt hours, half-even`],
     ['by table', `${transformed.SITE_BY_TABLE} rows spell their site in another way`],
+    ['by table', `${transformed.TEST_SITE_BY_TABLE} rows name the operator's test site`],
     ['machines', `${result.chargePoints} charge points of ${result.sites} sites`],
     ['peak', kWh(registers.peakWh)],
     ['off peak', kWh(registers.offPeakWh)],

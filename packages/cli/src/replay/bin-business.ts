@@ -64,6 +64,7 @@ export function binTerms(options: {
         { stream: 'mass', rule: mass, limit: LIMIT },
       ],
       tariff: BIN_TARIFF,
+      priceUnits: ['ml', 'g'],
       capMinor: 10n ** 12n,
       periodSeconds: PERIOD_SECONDS,
       periods: Math.ceil((endMs / 1000 - start) / PERIOD_SECONDS) + 1,

@@ -5,21 +5,18 @@ import {
   openCall,
   sendAll,
   signAuthorization,
+  termsOf,
 } from '@liquefy/client'
 import {
   agreementId,
   type CounterRule,
-  encodeTariffData,
   type Hex,
-  machineSigner,
   owed,
-  ruleHash,
   type Tariff,
   type Terms,
-  ZERO_DIGEST,
 } from '@liquefy/protocol'
 import { keccak256, stringToHex } from 'viem'
-import { MOST_SESSION } from '../charging/session.ts'
+import { CONNECTORS, MOST_SESSION } from '../charging/session.ts'
 import type { KnownContracts } from '../data-folder.ts'
 import { type Ledger, type Signer, senderOf } from '../transactions.ts'
 
@@ -36,10 +33,10 @@ const counter = (unit: string, burst: bigint, perHour: bigint): CounterRule => (
   maxRate: { burst: burst.toString(), perHour: perHour.toString() },
 })
 
-/** Connectors of the largest charge point; each may bring a whole session at one moment. */
-const CONNECTORS = 3n
-const ENERGY = counter('Wh', CONNECTORS * MOST_SESSION.energyWh, 200_000n)
-const MINUTES = counter('min', CONNECTORS, 60n * CONNECTORS)
+/** Each connector may bring a whole session at one moment. */
+const AT_ONCE = BigInt(CONNECTORS.length)
+const ENERGY = counter('Wh', AT_ONCE * MOST_SESSION.energyWh, 200_000n)
+const MINUTES = counter('min', AT_ONCE, 60n * AT_ONCE)
 
 /** Streams of a charge point, in the order of the registers, with their rules: like the tariff registers of a meter. */
 export const CHARGING_METERS = [
@@ -52,7 +49,6 @@ const DAY_SECONDS = 86_400
 export const PERIOD_SECONDS = 28 * DAY_SECONDS
 /** Far above what a charge point can deliver in a period; the rules bound each single step. */
 const LIMIT = { burst: 10n ** 9n, perHour: 0n }
-const CAP_MINOR = 10n ** 12n
 
 /** What a charge point's registers cost, smallest units. */
 export function priceOf(registers: readonly bigint[]): bigint {
@@ -69,35 +65,28 @@ export function chargingTerms(options: {
   startMs: number
   endMs: number
 }): Terms {
-  const { contracts, machineId, startMs } = options
+  const { contracts, chargePoint, startMs, endMs, ...context } = options
   const start = Math.floor(startMs / 1000)
-  return {
-    payer: options.payer,
-    payee: options.payee,
-    asset: contracts.asset.address,
-    machineId,
-    meters: CHARGING_METERS.map(({ stream, rule }) => ({
-      stream,
-      ruleHash: ruleHash(rule),
-      startHead: ZERO_DIGEST,
-    })),
-    signerKind: 1,
-    signer: machineSigner(machineId),
-    tariff: contracts.linearTariff,
-    tariffData: encodeTariffData(CHARGING_TARIFF),
-    limits: CHARGING_METERS.map(() => LIMIT),
-    capMinor: CAP_MINOR,
-    start: BigInt(start),
-    periodSeconds: PERIOD_SECONDS,
-    periods: Math.ceil((options.endMs / 1000 - start) / PERIOD_SECONDS) + 1,
-    backfillSeconds: 2 * DAY_SECONDS,
-    lateSeconds: 2 * DAY_SECONDS,
-    gapTimeoutSeconds: DAY_SECONDS,
-    settleSeconds: 2 * 365 * DAY_SECONDS,
-    shared: false,
-    openBy: BigInt(start + DAY_SECONDS),
-    salt: keccak256(stringToHex(options.chargePoint)),
-  }
+  return termsOf(
+    {
+      meters: CHARGING_METERS.map((meter) => ({ ...meter, limit: LIMIT })),
+      tariff: CHARGING_TARIFF,
+      priceUnits: ['Wh', 'Wh', 'min'],
+      capMinor: 10n ** 12n,
+      periodSeconds: PERIOD_SECONDS,
+      periods: Math.ceil((endMs / 1000 - start) / PERIOD_SECONDS) + 1,
+      backfillSeconds: 2 * DAY_SECONDS,
+      lateSeconds: 2 * DAY_SECONDS,
+      gapTimeoutSeconds: DAY_SECONDS,
+      settleSeconds: 2 * 365 * DAY_SECONDS,
+    },
+    {
+      ...context,
+      deployment: contracts,
+      startSeconds: BigInt(start),
+      salt: keccak256(stringToHex(chargePoint)),
+    },
+  )
 }
 
 /** What a site agrees to and puts into escrow; its account needs no coin. */

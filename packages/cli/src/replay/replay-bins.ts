@@ -61,6 +61,7 @@ function businessOf(file: BinFile, dataDir: string): ReplayBusiness<BinMachine> 
   if (!first || !last)
     throw new CliError('NOTHING_TO_REPLAY', 'Not one row of the file could be accepted.')
   const sites = sitesOf(file.collections, dataDir)
+  const used = sumOf(file.collections)
   return {
     firstMs: first.collectedMs,
     lastMs: last.collectedMs,
@@ -70,6 +71,7 @@ function businessOf(file: BinFile, dataDir: string): ReplayBusiness<BinMachine> 
     open: (founding) => open(founding, sites, dataDir, last.collectedMs),
     connect: openBin,
     stretches: stretchesOf(file.collections, sites),
+    registers: [used.volumeMl, used.massG],
   }
 }
 
@@ -122,6 +124,6 @@ function stretchesOf(
           },
         ] as const,
     )
-    return { endMs, rows: items.length, work: new Map(work) }
+    return { endMs, steps: items.length, work: new Map(work) }
   })
 }

@@ -17,6 +17,7 @@ import {
   priceOf,
 } from './charging-business.ts'
 import {
+  beginningOf,
   daysOf,
   type ReplayBusiness,
   type ReplayFounding,
@@ -34,8 +35,10 @@ export interface ChargingResult extends Omit<ReplaySums, 'registers'> {
   transformed: SessionTransformations
   /** Sums over all charge points, as the ledger settled them. */
   registers: { peakWh: string; offPeakWh: string; minutes: string }
-  /** Energy of the accepted rows: peak and off peak together are exactly this. */
+  /** Energy of the accepted rows. */
   acceptedWh: string
+  /** Peak and off peak together: exactly the same. */
+  billedWh: string
   chargePoints: number
   /** Parties that pay. */
   sites: number
@@ -50,7 +53,6 @@ interface Site extends ReplaySite {
 
 /** Who owns the charge points and is paid. */
 const OPERATOR = 'City council'
-const HOUR_MS = 3_600_000
 
 /**
  * Charge points of a public data set as machines, each with three counters: watt hours at peak and off peak, and minutes. One payer a
@@ -76,6 +78,7 @@ export async function replayCharging(
       minutes: minutes.toString(),
     },
     acceptedWh: file.sessions.reduce((sum, { energyWh }) => sum + energyWh, 0n).toString(),
+    billedWh: (peakWh + offPeakWh).toString(),
     chargePoints: business.sites.length,
     sites: new Set(file.sessions.map(({ site }) => site)).size,
     ...sums,
@@ -85,8 +88,7 @@ export async function replayCharging(
 function businessOf({ sessions }: SessionFile, dataDir: string): ReplayBusiness<ChargePoint> {
   const [first] = sessions
   if (!first) throw new CliError('NOTHING_TO_REPLAY', 'Not one row of the file could be accepted.')
-  // The ledger begins an hour before the first row, and the agreements' first period with it.
-  const startMs = Math.floor((first.startMs - HOUR_MS) / 1000) * 1000
+  const startMs = beginningOf(first.startMs)
   const isBorder = (timeMs: number) => (timeMs - startMs) % (PERIOD_SECONDS * 1000) === 0
   const sites = sitesOf(sessions, dataDir, isBorder)
   const lastMs = Math.max(...sites.map(({ readings }) => readings.at(-1)?.timeMs ?? 0))
@@ -96,9 +98,10 @@ function businessOf({ sessions }: SessionFile, dataDir: string): ReplayBusiness<
     sites,
     rules: [...new Set(CHARGING_METERS.map(({ rule }) => rule))],
     owner: (folder) => personOf(folder, OPERATOR),
-    open: (founding) => open({ ...founding, startMs }, sites, dataDir, lastMs),
+    open: (founding) => open(founding, sites, dataDir, lastMs),
     connect: openChargePoint,
     stretches: stretchesOf(sites),
+    registers: registersOf(sites),
   }
 }
 
@@ -121,6 +124,19 @@ function sitesOf(
   })
 }
 
+/** What the counters show at their end, in the order of the registers. */
+function usedBy(readings: readonly CounterReading[]): bigint[] {
+  const { peakWh = 0n, offPeakWh = 0n, minutes = 0n } = readings.at(-1) ?? {}
+  return [peakWh, offPeakWh, minutes]
+}
+
+function registersOf(sites: readonly Site[]): bigint[] {
+  const used = sites.map(({ readings }) => usedBy(readings))
+  return CHARGING_METERS.map((_, index) =>
+    used.reduce((sum, registers) => sum + (registers[index] ?? 0n), 0n),
+  )
+}
+
 function open(
   { node, ledger, machineIds, startMs, onDone }: ReplayFounding,
   sites: readonly Site[],
@@ -141,9 +157,7 @@ function open(
       startMs,
       endMs,
     })
-    const last = readings.at(-1)
-    const used = last ? priceOf([last.peakWh, last.offPeakWh, last.minutes]) : 0n
-    return { payer, terms, fundMinor: used + 1n }
+    return { payer, terms, fundMinor: priceOf(usedBy(readings)) + 1n }
   })
   return openRelayed(ledger, node.deployment, operator, offers, onDone)
 }
@@ -176,6 +190,6 @@ function stretchesOf(sites: readonly Site[]): ReplayStretch<ChargePoint>[] {
       ([index, mine]) =>
         [index, (point: ChargePoint) => point.show(mine.map(({ reading }) => reading))] as const,
     )
-    return { endMs, rows: items.length, work: new Map(work) }
+    return { endMs, steps: items.length, work: new Map(work) }
   })
 }

@@ -35,10 +35,11 @@ export interface ReplayFounding {
   onDone: (done: number) => void
 }
 
-/** Rows of one stretch of time: signed at its end, each with its own time; the next begins when all have receipts. */
+/** What happens in one stretch of time: signed at its end, each with its own time; the next begins when all have receipts. */
 export interface ReplayStretch<Player> {
   endMs: number
-  rows: number
+  /** How many steps of the replay it holds, for whoever watches. */
+  steps: number
   /** By index of the site. */
   work: ReadonlyMap<number, (player: Player) => Promise<void>>
 }
@@ -60,6 +61,8 @@ export interface ReplayBusiness<Player extends ReplayMachine> {
   }): Promise<Player>
   /** In order of time. */
   stretches: readonly ReplayStretch<Player>[]
+  /** What the accepted rows come to, by register: what is settled must be exactly that. */
+  registers: readonly bigint[]
 }
 
 /** Sums over the audits of all agreements; amounts are decimal strings. */
@@ -69,9 +72,17 @@ export interface ReplaySums {
   owedMinor: string
   settledMinor: string
   auditDifferenceMinor: string
-  /** The first audit that found a fault, or null. */
-  firstFault: AuditReport['firstFault']
+  /** The first audit that found a fault, or what the money lacks of the rows; null if all is well. */
+  firstFault: AuditReport['firstFault'] | ReplayFault
   seconds: number
+}
+
+/** Rows that were accepted, but not billed as they are, or not paid: `ROWS_UNBILLED`, `OWED_UNSETTLED`. */
+export interface ReplayFault {
+  code: 'ROWS_UNBILLED' | 'OWED_UNSETTLED'
+  message: string
+  expected: string
+  found: string
 }
 
 const HOUR_MS = 3_600_000
@@ -104,8 +115,7 @@ export async function runReplay<Player extends ReplayMachine>(
   stopped: Promise<string>,
 ): Promise<ReplaySums> {
   const startedMs = performance.now()
-  // Machines must be registered, and agreements open, before the first row: the chain begins an hour earlier.
-  const genesisMs = Math.floor((business.firstMs - HOUR_MS) / 1000) * 1000
+  const genesisMs = beginningOf(business.firstMs)
   const clock = settableClock(genesisMs)
   for (const name of FOREIGN) delete process.env[name]
   const node = await startNode({
@@ -128,7 +138,7 @@ export async function runReplay<Player extends ReplayMachine>(
     await playAll(business, players, clock, out)
     clock.advanceTo(business.lastMs + HOUR_MS)
     await settle(node, players, out)
-    return sumUp(await auditAll(node, founded.agreementIds, out), startedMs)
+    return sumUp(await auditAll(node, founded.agreementIds, out), business.registers, startedMs)
   }
   try {
     return await Promise.race([play(), stopped.then(refuse)])
@@ -136,6 +146,11 @@ export async function runReplay<Player extends ReplayMachine>(
     await eachBounded(players, AT_ONCE, ({ machine }) => machine.close())
     await node.stop()
   }
+}
+
+/** When ledger and agreements begin, ms: machines must be registered an hour before the first row. */
+export function beginningOf(firstMs: number): number {
+  return Math.floor((firstMs - HOUR_MS) / 1000) * 1000
 }
 
 /** Groups what is in order of time by whole days, UTC. */
@@ -215,9 +230,9 @@ async function playAll<Player extends ReplayMachine>(
   clock: SettableClock,
   out: Output,
 ): Promise<void> {
-  const all = stretches.reduce((sum, { rows }) => sum + rows, 0)
+  const all = stretches.reduce((sum, { steps }) => sum + steps, 0)
   let done = 0
-  for (const { endMs, rows, work } of stretches) {
+  for (const { endMs, steps, work } of stretches) {
     clock.advanceTo(endMs)
     await eachBounded([...work], AT_ONCE, async ([index, play]) => {
       const player = players[index]
@@ -225,8 +240,8 @@ async function playAll<Player extends ReplayMachine>(
       await play(player)
       await player.machine.flushed(PATIENCE_MS)
     })
-    done += rows
-    out.progress.show('replaying rows', done, all)
+    done += steps
+    out.progress.show('replaying', done, all)
   }
 }
 
@@ -272,18 +287,53 @@ async function auditAll(
   })
 }
 
-function sumUp(audits: readonly AuditReport[], startedMs: number): ReplaySums {
+function sumUp(
+  audits: readonly AuditReport[],
+  expected: readonly bigint[],
+  startedMs: number,
+): ReplaySums {
   const sum = (amounts: string[]) => amounts.reduce((total, amount) => total + BigInt(amount), 0n)
   const periods = audits.flatMap((audit) => audit.periods)
-  const count = Math.max(0, ...periods.map(({ registers }) => registers.length))
+  const registers = expected.map((_, index) =>
+    sum(periods.map((period) => period.registers[index] ?? '0')),
+  )
+  const owedMinor = sum(audits.map((audit) => audit.owedMinor)).toString()
+  const settledMinor = sum(audits.map((audit) => audit.settledMinor)).toString()
   return {
-    registers: Array.from({ length: count }, (_, index) =>
-      sum(periods.map(({ registers }) => registers[index] ?? '0')),
-    ),
-    owedMinor: sum(audits.map(({ owedMinor }) => owedMinor)).toString(),
-    settledMinor: sum(audits.map(({ settledMinor }) => settledMinor)).toString(),
+    registers,
+    owedMinor,
+    settledMinor,
     auditDifferenceMinor: sum(audits.map(({ differenceMinor }) => differenceMinor)).toString(),
-    firstFault: audits.find(({ firstFault }) => firstFault)?.firstFault ?? null,
+    firstFault:
+      audits.find(({ firstFault }) => firstFault)?.firstFault ??
+      lackOf(expected, { registers, owedMinor, settledMinor }),
     seconds: Math.round((performance.now() - startedMs) / 100) / 10,
+  }
+}
+
+/** What audits cannot know: whether every accepted row is in the registers, and all that is owed is paid. */
+function lackOf(
+  expected: readonly bigint[],
+  {
+    registers,
+    owedMinor,
+    settledMinor,
+  }: Pick<ReplaySums, 'registers' | 'owedMinor' | 'settledMinor'>,
+): ReplayFault | null {
+  const index = expected.findIndex((value, at) => value !== registers[at])
+  if (index >= 0) {
+    return {
+      code: 'ROWS_UNBILLED',
+      message: `Register ${index + 1} is not what the accepted rows come to: the meter rule did not believe some of them.`,
+      expected: String(expected[index]),
+      found: String(registers[index]),
+    }
+  }
+  if (owedMinor === settledMinor) return null
+  return {
+    code: 'OWED_UNSETTLED',
+    message: 'Not all that is owed was settled.',
+    expected: owedMinor,
+    found: settledMinor,
   }
 }

@@ -80,7 +80,8 @@ describe('what is not billed is quarantined with its reason', () => {
     ['ENERGY_MISSING', row(1, at, until, '')],
     ['ENERGY_NEGATIVE', row(1, at, until, '-1394.711')],
     ['NUMBER_INVALID', row(1, at, until, '1e3')],
-    ['NUMBER_INVALID', row(1, at, until, '1.2345')],
+    ['CONNECTOR_UNKNOWN', row(1, at, until, '5', { connector: '4' })],
+    ['SITE_UNKNOWN', row(1, at, until, '5', { site: 'Elsewhere' })],
     ['TIME_INVALID', row(1, ['2017-13-31', '10:00'], until, '5')],
     ['TIME_INVALID', row(1, ['2017-08-31', '25:00'], until, '5')],
     ['END_BEFORE_START', row(1, until, at, '5')],
@@ -99,6 +100,14 @@ describe('what is not billed is quarantined with its reason', () => {
     )
     expect(quarantined).toEqual({})
     expect(sessions.map(({ energyWh }) => energyWh)).toEqual([0n, 1_500n])
+  })
+
+  test('ROUNDED_TO_UNIT: finer than a watt hour is rounded half-even and counted', async () => {
+    const { sessions, transformed } = await readSessions(
+      file(row(1, at, until, '1.2345'), row(2, until, until, '1.2355')),
+    )
+    expect(sessions.map(({ energyWh }) => energyWh)).toEqual([1_234n, 1_236n])
+    expect(transformed.ROUNDED_TO_UNIT).toBe(2)
   })
 
   test('DUPLICATE_ID: the first stays', async () => {
@@ -158,6 +167,21 @@ test('a site that is spelled in another way is counted; the table decides', asyn
   )
   expect(sessions[0]?.site).toBe('Broxden Park & Ride, Perth')
   expect(transformed.SITE_BY_TABLE).toBe(1)
+})
+
+test('a row of the test site is paid by the site of its charge point, and counted', async () => {
+  const site = '***TEST SITE*** Charge Your Car HQ'
+  const { sessions, transformed } = await readSessions(
+    file(row(1, ['2017-08-31', '10:00'], ['2017-08-31', '11:00'], '5', { site })),
+  )
+  expect(sessions[0]?.site).toBe('Broxden Park & Ride, Perth')
+  expect(transformed.TEST_SITE_BY_TABLE).toBe(1)
+})
+
+test('a column that the profile does not know stops the import', async () => {
+  const path = join(folder, 'more.csv')
+  writeFileSync(path, `${HEADING},Discount\n`)
+  await expect(readSessions(path)).rejects.toMatchObject({ code: 'COLUMNS_UNKNOWN' })
 })
 
 test('an empty file and one without its columns say what to do', async () => {

@@ -81,6 +81,8 @@ const AMOUNT_LIMIT = 2n ** 96n
 const MAX_SCALE = 77
 /** So that 10^scale x feeSeconds fits too. */
 const MAX_PLAN_SCALE = 60
+/** More tier borders would cost more gas than a tariff gets. */
+const MAX_BORDERS = 64
 const UINT32_MOST = 2 ** 32 - 1
 const TIERED_DATA = [{ name: 'upTo', type: 'uint256[]' }, ...LINEAR_DATA] as const
 const PLAN_DATA = [
@@ -141,7 +143,8 @@ export function isValidTariff(tariff: Tariff, registerCount: number): boolean {
   }
   const { upTo, prices } = tariff
   const rises = upTo.every((border, tier) => border > (upTo[tier - 1] ?? 0n))
-  return registerCount === 1 && prices.length === upTo.length + 1 && rises
+  const fits = upTo.length <= MAX_BORDERS && prices.length === upTo.length + 1
+  return registerCount === 1 && fits && rises
 }
 
 /**

@@ -7,7 +7,15 @@ import {
   tieredTariffBytecode,
 } from '@liquefy/abi'
 import fc from 'fast-check'
-import { createPublicClient, createWalletClient, type Hex, http, type PublicClient } from 'viem'
+import {
+  createPublicClient,
+  createWalletClient,
+  encodeFunctionData,
+  type Hex,
+  hexToBytes,
+  http,
+  type PublicClient,
+} from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   encodeTariffData,
@@ -22,6 +30,8 @@ import { type Anvil, startAnvil } from './anvil.ts'
 
 const CASES = process.env.LIQUEFY_NIGHTLY ? 100_000 : 2_000
 const PORTION = 500
+/** Of `TariffCall`. */
+const TARIFF_GAS = 100_000n
 
 /** Small numbers, numbers near a border, and numbers of every length up to 256 bits. */
 const magnitude = (bits: number) =>
@@ -172,6 +182,38 @@ const free: PlanTariff = {
   maximum: NO_MAXIMUM,
 }
 
+const tiersOf = (borders: number): Tariff => ({
+  kind: 'tiered',
+  upTo: Array.from({ length: borders }, (_, tier) => BigInt(tier + 1)),
+  prices: Array.from({ length: borders + 1 }, () => 2n ** 90n),
+  scale: 6,
+})
+
+/** What a transaction costs before its first instruction. */
+const baseGas = (data: Hex): bigint =>
+  hexToBytes(data).reduce((sum, byte) => sum + (byte === 0 ? 4n : 16n), 21_000n)
+
+test('the largest tariff that each contract accepts fits the gas that a tariff gets', async () => {
+  const registers = Array.from({ length: 32 }, () => 2n ** 90n)
+  const most = { prices: registers, scale: 18 }
+  const largest: Case[] = [
+    { tariff: { kind: 'linear', ...most }, registers },
+    { tariff: { ...free, ...most, fee: 2n ** 90n, feeSeconds: 3_600 }, registers },
+    { tariff: tiersOf(64), registers: [2n ** 90n] },
+  ]
+  for (const { tariff, registers: have } of largest) {
+    expect(isValidTariff(tariff, have.length)).toBe(true)
+    const data = encodeFunctionData({
+      abi: ABIS[tariff.kind],
+      functionName: 'owed',
+      args: [encodeTariffData(tariff), have, 86_400n],
+    })
+    const gas = TARIFF_GAS + baseGas(data)
+    const { data: answer } = await client.call({ to: addressOf(tariff.kind), data, gas })
+    expect(BigInt(answer ?? 0)).toBe(owed(tariff, have, 86_400n))
+  }
+})
+
 describe.each([
   ['linear', linear],
   ['tiered', tiered],
@@ -220,6 +262,8 @@ describe.each([
             { tariff: { kind, upTo: [5n, 5n], prices: [1n, 2n, 3n], scale: 0 }, registers: [1n] },
             { tariff: { kind, upTo: [0n], prices: [1n, 2n], scale: 0 }, registers: [1n] },
             { tariff: { kind, upTo: [5n], prices: [1n], scale: 0 }, registers: [1n] },
+            { tariff: tiersOf(64), registers: [1n] },
+            { tariff: tiersOf(65), registers: [1n] },
           ]
         : kind === 'plan'
           ? [
