@@ -54,6 +54,8 @@ export interface MachineEvents {
 export interface MachineOptions extends Partial<Identity> {
   /** Where key, identity and spool live. One folder is one signing machine. */
   folder: string
+  /** Of its key, if that is encrypted. */
+  passphrase?: string
   /** Default: one envelope a sample. */
   packEvery?: PackEvery
   /** A meter value is signed this often while registers change, and at a period's end. Default 10 s. */
@@ -143,7 +145,7 @@ const DELIVERY_LIMITS: DeliveryLimits = { window: 128, resendMs: 10_000 }
  */
 export async function openMachine(options: MachineOptions): Promise<Machine> {
   const { folder, clock = systemClock } = options
-  const key = loadKey(folder)
+  const key = loadKey(folder, options.passphrase)
   const identity = resolveIdentity(folder, givenIdentity(options))
   const openTransport = options.transport ?? mqttOf(options, identity, key, clock)
   const unlock = lockFolder(folder)

@@ -1,11 +1,14 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyId, registerDigest, verifyToken, verifyTypedDigest } from '@liquefy/protocol'
 import { expect, test } from 'vitest'
 import {
+  adoptNextKey,
   createKey,
   loadIdentity,
   loadKey,
+  nextKey,
   passwordToken,
   proofOfPossession,
   saveIdentity,
@@ -25,6 +28,39 @@ test('only its owner may read the key, and no second one replaces it', () => {
   createKey(folder)
   expect(statSync(join(folder, 'key.json')).mode & 0o777).toBe(0o600)
   expect(() => createKey(folder)).toThrow(expect.objectContaining({ code: 'KEY_EXISTS' }))
+})
+
+test.each(['P-256', 'secp256k1'] as const)(
+  'a %s key under a passphrase opens with it only, and openssl knows it',
+  (curve) => {
+    const folder = scratchFolder()
+    const key = createKey(folder, curve, 'from the device’s secret store')
+    const path = join(folder, 'key.pem')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readFileSync(path, 'utf8')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
+    expect(loadKey(folder, 'from the device’s secret store')).toEqual(key)
+    const code = (code: string) => expect.objectContaining({ code })
+    expect(() => loadKey(folder)).toThrow(code('KEY_PASSPHRASE_MISSING'))
+    expect(() => loadKey(folder, 'guess')).toThrow(code('KEY_PASSPHRASE_WRONG'))
+    expect(() => createKey(folder)).toThrow(code('KEY_EXISTS'))
+
+    const pass = ['-passin', 'pass:from the device’s secret store']
+    const { stdout } = spawnSync('openssl', ['pkey', '-in', path, '-text', '-noout', ...pass])
+    const shown = String(stdout).replaceAll(/[^0-9a-f]/g, '')
+    expect(shown).toContain(Buffer.from(key.d).toString('hex'))
+    expect(shown).toContain(key.publicKey.x.slice(2) + key.publicKey.y.slice(2))
+  },
+)
+
+test('a rotation puts a key from the open under a passphrase; cut short, it goes on', () => {
+  const folder = scratchFolder()
+  createKey(folder)
+  const next = nextKey(folder, 'P-256', 'words')
+  expect(nextKey(folder, 'P-256', 'words')).toEqual(next)
+  adoptNextKey(folder)
+  expect(loadKey(folder, 'words')).toEqual(next)
+  expect(() => adoptNextKey(folder)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }))
+  expect(loadKey(folder, 'words')).toEqual(next)
 })
 
 test('a missing key and a tampered one are told apart', () => {

@@ -14,6 +14,7 @@ import { isAddress } from 'viem'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machinePassphrase } from '../machine-passphrase.ts'
 import { type Ledger, senderOf } from '../transactions.ts'
 import { personOf, walletOf } from '../wallet.ts'
 
@@ -101,7 +102,7 @@ export function rotateCommand(): Command {
     .action(async (folder: string, options: Acting, command: Command) => {
       const { machineId, oldKey } = machineIn(folder)
       const { context, action, ledger } = await actionOf(command, String(machineId), options)
-      const newKey = nextKey(folder, oldKey.curve)
+      const newKey = nextKey(folder, oldKey.curve, machinePassphrase())
       // Cut short after the ledger had it, all that is left to do is to take the key up.
       if (!(await isCurrent(ledger, action.deployment.registry, machineId, newKey))) {
         const heads = streamHeads(folder, machineId)
@@ -120,7 +121,7 @@ export function rekeyCommand(): Command {
     .action(async (folder: string, options: Acting, command: Command) => {
       const { machineId, oldKey } = machineIn(folder)
       const { context, action, ledger } = await actionOf(command, String(machineId), options)
-      const newKey = nextKey(folder, oldKey.curve)
+      const newKey = nextKey(folder, oldKey.curve, machinePassphrase())
       if (!(await isCurrent(ledger, action.deployment.registry, machineId, newKey))) {
         await rekeyMachine({ ...action, newKey })
       }
@@ -133,7 +134,7 @@ function tellKey(context: Context, folder: string, machineId: bigint, newKey: Pr
   const id = keyId(newKey.publicKey)
   context.out.result(
     { machineId: machineId.toString(), folder, keyId: id },
-    `Machine ${machineId} signs with the key ${id} now, in ${folder}/key.json. Start its device again.`,
+    `Machine ${machineId} signs with the key ${id} now, in ${folder}. Start its device again.`,
   )
 }
 
@@ -145,7 +146,7 @@ function machineIn(folder: string): { machineId: bigint; oldKey: PrivateKey } {
       `${folder} is no registered machine yet: liquefy machine register ${folder} --as <person>`,
     )
   }
-  return { machineId: identity.machineId, oldKey: loadKey(folder) }
+  return { machineId: identity.machineId, oldKey: loadKey(folder, machinePassphrase()) }
 }
 
 async function isCurrent(

@@ -11,6 +11,7 @@ import { Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machinePassphrase } from '../machine-passphrase.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
@@ -50,11 +51,12 @@ function keygen(): Command {
     .addOption(new Option('--curve <curve>').choices(['P-256', 'secp256k1']).default('P-256'))
     .action((folder: string, { curve }: { curve: Curve }, command: Command) => {
       const { out } = contextOf(command)
-      const { publicKey } = createKey(folder, curve)
+      const passphrase = machinePassphrase()
+      const { publicKey } = createKey(folder, curve, passphrase)
       const id = keyId(publicKey)
       out.result(
         { folder, keyId: id, ...publicKey },
-        `${folder}/key.json holds a ${curve} key with the id ${id}.\nRegister it: liquefy machine register ${folder} --as <person>`,
+        `${folder}/key.${passphrase ? 'pem' : 'json'} holds a ${curve} key with the id ${id}.\nRegister it: liquefy machine register ${folder} --as <person>`,
       )
     })
 }
@@ -84,7 +86,7 @@ function register(): Command {
         const owner = walletOf(context.folder, options)
         const { ledger, contracts, mqttUrl } = await ledgerOf(context)
         const [machineId] = await registerMachines(ledger, contracts.registry, owner, [
-          loadKey(folder),
+          loadKey(folder, machinePassphrase()),
         ])
         if (machineId === undefined) throw new RangeError('One key gives one machine.')
         saveIdentity(folder, {
@@ -123,7 +125,7 @@ function token(): Command {
         )
       }
       const nowMs = Date.now()
-      const password = passwordToken(loadKey(folder), identity, nowMs)
+      const password = passwordToken(loadKey(folder, machinePassphrase()), identity, nowMs)
       const expiresAtMs = (Math.floor(nowMs / 1000) + TOKEN_SECONDS) * 1000
       out.result(
         { machineId: identity.machineId.toString(), token: password, expiresAtMs },

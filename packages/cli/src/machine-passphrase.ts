@@ -1,0 +1,6 @@
+import { readSecret } from '@liquefy/node/keys'
+
+/** Of the keys in machines' folders; without one they are made and read in the open. */
+export function machinePassphrase(): string | undefined {
+  return readSecret(process.env, 'LIQUEFY_MACHINE_PASSPHRASE')
+}
