@@ -1,11 +1,19 @@
-import { explainSigner, foldTermsOf, SIGNER_KIND, type SignerContext } from '@liquefy/protocol'
+import {
+  type Envelope,
+  explainSigner,
+  foldTermsOf,
+  SIGNER_KIND,
+  type SignerContext,
+} from '@liquefy/protocol'
 import type { Hex } from 'viem'
 import { readBundle } from './bundle.ts'
 import { checkCheckpoint } from './checkpoint-check.ts'
 import { checkClaimedMoney, checkMetered, checkRegisters } from './claim-check.ts'
-import { checkEnvelope, type EnvelopeContext, signerWords } from './envelope-check.ts'
+import { type EnvelopeContext, signerWords } from './envelope-check.ts'
+import { type EnvelopeQueue, envelopeQueue } from './envelope-queue.ts'
 import { type FaultBook, faultBook } from './fault.ts'
 import { type FoldPoint, foldPoints, headAt, lastPoint, registersAt } from './fold-point.ts'
+import { inclusionChecker } from './inclusion-check.ts'
 import type { LedgerMachine, LedgerReader } from './ledger.ts'
 import type { ClaimLine, EnvelopeLine, HeaderLine } from './line.ts'
 import { checkLoggedTimes } from './logged-time-check.ts'
@@ -24,6 +32,7 @@ import {
   takeStart,
 } from './stream-evidence.ts'
 import { type CheckedTerms, checkTerms, type ExpectedDeployment } from './terms-check.ts'
+import { type VerifyMany, verifyHere } from './verify-many.ts'
 
 export interface AuditOptions {
   /** Lines of a bundle (docs/protocol/bundle.md), as they come. */
@@ -33,6 +42,8 @@ export interface AuditOptions {
   expected?: ExpectedDeployment & { agreementId?: Hex }
   /** Called now and then with the number of envelopes checked so far. */
   onProgress?: (progress: { envelopes: number }) => void
+  /** Verifies the envelopes' signatures; on this thread, if left out. Whoever does it, the report is the same. */
+  verifyMany?: VerifyMany
 }
 
 /** Longest that a page's thread is kept busy. */
@@ -72,7 +83,14 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   const tally: Tally = { envelopes: 0, readings: 0, unanchored: 0, signedBy: new Set() }
   let header: HeaderLine | undefined
   let checked: Checked | undefined
+  let queue: EnvelopeQueue | undefined
   let busySince = performance.now()
+  const breathe = async () => {
+    if (performance.now() - busySince <= BUSY_MS) return
+    options.onProgress?.({ envelopes: tally.envelopes })
+    await new Promise<void>((resolve) => setTimeout(resolve, 0))
+    busySince = performance.now()
+  }
 
   const rest = await readBundle(
     options.lines,
@@ -90,20 +108,24 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
           options.ledger,
           faults,
         )
-        checked = await prepare(first, terms, head, options.ledger, faults)
+        const prepared = await prepare(first, terms, head, options.ledger, faults)
+        checked = prepared
+        if (!prepared) return
+        const take = (line: EnvelopeLine, envelope: Envelope | undefined) => {
+          if (takeLine(prepared, tally, line, envelope, faults)) tally.envelopes += 1
+          return breathe()
+        }
+        queue = envelopeQueue(prepared.context, options.verifyMany ?? verifyHere, take, faults)
       },
       async onEnvelope(line, lineNumber) {
-        const counts = checked ? takeLine(checked, tally, line, lineNumber, faults) : true
-        if (counts) tally.envelopes += 1
-        if (performance.now() - busySince > BUSY_MS) {
-          options.onProgress?.({ envelopes: tally.envelopes })
-          await new Promise<void>((resolve) => setTimeout(resolve, 0))
-          busySince = performance.now()
-        }
+        if (!queue) tally.envelopes += 1
+        await queue?.add(line, lineNumber)
+        await breathe()
       },
     },
     faults,
   )
+  await queue?.end()
   if (!header || !checked) return report(header, tally, faults, undefined)
 
   checkLoggedTimes(checked.context.head, checked.places, faults)
@@ -167,6 +189,7 @@ async function prepare(
       machineId,
       signers,
       head,
+      isIncluded: inclusionChecker(head.size, head.root),
       streams: new Set(streams.map(({ stream }) => stream)),
     },
     streams,
@@ -217,11 +240,10 @@ function takeLine(
   checked: Checked,
   tally: Tally,
   line: EnvelopeLine,
-  lineNumber: number,
+  envelope: Envelope | undefined,
   faults: FaultBook,
 ): boolean {
   const { context } = checked
-  const envelope = checkEnvelope(context, line, lineNumber, faults)
   if (!envelope) return true
   const { stream, seq, logIndex, loggedAt } = line
   checked.places.push({ stream, seq, logIndex, loggedAt })

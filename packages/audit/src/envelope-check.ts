@@ -1,13 +1,8 @@
-import {
-  decodeEnvelope,
-  type Envelope,
-  leafData,
-  leafHash,
-  verifyEnvelope,
-  verifyInclusion,
-} from '@liquefy/protocol'
+import { decodeEnvelope, type Envelope, keyId, leafData, leafHash } from '@liquefy/protocol'
+import type { Hex } from 'viem'
 import type { CheckedHead } from './checkpoint-check.ts'
 import type { FaultBook, FaultCode } from './fault.ts'
+import type { inclusionChecker } from './inclusion-check.ts'
 import type { KeyEpoch, LedgerMachine } from './ledger.ts'
 import type { EnvelopeLine, HeaderLine } from './line.ts'
 
@@ -17,28 +12,67 @@ export interface EnvelopeContext {
   machineId: bigint
   signers: LedgerMachine[]
   head: CheckedHead
+  /** Whether the log of the head holds a leaf at a position. */
+  isIncluded: ReturnType<typeof inclusionChecker>
   streams: ReadonlySet<string>
 }
 
 /** Node's clock and the blocks' may differ by this much before a logged time is held against a key's end. */
 export const CLOCK_TOLERANCE_MS = 120_000
 
-/**
- * `ENVELOPE_INVALID`, `SIGNATURE_INVALID`, `PROOF_INVALID` of one envelope. Returns it only if its bytes are readable and
- * its signature holds, else nothing may be computed from it.
- */
-export function checkEnvelope(
+/** What does not fit about an envelope: code, words, what was expected, what was found. */
+type Flaw = [code: FaultCode, message: string, expected?: string, found?: string]
+
+/** An envelope line whose bytes were read. Whether its signature holds is not known yet. */
+export interface OpenedEnvelope {
+  line: EnvelopeLine
+  lineNumber: number
+  outcome:
+    | { ok: true; envelope: Envelope; epoch: KeyEpoch; leafHash: Hex }
+    | { ok: false; flaw: Flaw }
+}
+
+/** Reads the bytes of an envelope, and finds on the ledger the key that it names. */
+export function openEnvelope(
   context: EnvelopeContext,
   line: EnvelopeLine,
   lineNumber: number,
+): OpenedEnvelope {
+  const flawed = (...flaw: Flaw): OpenedEnvelope => ({
+    line,
+    lineNumber,
+    outcome: { ok: false, flaw },
+  })
+  const decoded = decodeEnvelope(line.raw)
+  if (!decoded.ok) return flawed('ENVELOPE_INVALID', decoded.message)
+  const { envelope } = decoded
+  const foreign = foreignTo(context, line, envelope)
+  if (foreign) return flawed('ENVELOPE_INVALID', ...foreign)
+  const signer = context.signers.find((one) => one.machineId === envelope.iss.machineId)
+  const epoch = signer?.keys.find((one) => one.keyId === envelope.kid)
+  if (!epoch) {
+    return flawed('SIGNATURE_INVALID', 'the ledger names no such key', undefined, envelope.kid)
+  }
+  if (epoch.key.curve !== envelope.alg || keyId(epoch.key) !== envelope.kid) {
+    return flawed('SIGNATURE_INVALID', NOT_VERIFIED)
+  }
+  const leaf = leafHash(leafData(envelope.digest, line.loggedAt, line.code))
+  return { line, lineNumber, outcome: { ok: true, envelope, epoch, leafHash: leaf } }
+}
+
+const NOT_VERIFIED = 'the signature does not verify under the key on the ledger'
+
+/**
+ * `ENVELOPE_INVALID`, `SIGNATURE_INVALID`, `PROOF_INVALID` of one envelope, once it is known whether its signature verifies. Returns it
+ * only if its bytes are readable and its signature holds, else nothing may be computed from it.
+ */
+export function checkEnvelope(
+  { isIncluded }: EnvelopeContext,
+  { line, lineNumber, outcome }: OpenedEnvelope,
+  isVerified: boolean,
   faults: FaultBook,
 ): Envelope | undefined {
-  const fault = (
-    code: FaultCode,
-    message: string,
-    expected?: string,
-    found?: string,
-  ): undefined => {
+  const fault = (...[code, message, expected, found]: Flaw): undefined => {
     faults.add({
       code,
       message,
@@ -50,29 +84,14 @@ export function checkEnvelope(
       ...(found === undefined ? {} : { found }),
     })
   }
-  const decoded = decodeEnvelope(line.raw)
-  if (!decoded.ok) return fault('ENVELOPE_INVALID', decoded.message)
-  const { envelope } = decoded
-  const foreign = foreignTo(context, line, envelope)
-  if (foreign) return fault('ENVELOPE_INVALID', ...foreign)
-  const signer = context.signers.find((one) => one.machineId === envelope.iss.machineId)
-  const epoch = signer?.keys.find((one) => one.keyId === envelope.kid)
-  if (!epoch)
-    return fault('SIGNATURE_INVALID', 'the ledger names no such key', undefined, envelope.kid)
-  if (epoch.key.curve !== envelope.alg || !verifyEnvelope(envelope, epoch.key)) {
-    return fault('SIGNATURE_INVALID', 'the signature does not verify under the key on the ledger')
-  }
-  const ended = afterItsEnd(epoch, line)
+  if (!outcome.ok) return fault(...outcome.flaw)
+  if (!isVerified) return fault('SIGNATURE_INVALID', NOT_VERIFIED)
+  const ended = afterItsEnd(outcome.epoch, line)
   if (ended) return fault('SIGNATURE_INVALID', ended)
-  const included = verifyInclusion({
-    leafHash: leafHash(leafData(envelope.digest, line.loggedAt, line.code)),
-    index: line.logIndex,
-    size: context.head.size,
-    proof: line.proof,
-    root: context.head.root,
-  })
-  if (!included) fault('PROOF_INVALID', 'the log does not hold this leaf at this position')
-  return envelope
+  if (!isIncluded({ leafHash: outcome.leafHash, index: line.logIndex, proof: line.proof })) {
+    fault('PROOF_INVALID', 'the log does not hold this leaf at this position')
+  }
+  return outcome.envelope
 }
 
 function foreignTo(

@@ -4,6 +4,7 @@ import {
   codeBehindCut,
   type Envelope,
   type LoggedEnvelope,
+  latestReadingMs,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import type { Hex } from 'viem'
@@ -59,6 +60,7 @@ export function takeEnvelope(
   const startsHere = evidence.startHead !== ZERO_DIGEST && prev === evidence.startHead
   const code = admit({
     envelope,
+    latestMs: latestReadingMs(envelope.content),
     loggedAt: line.loggedAt,
     active: activityFits(signers, line) ? line.code !== 'MACHINE_SUSPENDED' : line.code !== 'OK',
     sameSeqDigest: bySeq.get(seq)?.digest,
