@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { activateMachine, registerMachine } from '@liquefy/client'
@@ -9,6 +9,7 @@ import pino from 'pino'
 import { createWalletClient, http } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../src/index.ts'
+import { startEmbeddedPostgres } from '../src/store/embedded-postgres.ts'
 import { connectDevice } from './device.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -152,6 +153,8 @@ describe('metrics', () => {
     expect(figure('liquefy_connected_machines')).toBe(1)
     expect(figure('liquefy_database_up')).toBe(1)
     expect(figure('liquefy_money_check_ok')).toBe(1)
+    // Not known is not zero: that would be an expired one.
+    expect(scrape).not.toMatch(/^liquefy_tls_certificate_expiry_timestamp_seconds /m)
     expect(figure('liquefy_operator_balance_wei')).toBeGreaterThan(1e20)
     const free = figure('liquefy_disk_free_bytes')
     expect(free).toBeGreaterThan(0)
@@ -166,6 +169,33 @@ describe('metrics', () => {
     expect([...named].sort()).toEqual(exported.sort())
   })
 })
+
+test('without the database a scrape is answered all the same, says so, and leaves out what it cannot know', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'liquefy-operation-db-'))
+  // As root, a database runs under an account of its own, which has to pass through.
+  chmodSync(folder, 0o711)
+  const logger = pino({ level: 'silent' })
+  const server = await startEmbeddedPostgres({ dataDir: folder, logger })
+  const databaseUrl = server.url
+  const dataDir = join(folder, 'node')
+  const alone = await startNode({ dataDir, port: 0, mqttPort: 0, rpcPort: 0, logger, databaseUrl })
+  try {
+    const read = async () => (await fetch(`${alone.url}/metrics`)).text()
+    expect(await read()).toMatch(/^liquefy_log_leaves 0$/m)
+    await server.stop()
+    await expect.poll(read, { timeout: 60_000, interval: 500 }).toMatch(/^liquefy_database_up 0$/m)
+    const begun = performance.now()
+    const text = await read()
+    expect(performance.now() - begun).toBeLessThan(8_000)
+    expect(text).not.toMatch(/^liquefy_log_leaves /m)
+    expect(text).not.toMatch(/^liquefy_outbox_intents/m)
+    expect(text).toMatch(/^liquefy_inbox_frames 0$/m)
+    expect(text).toMatch(/^liquefy_log_halted 0$/m)
+  } finally {
+    await alone.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}, 180_000)
 
 describe('rules and dashboard', () => {
   test('every metric and label in them is one that a node exports', () => {

@@ -51,6 +51,8 @@ export function createMetrics(context: ApiContext): Registry {
         async collect() {
           const samples = await read()
           this.reset()
+          // The library puts a zero where nothing is known.
+          if (labelNames.length === 0) this.remove()
           for (const { labels, value } of samples) this.inc(labels, value)
         },
       }),
