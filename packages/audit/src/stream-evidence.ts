@@ -19,7 +19,10 @@ export interface StreamEvidence {
   startHead: Hex
   /** `seq` of the envelope that the start head names, once the bundle has shown it. */
   startSeq: bigint | undefined
+  /** Not handed on to the fold yet. */
   logged: LoggedEnvelope[]
+  /** Ranges of `seq`, ends included, that the machine declared missing, in log order. */
+  declaredMissing: { first: bigint; last: bigint }[]
   /** By `seq`, the first logged. */
   bySeq: Map<bigint, { digest: Hex; prev: Hex; logIndex: bigint; code: AdmissionCode }>
   /** What the node says that it made of each envelope, in log order. */
@@ -27,7 +30,15 @@ export interface StreamEvidence {
 }
 
 export function streamEvidence(stream: string, startHead: Hex): StreamEvidence {
-  return { stream, startHead, startSeq: undefined, logged: [], bySeq: new Map(), metered: [] }
+  return {
+    stream,
+    startHead,
+    startSeq: undefined,
+    logged: [],
+    declaredMissing: [],
+    bySeq: new Map(),
+    metered: [],
+  }
 }
 
 /** Takes the envelope behind which the agreement begins. What lies before it is not in the bundle, so that its admission is not judged. */
@@ -88,14 +99,24 @@ export function takeEnvelope(
   }
   if (!bySeq.has(seq)) bySeq.set(seq, { digest, prev, logIndex: line.logIndex, code })
   if (line.metered.length > 0) evidence.metered.push({ seq, digest, claims: line.metered })
-  evidence.logged.push({
+  const logged = {
     seq,
     digest,
     loggedAt: line.loggedAt,
     code: codeBehindCut(code, line.logIndex, cutSize),
     content: envelope.content,
     iat: envelope.iat,
-  })
+  }
+  evidence.logged.push(logged)
+  noteMissing(evidence, logged)
+}
+
+function noteMissing(evidence: StreamEvidence, { seq, code, content }: LoggedEnvelope): void {
+  if (code !== 'OK' || content.kind !== 'declaration' || content.declaration.kind !== 'gap') return
+  const [first, named] = content.declaration.missing ?? []
+  if (first === undefined || named === undefined) return
+  // Only what lies before a declaration can be known to be missing (docs/protocol/meter-rules.md).
+  evidence.declaredMissing.push({ first, last: named < seq ? named : seq - 1n })
 }
 
 /** Whether the ledger's states allow what the leaf says of the machine being active when it was logged. */
@@ -165,7 +186,8 @@ export function checkComplete(
     (highest, head) => (!highest || head.seq > highest.seq ? head : highest),
     undefined,
   )
-  const declared = declaredMissing(evidence)
+  const declared = (seq: bigint) =>
+    evidence.declaredMissing.find((range) => range.first <= seq && seq <= range.last)?.last
   const last = lowestOf([...evidence.bySeq.keys()].map((seq) => -seq))
   const lastSeq = last === undefined ? first - 1n : -last
   // Beyond what the fold waits for nothing has been billed yet, unless somebody names it.
@@ -182,19 +204,6 @@ export function checkComplete(
     // A machine may name any number of envelopes missing: they are passed at once. What is there all the same is no fault.
     seq = end
   }
-}
-
-/** The last `seq` of a declared gap that has `seq`; undefined if none has it. */
-function declaredMissing(evidence: StreamEvidence): (seq: bigint) => bigint | undefined {
-  const ranges = evidence.logged.flatMap(({ seq, code, content }) => {
-    if (code !== 'OK' || content.kind !== 'declaration' || content.declaration.kind !== 'gap')
-      return []
-    const [first, named] = content.declaration.missing ?? []
-    if (first === undefined || named === undefined) return []
-    // Only what lies before a declaration can be known to be missing (docs/protocol/meter-rules.md).
-    return [{ first, last: named < seq ? named : seq - 1n }]
-  })
-  return (seq) => ranges.find(({ first, last }) => first <= seq && seq <= last)?.last
 }
 
 function lowestOf(values: Iterable<bigint>): bigint | undefined {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { LiquefyError } from '@liquefy/protocol'
 import pino, { type Logger } from 'pino'
 import { type Hex, isAddress } from 'viem'
@@ -46,6 +47,8 @@ export interface NodeOptions {
   settle?: SettlePolicy | undefined
   /** How often the log is anchored, if it has grown: 30 s. */
   anchorIntervalMs?: number | undefined
+  /** Threads that verify signatures: LIQUEFY_WORKERS, as many as cores. 0: the main thread does it. */
+  workers?: number | undefined
   /** LIQUEFY_LOG_LEVEL, `info`, unless a logger is given. */
   logger?: Logger | undefined
 }
@@ -71,6 +74,7 @@ export interface Config {
   blockMs: number | undefined
   settle: SettlePolicy
   anchorIntervalMs: number
+  workers: number
   logger: Logger
 }
 
@@ -132,6 +136,7 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
     blockMs: options.blockMs,
     settle: options.settle ?? { minMinor: 10_000n, maxAgeMs: 10_000 },
     anchorIntervalMs: Math.min(options.anchorIntervalMs ?? 30_000, LONGEST_TIMER_MS),
+    workers: options.workers ?? workersOf(env) ?? availableParallelism(),
     logger: options.logger ?? pino({ level: levelOf(env) }),
   }
 }
@@ -147,6 +152,15 @@ function portOf(env: Environment, name: string): number | undefined {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw new ConfigError(`${name} is "${text}"; it must be a port from 0 (any free one) to 65535.`)
+}
+
+function workersOf(env: Environment): number | undefined {
+  const text = textOf(env, 'LIQUEFY_WORKERS')
+  if (text === undefined) return undefined
+  if (/^\d{1,3}$/.test(text)) return Number(text)
+  throw new ConfigError(
+    `LIQUEFY_WORKERS is "${text}"; it must be a number of threads from 0 to 999.`,
+  )
 }
 
 function urlOf(env: Environment, name: string, protocols: string[]): string | undefined {

@@ -195,6 +195,7 @@ async function start(
     events,
     publish,
     observer: measures.pipeline,
+    workers: config.workers,
     logger,
   })
   started.push(() => pipeline.close())

@@ -1,13 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import {
-  type AdmissionCode,
-  admit,
-  decodeEnvelope,
-  type Envelope,
-  type Hex,
-  type RefusalCode,
-  verifyEnvelope,
-} from '@liquefy/protocol'
+import type { Hex, RefusalCode } from '@liquefy/protocol'
 import pg from 'pg'
 import type { BaseLogger } from 'pino'
 import type { Clock } from './clock.ts'
@@ -15,17 +7,15 @@ import type { Denial, FrameOutcome, Inbox } from './connect/inbox.ts'
 import { topicOf } from './connect/topics.ts'
 import type { NodeEvents } from './events.ts'
 import type { PipelineObserver } from './measures.ts'
-import type { Database, Queryable } from './store/database.ts'
-import {
-  findByDigest,
-  findChainLinks,
-  insertEnvelopes,
-  type LogEntry,
-  type LoggedRow,
-} from './store/envelopes.ts'
+import type { Connection } from './store/copy.ts'
+import type { Database } from './store/database.ts'
+import { insertEnvelopes, type LogEntry, type LoggedRow } from './store/envelopes.ts'
 import { type Refusal, recordRefusals } from './store/refusals.ts'
-import { addToRollups, type Rollup, upsertRollups } from './store/rollups.ts'
+import { addToRollups, type MinuteRollup, type Rollup, upsertRollups } from './store/rollups.ts'
+import { createChainMemory } from './trust/chain-memory.ts'
 import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.ts'
+import { type EnvelopeHead, type Examination, type Examined, isAuthentic } from './trust/examine.ts'
+import { createExaminer } from './trust/examiner.ts'
 import { type Identity, isActive, type MachineIdentity } from './trust/identity.ts'
 
 /** What metering does for the pipeline. */
@@ -56,6 +46,8 @@ export interface PipelineOptions {
   publish: (topic: string, payload: string) => Promise<void>
   limits?: Partial<PipelineLimits>
   observer?: PipelineObserver
+  /** Threads that verify signatures. */
+  workers: number
   logger: BaseLogger
 }
 
@@ -87,11 +79,19 @@ interface Frame {
 }
 
 /** A frame after decoding and verification. */
-type Judged =
-  | { frame: Frame; kind: 'refused'; machineId: bigint; refusal: FrameRefusal }
-  | { frame: Frame; kind: 'authentic'; machineId: bigint; envelope: Envelope; epoch: bigint }
+type Judged = { frame: Frame; machineId: bigint } & (
+  | { kind: 'refused'; refusal: FrameRefusal }
+  | ({ kind: 'authentic'; epoch: bigint } & Content)
   /** Its key counts no more, but it may be a repetition of what was logged while it did. */
-  | { frame: Frame; kind: 'late'; machineId: bigint; envelope: Envelope; refusal: FrameRefusal }
+  | ({ kind: 'late'; refusal: FrameRefusal } & Content)
+)
+
+/** What examination found in a frame. */
+interface Content {
+  head: EnvelopeHead
+  fields: Uint8Array
+  rollups: readonly MinuteRollup[]
+}
 
 interface FrameRefusal {
   code: RefusalCode
@@ -113,8 +113,8 @@ const DEFAULT_LIMITS: PipelineLimits = {
   batchFrames: 512,
   batchBytes: 8 * 1_024 * 1_024,
 }
-const FRAMES_PER_TURN = 32
-const MAX_SEQ = 2n ** 63n - 1n
+/** Batches that are judged while one is being committed. */
+const BATCHES_AHEAD = 2
 const MAX_DENIALS = 2_000
 const DENIAL_FLUSH_MS = 200
 const FIRST_RETRY_MS = 50
@@ -129,6 +129,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let heldFrames = 0
   let heldBytes = 0
   let room: PromiseWithResolvers<void> | undefined
+  const examiner = createExaminer(options)
+  const chainMemory = createChainMemory()
   let running: Promise<void> | undefined
   let closing = false
   const totals = { received: 0, logged: 0, duplicate: 0, refused: 0 }
@@ -183,26 +185,29 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       })
   }
 
-  /** Judges one batch while the one before it is being committed. */
+  /** Judges the next batches while one is being committed; commits in the order of arrival. */
   async function run(): Promise<void> {
-    let committing: Promise<void> = Promise.resolve()
     // A burst arrives within one turn: it becomes one commit.
     await nextTurn()
-    while (queue.length > 0) {
-      const frames = takeBatch()
-      const begun = performance.now()
-      const judged = await withRetry('could not read identities', () => judge(frames))
-      observer?.judged((performance.now() - begun) / 1_000)
-      await committing
-      if (judged === undefined) {
-        release(frames)
-        if (closing) return
-        continue
+    const ahead: { frames: Frame[]; judged: Promise<Judged[] | undefined> }[] = []
+    for (;;) {
+      while (ahead.length <= BATCHES_AHEAD && queue.length > 0) {
+        const frames = takeBatch()
+        ahead.push({ frames, judged: judgeWithRetry(frames) })
       }
-      committing = commitAndTell(judged)
-      if (queue.length === 0) await committing
+      const next = ahead.shift()
+      if (next === undefined) return
+      const judged = await next.judged
+      if (judged !== undefined) await commitAndTell(judged)
+      else release(next.frames)
     }
-    await committing
+  }
+
+  async function judgeWithRetry(frames: readonly Frame[]): Promise<Judged[] | undefined> {
+    const begun = performance.now()
+    const judged = await withRetry('could not read identities', () => judge(frames))
+    observer?.judged((performance.now() - begun) / 1_000)
+    return judged
   }
 
   function takeBatch(): Frame[] {
@@ -219,28 +224,32 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   // ── is it authentic? ──────────────────────────────────────────────────────────────────────────────────────
 
   async function judge(frames: readonly Frame[]): Promise<Judged[]> {
-    const decoded: ReturnType<typeof decode>[] = []
-    const machineIds = new Set<bigint>()
-    for (const [index, frame] of frames.entries()) {
-      if (index > 0 && index % FRAMES_PER_TURN === 0) await nextTurn()
-      const one = decode(frame)
-      decoded.push(one)
-      machineIds.add(frame.senderId)
-      if (one.ok) machineIds.add(one.envelope.iss.machineId).add(one.envelope.machineId)
+    const senders = await identity.load(new Set(frames.map(({ senderId }) => senderId)))
+    const examinations = await examiner.examine(
+      frames.map(({ payload }) => payload),
+      [...senders.values()].flatMap(({ keys }) => keys.flatMap(({ key }) => key ?? [])),
+    )
+    const named = new Set(senders.keys())
+    for (const { examined } of examinations) {
+      for (const one of examined) {
+        if (one.ok) named.add(one.head.iss.machineId).add(one.head.machineId)
+      }
     }
-    const machines = await identity.load(machineIds)
+    const machines = await identity.load(named)
     const judged: Judged[] = []
-    for (const [index, frame] of frames.entries()) {
-      if (index > 0 && index % FRAMES_PER_TURN === 0) await nextTurn()
-      const one = decoded[index]
-      if (one !== undefined) judged.push(judgeOne(frame, one, machines))
+    for (const examination of examinations) {
+      for (const one of examination.examined) {
+        const frame = frames[judged.length]
+        if (frame !== undefined) judged.push(judgeOne(frame, one, examination, machines))
+      }
     }
     return judged
   }
 
   function judgeOne(
     frame: Frame,
-    decoded: ReturnType<typeof decode>,
+    examined: Examined,
+    { bytes }: Examination,
     machines: ReadonlyMap<bigint, MachineIdentity>,
   ): Judged {
     // Only known machines have counters: an outside broker's topics could name any number.
@@ -250,24 +259,27 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const message = isKnown ? refusal.message : `as ${frame.senderId}: ${refusal.message}`
       return { frame, kind: 'refused', machineId, refusal: { ...refusal, message } }
     }
-    if (!decoded.ok) return refuse({ code: decoded.code, message: decoded.message })
-    const { envelope } = decoded
-    const { digest } = envelope
-    if (envelope.iss.machineId !== frame.senderId) {
-      const message = `signed by machine ${envelope.iss.machineId}, sent by ${frame.senderId}`
+    if (!examined.ok) return refuse({ code: examined.code, message: examined.message })
+    const { head, span, rollups } = examined
+    const { digest } = head
+    if (head.iss.machineId !== frame.senderId) {
+      const message = `signed by machine ${head.iss.machineId}, sent by ${frame.senderId}`
       return refuse({ code: 'TOPIC_MISMATCH', message, digest })
     }
-    const identified = identity.identify(envelope, machines)
+    const content: Content = { head, rollups, fields: bytes.subarray(span.start, span.end) }
+    const identified = identity.identify(head, machines)
     if (!identified.ok) {
       const refusal = { code: identified.code, message: identified.message, digest }
       return identified.code === 'KEY_REVOKED'
-        ? { frame, kind: 'late', machineId, envelope, refusal }
+        ? { frame, kind: 'late', machineId, refusal, ...content }
         : refuse(refusal)
     }
-    if (!verifyEnvelope(envelope, identified.key)) {
+    // Undefined: the ledger told of the key while the frame was being examined.
+    const authentic = examined.authentic ?? isAuthentic(frame.payload, identified.key)
+    if (!authentic) {
       return refuse({ code: 'SIGNATURE_INVALID', message: 'signature does not verify', digest })
     }
-    return { frame, kind: 'authentic', machineId, envelope, epoch: identified.epoch }
+    return { frame, kind: 'authentic', machineId, epoch: identified.epoch, ...content }
   }
 
   // ── may it be priced, and where does it stand? ────────────────────────────────────────────────────────────
@@ -308,7 +320,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const outcome = await database.transaction((transaction) =>
         decide(transaction, judged, [...flushed.values()]),
       )
-      if (outcome.head !== undefined) evidence.committed(outcome.head)
+      if (outcome.head !== undefined) {
+        evidence.committed(outcome.head)
+        chainMemory.committed(outcome.head.frontier.size)
+      }
       observeCommit(judged, begun)
       return outcome
     } catch (error) {
@@ -326,7 +341,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   async function decide(
-    transaction: Queryable,
+    transaction: Connection,
     judged: readonly Judged[],
     denied: readonly Refusal[],
   ): Promise<Outcome> {
@@ -353,26 +368,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   async function logCandidates(
-    transaction: Queryable,
+    transaction: Connection,
     candidates: readonly Exclude<Judged, { kind: 'refused' }>[],
     outcome: Outcome,
   ): Promise<void> {
-    const head = await evidence.lockHead(transaction)
-    const known = await findByDigest(
+    const logHead = await evidence.lockHead(transaction)
+    const { size } = logHead.frontier
+    const chain = await chainMemory.open(
       transaction,
-      candidates.map(({ envelope }) => envelope.digest),
+      size,
+      candidates.map(({ head, kind }) => ({ head, mayBeOld: kind === 'late' })),
     )
-    const fresh = candidates.filter(({ envelope }) => !known.has(envelope.digest))
-    const chain = await readChain(transaction, fresh)
     const machines = await identity.load(
-      new Set(fresh.flatMap(({ envelope }) => [envelope.machineId, envelope.iss.machineId])),
+      new Set(candidates.flatMap(({ head }) => [head.machineId, head.iss.machineId])),
     )
-    const loggedAt = Math.max(clock.nowMs(), head.lastLoggedAt)
+    const loggedAt = Math.max(clock.nowMs(), logHead.lastLoggedAt)
     const rows: LoggedRow[] = []
     const rollups = new Map<string, Rollup>()
     for (const one of candidates) {
-      const { frame, machineId, envelope } = one
-      const duplicate = known.get(envelope.digest)
+      const { frame, machineId, head, fields } = one
+      const duplicate = chain.duplicateOf(head.digest)
       if (duplicate !== undefined) {
         outcome.duplicates.push({ frame, machineId, entry: duplicate })
         continue
@@ -381,30 +396,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         outcome.refused.push(one)
         continue
       }
-      const code = admitNext(chain, envelope, loggedAt, isActive(envelope.machineId, machines))
-      const row: LoggedRow = {
-        logIndex: head.frontier.size + BigInt(rows.length),
-        envelope,
-        epoch: one.epoch,
-        loggedAt,
-        code,
-        raw: frame.payload,
-      }
-      rows.push(row)
-      const entry = entryOf(row)
-      known.set(envelope.digest, entry)
+      const code = chain.admit(head, loggedAt, isActive(head.machineId, machines))
+      const logIndex = size + BigInt(rows.length)
+      rows.push({ logIndex, epoch: one.epoch, loggedAt, code, fields })
+      const { digest, stream, seq } = head
+      const entry = { logIndex, digest, machineId: head.machineId, stream, seq, loggedAt, code }
+      chain.logged(head, entry)
       outcome.logged.push({ frame, entry })
-      if (code === 'OK' && envelope.content.kind === 'readings') {
-        addToRollups(rollups, envelope, envelope.content.readings)
-      }
+      if (code === 'OK') addToRollups(rollups, head, one.rollups)
     }
     if (rows.length === 0) return
     await insertEnvelopes(transaction, rows)
     await upsertRollups(transaction, [...rollups.values()])
     outcome.head = await evidence.append(
       transaction,
-      head,
-      rows.map(({ envelope, code }) => ({ digest: envelope.digest, loggedAt, code })),
+      logHead,
+      outcome.logged.map(({ entry }) => entry),
     )
   }
 
@@ -545,65 +552,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       clearTimeout(denialTimer)
       while (running !== undefined) await running
       await flushDenials()
+      await examiner.close()
     },
   }
-}
-
-function decode(frame: Frame): ReturnType<typeof decodeEnvelope> {
-  const decoded = decodeEnvelope(frame.payload)
-  if (decoded.ok && decoded.envelope.seq > MAX_SEQ) {
-    return { ok: false, code: 'ENVELOPE_MALFORMED', message: 'seq is beyond 2^63 - 1' }
-  }
-  return decoded
-}
-
-/** First of each place in a stream, as logged before and as decided in this batch. */
-type Chain = Map<string, { digest: Hex; prev: Hex }>
-
-async function readChain(
-  transaction: Queryable,
-  fresh: readonly { envelope: Envelope }[],
-): Promise<Chain> {
-  const places = new Map<string, { machineId: bigint; stream: string; seq: bigint }>()
-  for (const { envelope } of fresh) {
-    const { machineId, stream } = envelope
-    for (const seq of [envelope.seq - 1n, envelope.seq, envelope.seq + 1n]) {
-      if (seq <= MAX_SEQ) places.set(placeOf(machineId, stream, seq), { machineId, stream, seq })
-    }
-  }
-  if (places.size === 0) return new Map()
-  const links = await findChainLinks(transaction, [...places.values()])
-  return new Map(links.map((link) => [placeOf(link.machineId, link.stream, link.seq), link]))
-}
-
-function placeOf(machineId: bigint, stream: string, seq: bigint): string {
-  return `${machineId}/${stream}/${seq}`
-}
-
-function admitNext(
-  chain: Chain,
-  envelope: Envelope,
-  loggedAt: number,
-  active: boolean,
-): AdmissionCode {
-  const { machineId, stream, seq } = envelope
-  const place = placeOf(machineId, stream, seq)
-  const code = admit({
-    envelope,
-    loggedAt,
-    active,
-    sameSeqDigest: chain.get(place)?.digest,
-    previousDigest: chain.get(placeOf(machineId, stream, seq - 1n))?.digest,
-    nextPrev: chain.get(placeOf(machineId, stream, seq + 1n))?.prev,
-  })
-  if (!chain.has(place)) chain.set(place, { digest: envelope.digest, prev: envelope.prev })
-  return code
-}
-
-function entryOf(row: LoggedRow): LogEntry {
-  const { machineId, stream, seq, digest } = row.envelope
-  const { logIndex, loggedAt, code } = row
-  return { logIndex, digest, machineId, stream, seq, loggedAt, code }
 }
 
 /** One receipt for each sender and stream (docs/protocol/transport.md). */

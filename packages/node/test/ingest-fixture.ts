@@ -125,6 +125,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const events = createEvents(() => undefined)
   events.on((event) => heard.push(event))
   const pipeline = createPipeline({
+    workers: 1,
     database,
     clock,
     identity,

@@ -142,7 +142,12 @@ export {
   termsFromJson,
   termsToJson,
 } from './transact/terms.ts'
-export { type AdmissionContext, admit, CLOCK_SKEW_MS } from './trust/admission.ts'
+export {
+  type AdmissionContext,
+  admit,
+  CLOCK_SKEW_MS,
+  latestReadingMs,
+} from './trust/admission.ts'
 export {
   CborFloat,
   type CborLimits,

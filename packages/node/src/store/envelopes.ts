@@ -1,15 +1,16 @@
 import type { AdmissionCode, Envelope, Hex } from '@liquefy/protocol'
+import { type Connection, copyRows, TupleWriter } from './copy.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
 
 /** An envelope as it enters the log. */
 export interface LoggedRow {
   logIndex: bigint
-  envelope: Envelope
   epoch: bigint
   loggedAt: number
   code: AdmissionCode
-  raw: Uint8Array
+  /** The other columns, by `writeEnvelopeFields`. */
+  fields: Uint8Array
 }
 
 /** Where an envelope stands in the log. */
@@ -52,6 +53,7 @@ export async function findByDigest(
   database: Queryable,
   digests: readonly Hex[],
 ): Promise<Map<Hex, LogEntry>> {
+  if (digests.length === 0) return new Map()
   const answer = await database.query(
     `SELECT ${COLUMNS} FROM envelopes WHERE digest = ANY($1::bytea[])`,
     [digests.map(bytesOf)],
@@ -64,6 +66,7 @@ export async function findChainLinks(
   database: Queryable,
   places: readonly { machineId: bigint; stream: string; seq: bigint }[],
 ): Promise<ChainLink[]> {
+  if (places.length === 0) return []
   const answer = await database.query(
     `SELECT DISTINCT ON (e.machine_id, e.stream, e.seq) e.machine_id, e.stream, e.seq, e.digest, e.prev
        FROM unnest($1::numeric[], $2::text[], $3::bigint[]) AS p (machine_id, stream, seq)
@@ -84,36 +87,72 @@ export async function findChainLinks(
   }))
 }
 
+/** The end of each stream that has one: the largest `seq`, and the digest first logged there. */
+export async function findStreamHeads(
+  database: Queryable,
+  streams: readonly { machineId: bigint; stream: string }[],
+): Promise<{ machineId: bigint; stream: string; seq: bigint; digest: Hex }[]> {
+  const answer = await database.query(
+    `SELECT p.machine_id, p.stream, e.seq, e.digest
+       FROM unnest($1::numeric[], $2::text[]) AS p (machine_id, stream)
+      CROSS JOIN LATERAL (
+        SELECT seq, digest FROM envelopes
+         WHERE machine_id = p.machine_id AND stream = p.stream ORDER BY seq DESC, log_index LIMIT 1) AS e`,
+    [streams.map(({ machineId }) => machineId), streams.map(({ stream }) => stream)],
+  )
+  return answer.rows.map((row) => ({
+    machineId: row.machine_id,
+    stream: row.stream,
+    seq: row.seq,
+    digest: hexOf(row.digest),
+  }))
+}
+
+const WRITTEN_FIELDS =
+  'digest, machine_id, stream, signer_id, kid, seq, prev, iat, first_ms, last_ms, readings, declaration, raw'
+const ROW_FIELDS = `log_index, epoch, logged_at, code, ${WRITTEN_FIELDS}`
+const ROW_LENGTH = ROW_FIELDS.split(',').length
+/** More than the fields that `insertEnvelopes` itself writes need. */
+const OWN_BYTES = 80
+
+/** Writes the columns of an envelope's row that follow from its bytes. */
+export function writeEnvelopeFields(
+  writer: TupleWriter,
+  envelope: Envelope,
+  raw: Uint8Array,
+): void {
+  const { firstMs, lastMs, readings } = spanOf(envelope)
+  writer.hex(envelope.digest)
+  writer.numeric(envelope.machineId)
+  writer.text(envelope.stream)
+  writer.numeric(envelope.iss.machineId)
+  writer.hex(envelope.kid)
+  writer.int8(envelope.seq)
+  writer.hex(envelope.prev)
+  writer.int8(envelope.iat)
+  writer.int8(firstMs)
+  writer.int8(lastMs)
+  writer.int4(readings)
+  writer.bool(envelope.content.kind === 'declaration')
+  writer.bytea(raw)
+}
+
 /** Appends envelopes to the table of logged ones. */
 export async function insertEnvelopes(
-  database: Queryable,
+  transaction: Connection,
   rows: readonly LoggedRow[],
 ): Promise<void> {
-  const spans = rows.map(({ envelope }) => spanOf(envelope))
-  await database.query(
-    `INSERT INTO envelopes (${COLUMNS}, declaration, raw)
-     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::numeric[], $4::text[], $5::numeric[], $6::bytea[], $7::bigint[],
-       $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[], $12::bigint[], $13::int[], $14::bigint[], $15::text[], $16::boolean[], $17::bytea[])`,
-    [
-      rows.map(({ logIndex }) => logIndex),
-      rows.map(({ envelope }) => bytesOf(envelope.digest)),
-      rows.map(({ envelope }) => envelope.machineId),
-      rows.map(({ envelope }) => envelope.stream),
-      rows.map(({ envelope }) => envelope.iss.machineId),
-      rows.map(({ envelope }) => bytesOf(envelope.kid)),
-      rows.map(({ epoch }) => epoch),
-      rows.map(({ envelope }) => envelope.seq),
-      rows.map(({ envelope }) => bytesOf(envelope.prev)),
-      rows.map(({ envelope }) => envelope.iat),
-      spans.map(({ firstMs }) => firstMs),
-      spans.map(({ lastMs }) => lastMs),
-      spans.map(({ readings }) => readings),
-      rows.map(({ loggedAt }) => loggedAt),
-      rows.map(({ code }) => code),
-      rows.map(({ envelope }) => envelope.content.kind === 'declaration'),
-      rows.map(({ raw }) => raw),
-    ],
-  )
+  const size = rows.reduce((sum, { fields }) => sum + fields.length + OWN_BYTES, 0)
+  const writer = new TupleWriter(size)
+  for (const { logIndex, epoch, loggedAt, code, fields } of rows) {
+    writer.tuple(ROW_LENGTH)
+    writer.int8(logIndex)
+    writer.int8(epoch)
+    writer.int8(loggedAt)
+    writer.text(code)
+    writer.fields(fields)
+  }
+  await copyRows(transaction, `envelopes (${ROW_FIELDS})`, writer.written())
 }
 
 function spanOf({ content }: Envelope): { firstMs: number; lastMs: number; readings: number } {

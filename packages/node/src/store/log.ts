@@ -1,4 +1,5 @@
 import type { CompletedNode } from '@liquefy/protocol'
+import { type Connection, copyRows, TupleWriter } from './copy.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
 
@@ -37,19 +38,21 @@ export async function readLogHead(database: Queryable): Promise<StoredHead> {
     : { size: row.log_index + 1n, lastLoggedAt: Number(row.logged_at) }
 }
 
+const NODE_BYTES = 64
+
 /** Stores the hashes of subtrees that became complete. */
 export async function insertLogNodes(
-  database: Queryable,
+  transaction: Connection,
   nodes: readonly CompletedNode[],
 ): Promise<void> {
-  await database.query(
-    'INSERT INTO log_nodes (level, idx, hash) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])',
-    [
-      nodes.map((node) => node.level),
-      nodes.map((node) => node.index),
-      nodes.map((node) => bytesOf(node.hash)),
-    ],
-  )
+  const writer = new TupleWriter(nodes.length * NODE_BYTES)
+  for (const { level, index, hash } of nodes) {
+    writer.tuple(3)
+    writer.int2(level)
+    writer.int8(index)
+    writer.hex(hash)
+  }
+  await copyRows(transaction, 'log_nodes (level, idx, hash)', writer.written())
 }
 
 /** Hash of one complete subtree; undefined if the log has not grown that far. */

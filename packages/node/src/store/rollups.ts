@@ -2,10 +2,8 @@ import type { ReadingSeries } from '@liquefy/client'
 import type { Reading } from '@liquefy/protocol'
 import type { Queryable } from './database.ts'
 
-/** One minute of one series. `value`s in the reading's own unit. */
-export interface Rollup {
-  machineId: bigint
-  stream: string
+/** One minute of one series of an envelope. `value`s in the reading's own unit. */
+export interface MinuteRollup {
   name: string
   minuteMs: number
   /** Empty if the readings have none. */
@@ -18,59 +16,68 @@ export interface Rollup {
   lastMs: number
 }
 
+/** One minute of one series of a stream. */
+export interface Rollup extends MinuteRollup {
+  machineId: bigint
+  stream: string
+}
+
 const MINUTE_MS = 60_000
 
-/** Collects minute rollups of numeric readings before they are written in one statement. For charts only: doubles. */
-export function addToRollups(
-  rollups: Map<string, Rollup>,
-  series: { machineId: bigint; stream: string },
-  readings: readonly Reading[],
-): void {
-  let current: Rollup | undefined
+/** Minute rollups of an envelope's numeric readings. For charts only: doubles. */
+export function rollUp(readings: readonly Reading[]): MinuteRollup[] {
+  const rollups: MinuteRollup[] = []
+  let current: MinuteRollup | undefined
   for (const reading of readings) {
     const value = numberOf(reading)
     if (value === undefined) continue
     const minuteMs = Math.floor(reading.timeMs / MINUTE_MS) * MINUTE_MS
-    const { name, unit = '' } = reading
-    // Neighbours mostly share their minute: one look-up for all of them.
-    if (current?.minuteMs !== minuteMs || current.name !== name || current.unit !== unit) {
-      current = rollupAt(rollups, series, reading, minuteMs)
+    const { name, unit = '', timeMs } = reading
+    const fits = (one: MinuteRollup) =>
+      one.minuteMs === minuteMs && one.name === name && one.unit === unit
+    // Neighbours mostly share their minute: one look for all of them.
+    if (current === undefined || !fits(current)) {
+      current = rollups.find(fits)
+      if (current === undefined) {
+        const none = { count: 0, min: value, max: value, sum: 0, last: value, lastMs: timeMs }
+        current = { name, minuteMs, unit, ...none }
+        rollups.push(current)
+      }
     }
     current.count += 1
     current.min = Math.min(current.min, value)
     current.max = Math.max(current.max, value)
     current.sum += value
-    if (reading.timeMs >= current.lastMs) {
+    if (timeMs >= current.lastMs) {
       current.last = value
-      current.lastMs = reading.timeMs
+      current.lastMs = timeMs
     }
   }
+  return rollups
 }
 
-function rollupAt(
+/** Adds an envelope's rollups to those that one statement will write. */
+export function addToRollups(
   rollups: Map<string, Rollup>,
   { machineId, stream }: { machineId: bigint; stream: string },
-  { name, unit = '', timeMs }: Reading,
-  minuteMs: number,
-): Rollup {
-  const key = `${machineId} ${stream} ${minuteMs} ${name} ${unit}`
-  const known = rollups.get(key)
-  if (known !== undefined) return known
-  const rollup: Rollup = {
-    machineId,
-    stream,
-    name,
-    minuteMs,
-    unit,
-    count: 0,
-    min: Number.POSITIVE_INFINITY,
-    max: Number.NEGATIVE_INFINITY,
-    sum: 0,
-    last: 0,
-    lastMs: timeMs,
+  added: readonly MinuteRollup[],
+): void {
+  for (const one of added) {
+    const key = `${machineId} ${stream} ${one.minuteMs} ${one.name} ${one.unit}`
+    const known = rollups.get(key)
+    if (known === undefined) {
+      rollups.set(key, { machineId, stream, ...one })
+      continue
+    }
+    known.count += one.count
+    known.min = Math.min(known.min, one.min)
+    known.max = Math.max(known.max, one.max)
+    known.sum += one.sum
+    if (one.lastMs >= known.lastMs) {
+      known.last = one.last
+      known.lastMs = one.lastMs
+    }
   }
-  rollups.set(key, rollup)
-  return rollup
 }
 
 /** A numeric reading as a double, for charts; undefined if it is none. */

@@ -23,6 +23,7 @@ import type { BaseLogger } from 'pino'
 import type { LocalAccount } from 'viem'
 import { encodeFunctionData } from 'viem'
 import type { Clock } from '../clock.ts'
+import type { Connection } from '../store/copy.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import { readEnvelope } from '../store/envelopes.ts'
 import {
@@ -83,7 +84,7 @@ export interface Evidence {
   /** Takes the log for this transaction. Throws LogHaltedError. */
   lockHead(transaction: Queryable): Promise<OpenHead>
   /** Writes leaves behind `head` in the same transaction; call `committed` with the answer once it has committed. */
-  append(transaction: Queryable, head: OpenHead, leaves: readonly Leaf[]): Promise<OpenHead>
+  append(transaction: Connection, head: OpenHead, leaves: readonly Leaf[]): Promise<OpenHead>
   committed(head: OpenHead): void
   /** The signed head of the log, at its present size, and the newest anchor. Throws LogHaltedError. */
   head(): Promise<LogHead>

@@ -37,6 +37,9 @@ export interface MachineIdentity {
   keys: readonly MachineKey[]
 }
 
+/** What identity asks of an envelope. */
+type Signed = Pick<Envelope, 'alg' | 'kid' | 'iss' | 'machineId' | 'stream' | 'seq' | 'digest'>
+
 /** What identity says of an envelope, before its signature is checked. */
 type Identified =
   | { ok: true; key: PublicKey; epoch: bigint }
@@ -52,7 +55,7 @@ export interface Identity {
   /** Machines by id; those that the ledger does not know are absent. */
   load(machineIds: Iterable<bigint>): Promise<Map<bigint, MachineIdentity>>
   /** The key that an envelope must verify under, from machines that `load` gave. */
-  identify(envelope: Envelope, machines: ReadonlyMap<bigint, MachineIdentity>): Identified
+  identify(envelope: Signed, machines: ReadonlyMap<bigint, MachineIdentity>): Identified
   /** Checks a machine's password (docs/protocol/transport.md). `nowMs` since 1970. */
   authenticate(machineId: bigint, token: string, nowMs: number): Promise<Authenticated>
   /** Id of the key that the machine may log in with at present; undefined if it has none. */
@@ -178,7 +181,7 @@ function currentKey(machine: MachineIdentity): MachineKey | undefined {
   return machine.keys.find(({ validity }) => validity.kind === 'current')
 }
 
-function identifyKey(envelope: Envelope, signer: MachineIdentity): Identified {
+function identifyKey(envelope: Signed, signer: MachineIdentity): Identified {
   const known = signer.keys.find((key) => key.keyId === envelope.kid)
   if (known === undefined) {
     return refuse('KEY_UNKNOWN', `${envelope.kid} was never a key of machine ${signer.machineId}`)
@@ -200,7 +203,7 @@ function identifyKey(envelope: Envelope, signer: MachineIdentity): Identified {
   return { ok: true, key: known.key, epoch: known.epoch }
 }
 
-function counts(envelope: Envelope, validity: Validity): boolean {
+function counts(envelope: Signed, validity: Validity): boolean {
   if (validity.kind === 'current') return true
   if (validity.kind === 'revoked') return false
   const head = validity.heads.get(headName(envelope))
@@ -209,7 +212,7 @@ function counts(envelope: Envelope, validity: Validity): boolean {
 }
 
 /** Heads name the signer's own streams as they are, and those of a machine that it controls with that machine's id. */
-function headName(envelope: Envelope): string {
+function headName(envelope: Signed): string {
   return envelope.iss.machineId === envelope.machineId
     ? envelope.stream
     : `${envelope.machineId}/${envelope.stream}`

@@ -26,8 +26,9 @@ import {
 import pino from 'pino'
 import { toHex } from 'viem'
 import { createEvents } from '../../src/events.ts'
+import { TupleWriter } from '../../src/store/copy.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
-import { insertEnvelopes } from '../../src/store/envelopes.ts'
+import { insertEnvelopes, writeEnvelopeFields } from '../../src/store/envelopes.ts'
 import { bytesOf } from '../../src/store/hex.ts'
 import { createAgreements } from '../../src/transact/agreements.ts'
 import { createMetering } from '../../src/transact/metering.ts'
@@ -186,16 +187,14 @@ export async function meteringBench(database: Database, clock: { now: number }) 
       const decoded = decodeEnvelope(envelope.bytes)
       if (!decoded.ok) throw new Error(decoded.message)
       const { rows } = await database.pool.query('SELECT count(*) AS size FROM envelopes')
-      await insertEnvelopes(database.pool, [
-        {
-          logIndex: rows[0].size,
-          envelope: decoded.envelope,
-          epoch: 1n,
-          loggedAt,
-          code,
-          raw: envelope.bytes,
-        },
-      ])
+      const writer = new TupleWriter(envelope.bytes.length)
+      writeEnvelopeFields(writer, decoded.envelope, envelope.bytes)
+      const fields = writer.written()
+      await database.transaction((transaction) =>
+        insertEnvelopes(transaction, [
+          { logIndex: rows[0].size, epoch: 1n, loggedAt, code, fields },
+        ]),
+      )
     }
     const make = (seq: bigint, content: EnvelopeInput['content'], timeMs: number): HeldEnvelope => {
       const { bytes, digest } = encodeEnvelope({

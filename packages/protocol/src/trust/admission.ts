@@ -1,5 +1,5 @@
 import type { Hex } from 'viem'
-import type { Envelope } from './envelope.ts'
+import type { Envelope, EnvelopeContent } from './envelope.ts'
 import type { AdmissionCode } from './verdicts.ts'
 
 /** How far a reading's time may lie after `loggedAt`. */
@@ -8,7 +8,9 @@ export const CLOCK_SKEW_MS = 120_000
 /** What was logged before, as far as admission depends on it. Digests are in lower case. */
 export type AdmissionContext = {
   /** What is to be admitted; authentic already. */
-  envelope: Pick<Envelope, 'digest' | 'prev' | 'content'>
+  envelope: Pick<Envelope, 'digest' | 'prev'>
+  /** Time of its latest reading, as `latestReadingMs` gives it. */
+  latestMs: number | undefined
   /** When it is logged, in ms since 1970. */
   loggedAt: number
   /** The machine, and its controller if it has one, are active. */
@@ -31,7 +33,14 @@ export function admit(context: AdmissionContext): AdmissionCode {
   return context.active ? 'OK' : 'MACHINE_SUSPENDED'
 }
 
-function isAhead({ envelope: { content }, loggedAt }: AdmissionContext): boolean {
-  if (content.kind !== 'readings') return false
-  return content.readings.some((reading) => reading.timeMs > loggedAt + CLOCK_SKEW_MS)
+function isAhead({ latestMs, loggedAt }: AdmissionContext): boolean {
+  return latestMs !== undefined && latestMs > loggedAt + CLOCK_SKEW_MS
+}
+
+/** Time of the latest reading, in ms since 1970, whatever their order; undefined for a declaration. */
+export function latestReadingMs(content: EnvelopeContent): number | undefined {
+  if (content.kind !== 'readings') return undefined
+  let latest = Number.NEGATIVE_INFINITY
+  for (const { timeMs } of content.readings) latest = Math.max(latest, timeMs)
+  return latest
 }

@@ -1,6 +1,17 @@
 import type { Hex } from 'viem'
 import { describe, expect, it } from 'vitest'
-import { type AdmissionContext, admit, type Reading, ZERO_DIGEST } from '../../src/index.ts'
+import {
+  type AdmissionContext,
+  admit,
+  type EnvelopeContent,
+  latestReadingMs,
+  type Reading,
+  ZERO_DIGEST,
+} from '../../src/index.ts'
+
+type Given = Omit<AdmissionContext, 'envelope' | 'latestMs'> & {
+  envelope: AdmissionContext['envelope'] & { content: EnvelopeContent }
+}
 
 const LOGGED_AT = 1_760_000_000_000
 const digestOf = (digit: string): Hex => `0x${digit.repeat(64)}`
@@ -10,12 +21,12 @@ const reading = (timeMs: number): Reading => ({
   timeMs,
   value: { kind: 'decimal', mantissa: 1n, exponent: 0 },
 })
-const at = (...times: number[]): AdmissionContext['envelope'] => ({
+const at = (...times: number[]): Given['envelope'] => ({
   digest: digestOf('b'),
   prev: digestOf('a'),
   content: { kind: 'readings', readings: times.map(reading) },
 })
-const usual: AdmissionContext = {
+const usual: Given = {
   envelope: at(LOGGED_AT),
   loggedAt: LOGGED_AT,
   active: true,
@@ -23,7 +34,7 @@ const usual: AdmissionContext = {
   previousDigest: digestOf('a'),
   nextPrev: undefined,
 }
-const gapTomorrow: AdmissionContext['envelope'] = {
+const gapTomorrow: Given['envelope'] = {
   digest: digestOf('b'),
   prev: digestOf('a'),
   content: {
@@ -33,7 +44,7 @@ const gapTomorrow: AdmissionContext['envelope'] = {
 }
 
 describe('admit', () => {
-  const table: [string, Partial<AdmissionContext>, ReturnType<typeof admit>][] = [
+  const table: [string, Partial<Given>, ReturnType<typeof admit>][] = [
     ['chains to what was logged before', {}, 'OK'],
     [
       'the first of a stream',
@@ -64,6 +75,8 @@ describe('admit', () => {
     ['then the clock', { envelope: at(LOGGED_AT + 1e6), active: false }, 'CLOCK_SKEW'],
   ]
   it.each(table)('%s', (_name, change, code) => {
-    expect(admit({ ...usual, ...change })).toBe(code)
+    const given = { ...usual, ...change }
+    const latestMs = latestReadingMs(given.envelope.content)
+    expect(admit({ ...given, latestMs })).toBe(code)
   })
 })
