@@ -51,7 +51,13 @@ async function measure(
 ): Promise<Record<string, number>> {
   await loader.round(WARM_UP)
   const { rssBytes: rssBefore } = await node.usage()
-  const rounds: { rate: number; limit: number; nodeMicros: number; loaderMicros: number }[] = []
+  const rounds: {
+    rate: number
+    limit: number
+    nodeMicros: number
+    databaseMicros: number
+    loaderMicros: number
+  }[] = []
   let limit = await signatureLimit(sample, LIMIT_SECONDS)
   for (let round = 0; round < ROUNDS; round += 1) {
     const before = await node.usage()
@@ -62,11 +68,12 @@ async function measure(
       rate: acknowledged / seconds,
       limit: (limit + limitAfter) / 2,
       nodeMicros: (after.cpuMicros - before.cpuMicros) / acknowledged,
+      databaseMicros: (after.databaseMicros - before.databaseMicros) / acknowledged,
       loaderMicros: cpuMicros / acknowledged,
     })
     limit = limitAfter
     say(
-      `round ${round + 1}: ${Math.round(acknowledged / seconds)}/s, limit ${limit}/s, node ${rounds.at(-1)?.nodeMicros.toFixed(0)} us, loader ${rounds.at(-1)?.loaderMicros.toFixed(0)} us`,
+      `round ${round + 1}: ${Math.round(acknowledged / seconds)}/s, limit ${limit}/s, node ${rounds.at(-1)?.nodeMicros.toFixed(0)} us, database ${rounds.at(-1)?.databaseMicros.toFixed(0)} us, loader ${rounds.at(-1)?.loaderMicros.toFixed(0)} us`,
     )
   }
   const { rssBytes } = await node.usage()
@@ -75,6 +82,9 @@ async function measure(
     signatureLimitPerSecond: Math.round(median(rounds.map(({ limit }) => limit))),
     ratioToSignatureLimit: thousandths(median(rounds.map(({ rate, limit }) => rate / limit))),
     nodeMicrosPerEnvelope: Math.round(median(rounds.map(({ nodeMicros }) => nodeMicros))),
+    databaseMicrosPerEnvelope: Math.round(
+      median(rounds.map(({ databaseMicros }) => databaseMicros)),
+    ),
     loaderMicrosPerEnvelope: Math.round(median(rounds.map(({ loaderMicros }) => loaderMicros))),
     peakRssMb: node.peakRssMb(),
     rssGrowthMb: Math.round((rssBytes - rssBefore) / 2 ** 20),

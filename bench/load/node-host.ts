@@ -1,9 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Hex, type PrivateKey, privateKeyFromBytes } from '@liquefy/protocol'
+
+/** USER_HZ is 100 on Linux. */
+const MICROS_PER_TICK = 10_000
 
 /** What a node process can be asked. */
 export type NodeQuestion = 'usage' | 'stop'
@@ -27,8 +30,8 @@ export interface LoadMachine {
 /** A node in a process of its own. */
 export interface NodeHost extends Omit<NodeReady, 'machineIds'> {
   machines: LoadMachine[]
-  /** Resident memory of the process now, and the processor time that it has used since its start. */
-  usage(): Promise<{ rssBytes: number; cpuMicros: number }>
+  /** Resident memory of the process now, and the processor time that it, and its database, have used since their start. */
+  usage(): Promise<{ rssBytes: number; cpuMicros: number; databaseMicros: number }>
   /** Most resident memory that the process ever had, in MB of 2^20 bytes, as the kernel counts it. */
   peakRssMb(): number
   stop(): Promise<void>
@@ -49,10 +52,10 @@ export async function startNodeProcess(count: number): Promise<NodeHost> {
       machineId: BigInt(machineIds[index] ?? 0),
       key: privateKeyFromBytes('P-256', scalar),
     })),
-    usage() {
+    async usage() {
       const answer = answerOf<{ rssBytes: number; cpuMicros: number }>(child)
       child.send('usage')
-      return answer
+      return { ...(await answer), databaseMicros: databaseMicros(child.pid ?? 0) }
     },
     peakRssMb() {
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
@@ -64,6 +67,40 @@ export async function startNodeProcess(count: number): Promise<NodeHost> {
       await ended
     },
   }
+}
+
+/** Processor time of the PostgreSQL processes below a process; of those that have ended too, once their parent has noticed. */
+function databaseMicros(root: number): number {
+  const all = readdirSync('/proc').flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) ? [statOf(name)] : []
+    } catch {
+      return [] // It has ended meanwhile.
+    }
+  })
+  const below = new Set([root])
+  // Parents are older, but numbers may start again: each round goes one generation down.
+  for (let before = 0; before < below.size; ) {
+    before = below.size
+    for (const { pid, parent } of all) if (below.has(parent)) below.add(pid)
+  }
+  const ticks = all
+    .filter(({ pid, name }) => below.has(pid) && name === 'postgres')
+    .reduce((sum, process) => sum + process.ticks, 0)
+  return ticks * MICROS_PER_TICK
+}
+
+function statOf(pid: string): { pid: number; parent: number; name: string; ticks: number } {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const end = text.lastIndexOf(')')
+  const fields = text
+    .slice(end + 2)
+    .split(' ')
+    .map(Number)
+  const [user = 0, system = 0, ofChildrenUser = 0, ofChildrenSystem = 0] = fields.slice(11, 15)
+  const ticks = user + system + ofChildrenUser + ofChildrenSystem
+  const name = text.slice(text.indexOf('(') + 1, end)
+  return { pid: Number(pid), parent: fields[1] ?? 0, name, ticks }
 }
 
 async function answerOf<T>(child: ChildProcess): Promise<T> {
