@@ -3,7 +3,6 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import pg from 'pg'
 import pino from 'pino'
 import { describe, expect, test, vi } from 'vitest'
@@ -45,6 +44,27 @@ describe('a secret setting', () => {
     expect(read({ RPC_URL_FILE: path })).not.toThrow('not-a-url')
   })
 })
+
+/** Collects what a node logs. */
+function memoryLog(level: string) {
+  const lines: string[] = []
+  const write = (line: string) => void lines.push(line)
+  return { lines, logger: pino({ level }, { write }) }
+}
+
+test('on a chain of one’s own the log says which keys lie in the open; parties are told the public address', async () => {
+  const dataDir = await newFolder()
+  const anvil = await startBareAnvil(await newFolder(), await openKeys(dataDir))
+  const { lines, logger } = memoryLog('warn')
+  const publicRpcUrl = 'https://rpc.example/public'
+  const ports = { port: 0, mqttPort: 0 }
+  const node = await startNode({ dataDir, rpcUrl: anvil.url, publicRpcUrl, logger, ...ports })
+  atEnd(() => node.stop())
+  const said = lines.filter((line) => line.includes('liquefy keys encrypt'))
+  expect(said).toHaveLength(1)
+  expect(said[0]).toContain(join(dataDir, 'keys/operator.json'))
+  expect(node.deployment.rpcUrl).toBe(publicRpcUrl)
+}, 60_000)
 
 /** A JSON-RPC endpoint that wants user, path and query, and fails now and then as networks do. */
 async function startGuardedRpc(target: string, marker: string) {
@@ -100,13 +120,7 @@ test.runIf(hasMosquitto)(
   async () => {
     const marker = `marker${randomBytes(8).toString('hex')}`
     const dataDir = await newFolder()
-    const lines: string[] = []
-    const log = new Writable({
-      write(chunk, _encoding, done) {
-        lines.push(String(chunk))
-        done()
-      },
-    })
+    const { lines, logger } = memoryLog('trace')
     const anvil = await startBareAnvil(await newFolder(), await openKeys(dataDir, marker))
     const rpc = await startGuardedRpc(anvil.url, marker)
     const database = await databaseWithPassword(marker)
@@ -123,7 +137,7 @@ test.runIf(hasMosquitto)(
       await writeFile(path, secret, { mode: 0o600 })
       vi.stubEnv(`${name}_FILE`, path)
     }
-    const node = await startNode({ dataDir, port: 0, logger: pino({ level: 'trace' }, log) })
+    const node = await startNode({ dataDir, port: 0, logger })
     vi.unstubAllEnvs()
     atEnd(() => node.stop())
     expect(rpc.seen).toMatchObject({ refused: 0 })
