@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
+import { benchAudit } from './audit/audit.ts'
 import { benchGas } from './gas/gas.ts'
 import { benchIngest } from './ingest/ingest.ts'
 import { benchLatency } from './latency/latency.ts'
@@ -13,6 +14,7 @@ type Figures = Record<string, number>
 
 const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figures>> = {
   gas: benchGas,
+  audit: benchAudit,
   ingest: benchIngest,
   latency: benchLatency,
 }

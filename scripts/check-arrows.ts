@@ -15,6 +15,7 @@ const forbidden: [folder: string, imported: string][] = [
   ['packages/client/src', '@liquefy/node'],
   ['packages/audit/src', '@liquefy/client'],
   ['packages/audit/src', 'node:fs'],
+  ['packages/audit/src/workers', '@liquefy/client'],
   ['packages/simulator/src', '@liquefy/node'],
   ['examples/silo', '@liquefy/node'],
   ['apps/web/src', '@liquefy/node'],

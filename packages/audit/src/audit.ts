@@ -4,6 +4,7 @@ import {
   foldTermsOf,
   SIGNER_KIND,
   type SignerContext,
+  ZERO_DIGEST,
 } from '@liquefy/protocol'
 import type { Hex } from 'viem'
 import { readBundle } from './bundle.ts'
@@ -17,7 +18,7 @@ import { inclusionChecker } from './inclusion-check.ts'
 import type { LedgerMachine, LedgerReader } from './ledger.ts'
 import type { ClaimLine, EnvelopeLine, HeaderLine } from './line.ts'
 import { checkLoggedTimes } from './logged-time-check.ts'
-import { type MeterHistory, meterHistory } from './meter-history.ts'
+import { type GrowingHistory, growingHistory, type MeterHistory } from './meter-history.ts'
 import { checkMeterSignatures, signerContext } from './meter-signature-check.ts'
 import { latestAsOf, type Price, priceOf } from './price.ts'
 import type { AuditReport, PeriodReport } from './report.ts'
@@ -53,6 +54,8 @@ interface Checked extends CheckedTerms {
   header: HeaderLine
   context: EnvelopeContext
   streams: StreamEvidence[]
+  /** Of each stream, once it is known where its meter begins. */
+  folds: (GrowingHistory | undefined)[]
   /** Where each envelope stands in the log. */
   places: Pick<EnvelopeLine, 'stream' | 'seq' | 'logIndex' | 'loggedAt'>[]
   meterSigner: SignerContext
@@ -131,7 +134,7 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   checkLoggedTimes(checked.context.head, checked.places, faults)
   const signed = [...rest.meterValues, ...rest.adjustments]
   const stated = [...rest.claims, ...signed.map(({ line }) => line)]
-  const histories = fold(checked)
+  const histories = historiesOf(checked)
   for (const [index, evidence] of checked.streams.entries()) {
     checkComplete(
       evidence,
@@ -193,6 +196,7 @@ async function prepare(
       streams: new Set(streams.map(({ stream }) => stream)),
     },
     streams,
+    folds: [],
     places: [],
     meterSigner: await signerContext(ledger, header.registry, meterSigners),
     meterSignerWords: explainSigner(terms.terms, meterSigners[1]?.machineId),
@@ -259,17 +263,39 @@ function takeLine(
   tally.signedBy.add(signerWords(context.machineId, envelope))
   for (const evidence of streams)
     takeEnvelope(evidence, envelope, line, context.signers, checked.cuts.get(envelope.kid), faults)
+  foldOn(checked)
   return true
 }
 
-function fold(checked: Checked): MeterHistory[] {
-  return checked.streams.map((evidence, index) => {
-    const rule = checked.rules[index]
-    if (!rule) throw new RangeError(`Meter ${index} has no rule.`)
-    const startSeq = firstSeqOf(evidence) ?? 1n
-    const terms = foldTermsOf(checked.terms, index, rule, startSeq)
-    return meterHistory(terms, evidence.startHead, evidence.logged, checked.writtenMs)
-  })
+/** Hands on what was gathered to the folds of which it is known where they begin. */
+function foldOn(checked: Checked): void {
+  for (const [index, evidence] of checked.streams.entries()) {
+    const { startHead, startSeq } = evidence
+    if (startHead !== ZERO_DIGEST && startSeq === undefined) continue
+    foldLogged(checked, index, evidence, (startSeq ?? 0n) + 1n)
+  }
+}
+
+function foldLogged(
+  checked: Checked,
+  index: number,
+  evidence: StreamEvidence,
+  startSeq: bigint,
+): GrowingHistory {
+  const rule = checked.rules[index]
+  if (!rule) throw new RangeError(`Meter ${index} has no rule.`)
+  const fold =
+    checked.folds[index] ??
+    growingHistory(foldTermsOf(checked.terms, index, rule, startSeq), evidence.startHead)
+  checked.folds[index] = fold
+  for (const logged of evidence.logged.splice(0)) fold.take(logged)
+  return fold
+}
+
+function historiesOf(checked: Checked): MeterHistory[] {
+  return checked.streams.map((evidence, index) =>
+    foldLogged(checked, index, evidence, firstSeqOf(evidence) ?? 1n).end(checked.writtenMs),
+  )
 }
 
 const STATED_BY: Readonly<Record<string, string>> = {

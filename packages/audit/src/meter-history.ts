@@ -1,4 +1,11 @@
-import { type FoldTerms, foldStream, type LoggedEnvelope } from '@liquefy/protocol'
+import {
+  advance,
+  type FoldStep,
+  type FoldTerms,
+  foldHead,
+  type LoggedEnvelope,
+  startFold,
+} from '@liquefy/protocol'
 import type { Hex } from 'viem'
 
 /** One meter's fold over all evidence, and what it said at every step on the way. */
@@ -28,63 +35,111 @@ export interface MeterHistory {
   movedSinceMs(period: number): number
 }
 
-/** Folds a stream as machine and node do, with the clock at the time of the checkpoint. */
-export function meterHistory(
-  terms: FoldTerms,
-  startHead: Hex,
-  logged: readonly LoggedEnvelope[],
-  nowMs: number,
-): MeterHistory {
-  const fold = foldStream(terms, logged, nowMs)
+/** A stream's fold that grows with its evidence, so that no more readings are held than must be. */
+export interface GrowingHistory {
+  /** Takes the next envelope in log order. */
+  take(logged: LoggedEnvelope): void
+  /** The history once all was taken, with the clock at the time of the checkpoint. */
+  end(nowMs: number): MeterHistory
+}
+
+/** Envelopes folded together. */
+const PORTION = 64
+
+/** Folds a stream as machine and node do. */
+export function growingHistory(terms: FoldTerms, startHead: Hex): GrowingHistory {
+  const book = historyBook(terms, startHead)
+  let state = startFold(terms)
+  /** Not folded yet: what is new, and what waits behind a gap. */
+  let pending: LoggedEnvelope[] = []
+  let foldAt = PORTION
+
+  const fold = (nowMs: number) => {
+    const portion = advance(terms, state, pending, nowMs)
+    book.note(portion.steps, pending)
+    state = portion.state
+    pending = portion.waiting
+    // However much waits, it is looked through a bounded number of times.
+    foldAt = Math.max(PORTION, 2 * pending.length)
+  }
+
+  return {
+    take(logged) {
+      pending.push(logged)
+      // Until the newest one everything is there.
+      if (pending.length >= foldAt) fold(0)
+    },
+    end(nowMs) {
+      fold(nowMs)
+      return book.history(foldHead(state)?.seq, pending.length)
+    },
+  }
+}
+
+/** What the fold said at each step. */
+function historyBook(terms: FoldTerms, startHead: Hex) {
   const digests = new Map<bigint, Hex>([[0n, startHead]])
   if (terms.startSeq > 1n) digests.set(terms.startSeq - 1n, startHead)
-  const steps = new Map(fold.steps.map((step) => [step.digest, step]))
+  const steps = new Map<Hex, FoldStep>()
   const changes = new Map<number, { seq: bigint; register: bigint }[]>()
   const lateChanges = new Map<number, { seq: bigint; register: bigint }[]>()
-  const loggedAt = new Map(logged.map((envelope) => [envelope.digest, envelope.loggedAt]))
   const since = new Map<number, number>()
   const unpriced: Record<string, number> = {}
   let priced = 0
-  for (const step of fold.steps) {
-    if (step.code === 'OK') priced += 1
-    else unpriced[step.code] = (unpriced[step.code] ?? 0) + 1
-    if (step.code !== 'EQUIVOCATION' && step.code !== 'LATE_FOR_GAP') {
-      digests.set(step.seq, step.digest)
-    }
+  let cutFrom: bigint | undefined
+
+  const noteStep = (step: FoldStep, loggedAt: number) => {
+    const { seq, digest, code } = step
+    steps.set(digest, step)
+    if (code === 'OK') priced += 1
+    else unpriced[code] = (unpriced[code] ?? 0) + 1
+    if (code === 'BEYOND_CUT' && (cutFrom === undefined || seq < cutFrom)) cutFrom = seq
+    if (code !== 'EQUIVOCATION' && code !== 'LATE_FOR_GAP') digests.set(seq, digest)
     for (const [period, register] of Object.entries(step.lateRegisters)) {
-      const list = lateChanges.get(Number(period)) ?? []
-      list.push({ seq: step.seq, register })
-      lateChanges.set(Number(period), list)
+      append(lateChanges, Number(period), { seq, register })
     }
     for (const [period, register] of Object.entries(step.registers)) {
-      const at = loggedAt.get(step.digest) ?? Number.POSITIVE_INFINITY
-      since.set(Number(period), Math.min(at, since.get(Number(period)) ?? at))
-      const list = changes.get(Number(period)) ?? []
-      list.push({ seq: step.seq, register })
-      changes.set(Number(period), list)
+      since.set(Number(period), Math.min(loggedAt, since.get(Number(period)) ?? loggedAt))
+      append(changes, Number(period), { seq, register })
     }
   }
   const registerAt = (period: number, seq: bigint) =>
     newestUpTo(changes.get(period) ?? [], seq) ?? 0n
-  const seqs = [...digests.keys()].filter((seq) => seq >= terms.startSeq)
-  const lastSeq = fold.head?.seq
+
   return {
-    stream: terms.stream,
-    last: lastSeq,
-    waitingFrom: fold.waiting.length > 0 ? (lastSeq ?? terms.startSeq - 1n) + 1n : undefined,
-    waiting: fold.waiting.length,
-    priced,
-    unpriced,
-    seqs,
-    digestAt: (seq) => digests.get(seq),
-    cutFrom: fold.steps.find(({ code }) => code === 'BEYOND_CUT')?.seq,
-    registerAt,
-    lateRegisterAt: (period, seq) =>
-      newestUpTo(lateChanges.get(period) ?? [], seq) ?? registerAt(period, seq),
-    periods: () => [...changes.keys()],
-    stepOf: (digest) => steps.get(digest),
-    movedSinceMs: (period) => since.get(period) ?? Number.POSITIVE_INFINITY,
+    note(said: readonly FoldStep[], logged: readonly LoggedEnvelope[]) {
+      const loggedAt = new Map(logged.map((envelope) => [envelope.digest, envelope.loggedAt]))
+      for (const step of said) {
+        noteStep(step, loggedAt.get(step.digest) ?? Number.POSITIVE_INFINITY)
+      }
+    },
+    history: (last: bigint | undefined, waiting: number): MeterHistory => ({
+      stream: terms.stream,
+      last,
+      waitingFrom: waiting > 0 ? (last ?? terms.startSeq - 1n) + 1n : undefined,
+      waiting,
+      priced,
+      unpriced,
+      // What came out of line was noted behind what it lies before.
+      seqs: [...digests.keys()]
+        .filter((seq) => seq >= terms.startSeq)
+        .sort((a, b) => (a < b ? -1 : 1)),
+      digestAt: (seq) => digests.get(seq),
+      cutFrom,
+      registerAt,
+      lateRegisterAt: (period, seq) =>
+        newestUpTo(lateChanges.get(period) ?? [], seq) ?? registerAt(period, seq),
+      periods: () => [...changes.keys()],
+      stepOf: (digest) => steps.get(digest),
+      movedSinceMs: (period) => since.get(period) ?? Number.POSITIVE_INFINITY,
+    }),
   }
+}
+
+function append<Value>(lists: Map<number, Value[]>, key: number, value: Value): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
 }
 
 function newestUpTo(changes: { seq: bigint; register: bigint }[], seq: bigint): bigint | undefined {

@@ -1,4 +1,5 @@
 import { type AuditReport, auditBundle, viemLedgerReader } from '@liquefy/audit'
+import { startSignatureWorkers } from '@liquefy/audit/workers'
 import type { Hex } from '@liquefy/protocol'
 import { isAddress } from 'viem'
 import { linesOf } from './bundle-file.ts'
@@ -25,8 +26,10 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
   const rpcUrl =
     source.rpc ?? readRunning(context.folder)?.rpcUrl ?? (await rpcOfNode(context, source))
   const lines = source.bundle ? linesOf(source.bundle) : bundleOf(context, source.agreement)
+  const workers = startSignatureWorkers()
   return auditBundle({
     lines,
+    verifyMany: workers.verifyMany,
     ledger: viemLedgerReader({
       rpcUrl,
       ...(known ? { tariffs: known } : {}),
@@ -44,7 +47,7 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
         : {}),
     },
     onProgress: ({ envelopes }) => context.out.progress.show('checking envelopes', envelopes),
-  })
+  }).finally(() => workers.stop())
 }
 
 function addressOf(text: string): Hex {

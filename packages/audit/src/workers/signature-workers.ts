@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Signed, VerifyMany } from '@liquefy/audit'
 import type { PublicKey } from '@liquefy/protocol'
+import type { Signed, VerifyMany } from '../verify-many.ts'
 
 /** What a thread of `signature-worker.ts` is asked: signatures one behind the other, `r || s` and then the bytes that they are over. */
 export interface SignatureBatch {
