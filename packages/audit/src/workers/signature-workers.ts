@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { PublicKey } from '@liquefy/protocol'
+import { LiquefyError, type PublicKey } from '@liquefy/protocol'
 import type { Signed, VerifyMany } from '../verify-many.ts'
 
 /** What a thread of `signature-worker.ts` is asked: signatures one behind the other, `r || s` and then the bytes that they are over. */
@@ -31,6 +31,9 @@ export interface SignatureWorkers {
 interface Thread {
   worker: Worker
   waiting: Map<number, PromiseWithResolvers<boolean[]>>
+  /** It takes no more, and what waits for it gets no answer. */
+  end(reason: Error): void
+  hasEnded: boolean
 }
 
 /** Starts a thread for each core. A batch goes to the one that has least to do. */
@@ -39,8 +42,11 @@ export function startSignatureWorkers(): SignatureWorkers {
   let nextId = 0
   return {
     async verifyMany(signed) {
-      const { worker, waiting } = threads.reduce((least, one) =>
-        one.waiting.size < least.waiting.size ? one : least,
+      const [first, ...others] = threads.filter(({ hasEnded }) => !hasEnded)
+      if (!first) throw endedError()
+      const { worker, waiting } = others.reduce(
+        (least, one) => (one.waiting.size < least.waiting.size ? one : least),
+        first,
       )
       const batch = packed(nextId, signed)
       nextId += 1
@@ -52,14 +58,29 @@ export function startSignatureWorkers(): SignatureWorkers {
       return answer.promise
     },
     async stop() {
+      for (const { end } of threads) end(endedError())
       await Promise.all(threads.map(({ worker }) => worker.terminate()))
     },
   }
 }
 
+function endedError(): LiquefyError {
+  return new LiquefyError('WORKERS_ENDED', 'The threads that verify have ended: start others.')
+}
+
 function startThread(): Thread {
   const worker = new Worker(join(import.meta.dirname, 'signature-worker.ts'))
   const waiting: Thread['waiting'] = new Map()
+  const thread: Thread = {
+    worker,
+    waiting,
+    hasEnded: false,
+    end(reason) {
+      thread.hasEnded = true
+      for (const { reject } of waiting.values()) reject(reason)
+      waiting.clear()
+    },
+  }
   // Without work it does not keep the process from ending.
   worker.unref()
   worker.on('message', ({ id, verdicts }: SignatureVerdicts) => {
@@ -67,11 +88,8 @@ function startThread(): Thread {
     waiting.delete(id)
     if (waiting.size === 0) worker.unref()
   })
-  // One that failed keeps what waits, so that nothing more is given to it.
-  worker.on('error', (error) => {
-    for (const { reject } of waiting.values()) reject(error)
-  })
-  return { worker, waiting }
+  worker.on('error', thread.end)
+  return thread
 }
 
 function packed(id: number, signed: readonly Signed[]): SignatureBatch {
