@@ -29,6 +29,7 @@ export class GuardedConnection extends Duplex {
   readonly #whenRoom: () => Promise<void> | undefined
   readonly #scanner = new FrameScanner()
   #cutOff = false
+  #gathering = false
 
   constructor(
     socket: Socket,
@@ -69,6 +70,7 @@ export class GuardedConnection extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#gatherWrites()
     if (this.#socket.write(chunk)) done()
     else this.#socket.once('drain', done)
   }
@@ -77,11 +79,24 @@ export class GuardedConnection extends Duplex {
     this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), '', done)
   }
 
+  /** One commit acknowledges many frames: all that is written in a turn goes out together. */
+  #gatherWrites(): void {
+    if (this.#gathering) return
+    this.#gathering = true
+    this.#socket.cork()
+    setImmediate(() => {
+      this.#gathering = false
+      this.#socket.uncork()
+    })
+  }
+
   override _final(done: (error?: Error | null) => void): void {
     this.#socket.end(done)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // Why a connection ends may be in what is gathered.
+    this.#socket.uncork()
     if (this.#cutOff) this.#closeGently()
     else this.#socket.destroy()
     done(error)

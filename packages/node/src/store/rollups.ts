@@ -83,6 +83,7 @@ export function addToRollups(
 /** A numeric reading as a double, for charts; undefined if it is none. */
 export function numberOf({ value }: Reading): number | undefined {
   if (value.kind === 'decimal') {
+    if (value.exponent === 0) return Number(value.mantissa)
     // Through text: 12345 and exponent -3 give 12.345, not 12.345000000000001.
     const number = Number(`${value.mantissa}e${value.exponent}`)
     return Number.isFinite(number) ? number : undefined
