@@ -16,6 +16,8 @@ import {
 import { scratchFolder } from './folder.ts'
 import { ledger } from './tiny-node.ts'
 
+const OPENSSL = 'openssl'
+
 test.each(['P-256', 'secp256k1'] as const)('a %s key comes back as it was made', (curve) => {
   const folder = scratchFolder()
   const key = createKey(folder, curve)
@@ -45,7 +47,7 @@ test.each(['P-256', 'secp256k1'] as const)(
     expect(() => createKey(folder)).toThrow(code('KEY_EXISTS'))
 
     const pass = ['-passin', 'pass:from the device’s secret store']
-    const { stdout } = spawnSync('openssl', ['pkey', '-in', path, '-text', '-noout', ...pass])
+    const { stdout } = spawnSync(OPENSSL, ['pkey', '-in', path, '-text', '-noout', ...pass])
     const shown = String(stdout).replaceAll(/[^0-9a-f]/g, '')
     expect(shown).toContain(Buffer.from(key.d).toString('hex'))
     expect(shown).toContain(key.publicKey.x.slice(2) + key.publicKey.y.slice(2))

@@ -113,7 +113,8 @@ test('a receipt for another digest deletes nothing', async () => {
   line.answers(() => [])
   line.up()
   const { digest } = await machine.publish('level', [{ unit: 'mm', value: 1n }])
-  const receipt = { digest: `${digest.slice(0, -2)}00`, loggedAt: START_MS, code: 'OK', seq: '1' }
+  const another = `${digest.slice(0, -2)}${digest.endsWith('00') ? '01' : '00'}`
+  const receipt = { digest: another, loggedAt: START_MS, code: 'OK', seq: '1' }
   line.send({ topic: 'liquefy/v1/7/receipt', json: { entries: [receipt] } })
   line.send({ topic: 'liquefy/v1/8/receipt', json: { entries: [{ ...receipt, digest }] } })
   line.send({ topic: 'liquefy/v1/7/receipt', json: { entries: [{ digest, code: 'OK' }, null] } })
