@@ -11,6 +11,7 @@ import { publicRpcUrl } from './chain/rpc-transport.ts'
 import type { Clock } from './clock.ts'
 import { type Config, type NodeOptions, readConfig } from './config.ts'
 import { startEmbeddedBroker } from './connect/embedded-broker.ts'
+import { createHttpIngest } from './connect/http-ingest.ts'
 import type { Broker } from './connect/inbox.ts'
 import { connectOutsideBroker } from './connect/outside-broker.ts'
 import { topicOf } from './connect/topics.ts'
@@ -257,6 +258,7 @@ async function start(
     connectedMachines: () => running.connectedMachines().length,
     notices: () => notices.current(),
     checkMoney: remembered(checkMoney, MONEY_CHECK_MS),
+    ingest: createHttpIngest({ inbox: pipeline, identity, nowMs: () => clock.nowMs() }),
     onRules: () => changes.rulesKnown(),
     submitMeterValue: (json) => metering.submitMeterValue(json),
     submitAttestation: (json) => metering.submitAttestation(json),

@@ -188,10 +188,10 @@ let nextMachineId = BigInt(Date.now())
 /** Registers a machine as the ledger's follower would have: with a key, or with a controller. */
 export async function registerMachine(
   database: Database,
-  options: { key?: PrivateKey; controller?: bigint; state?: string } = {},
+  options: { machineId?: bigint; key?: PrivateKey; controller?: bigint; state?: string } = {},
 ): Promise<{ machineId: bigint; key: PrivateKey }> {
   nextMachineId += 1n
-  const machineId = nextMachineId
+  const machineId = options.machineId ?? nextMachineId
   const key = options.key ?? newKey()
   const number = await newBlock(database)
   await database.pool.query('INSERT INTO machines VALUES ($1, $2, $3, $4)', [

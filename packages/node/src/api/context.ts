@@ -1,6 +1,7 @@
 import type { Deployment, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
+import type { HttpIngest } from '../connect/http-ingest.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Measures } from '../measures.ts'
 import type { Database } from '../store/database.ts'
@@ -10,7 +11,7 @@ import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
 import type { Evidence } from '../trust/evidence.ts'
 
-/** What the API reads. It takes in nothing but rules and what the signers of agreements signed. */
+/** What the API reads. It takes in nothing but envelopes, rules and what the signers of agreements signed. */
 export interface ApiContext {
   deployment: Deployment
   database: Database
@@ -36,6 +37,7 @@ export interface ApiContext {
   notices(): Notice[]
   /** Compares the database's view of money with the ledger (INV-5); an answer may be a minute old. */
   checkMoney(): Promise<MoneyCheck>
+  ingest: HttpIngest
   /** Called after rules became known. */
   onRules(): Promise<void>
   /** Judges a signed meter value from anybody. */

@@ -20,13 +20,17 @@ export function unknown(code: string, what: string): ProblemError {
 /** Every error becomes an `ApiProblem`; what we did not foresee is logged, and its text kept from the outside. */
 export function answerProblems(app: FastifyInstance, logger: BaseLogger): void {
   app.setErrorHandler((error: FastifyError | ProblemError, request, reply) => {
-    const { status, code, message } = problemOf(error)
-    if (status >= 500) logger.error({ err: error, url: request.url }, 'request failed')
+    const { status, code, message } = problemOf(error, request.routeOptions.bodyLimit)
+    if (status >= 500 && status !== 503)
+      logger.error({ err: error, url: request.url }, 'request failed')
     return reply.status(status).send({ code, message })
   })
 }
 
-function problemOf(error: FastifyError | ProblemError): {
+function problemOf(
+  error: FastifyError | ProblemError,
+  bodyLimit: number,
+): {
   status: number
   code: string
   message: string
@@ -36,7 +40,8 @@ function problemOf(error: FastifyError | ProblemError): {
   }
   const status = error.statusCode ?? 500
   if (status === 413) {
-    return { status, code: 'TOO_LARGE', message: 'The body is too large; send it in parts.' }
+    const message = `The body is too large; send it in parts of at most ${bodyLimit} bytes.`
+    return { status, code: 'TOO_LARGE', message }
   }
   if (status >= 400 && status < 500) {
     return { status, code: 'REQUEST_INVALID', message: error.message.slice(0, 500) }

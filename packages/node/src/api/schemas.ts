@@ -145,6 +145,25 @@ const envelopeFields = {
 }
 export const envelopeSummaries = list(object(envelopeFields))
 
+/** Of an envelope that is logged: all but `message`. Of one that is not: `code`, `message`, and `digest` if it has one. */
+export const envelopesTaken = object({
+  entries: list(
+    object(
+      {
+        machineId: digits,
+        stream: text,
+        seq: digits,
+        digest: hex,
+        loggedAt: integer,
+        logIndex: digits,
+        code: text,
+        message: text,
+      },
+      ['machineId', 'stream', 'seq', 'digest', 'loggedAt', 'logIndex', 'message'],
+    ),
+  ),
+})
+
 export const refusals = list(object({ code: text, message: text, atMs: integer }))
 
 const checkpoint = { size: digits, root: hex, timestamp: integer, signature: hex }

@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Certificate } from '../certificate.ts'
 import { isLoopback, namesLoopback } from '../loopback.ts'
 import type { ApiContext } from './context.ts'
+import { addEnvelopeIntake } from './envelope-intake.ts'
 import { createEventStream } from './event-stream.ts'
 import { answerProblems, ProblemError } from './problem.ts'
 import { addRoutes } from './routes.ts'
@@ -64,9 +65,15 @@ export async function startApi(context: ApiContext, options: ApiOptions): Promis
           'Signed readings, what they cost, and the proofs. Amounts are decimal strings in smallest units.',
         version: '1.0.0',
       },
+      components: {
+        securitySchemes: {
+          machineToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        },
+      },
     },
   })
   await app.register(async (scope) => addRoutes(scope, context, stream))
+  await app.register(async (scope) => addEnvelopeIntake(scope, context.ingest))
   app.get('/docs/json', { schema: { hide: true } }, () => app.swagger())
   await serveWeb(app, webRoot)
   await app.listen({ host, port })
