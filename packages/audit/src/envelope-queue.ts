@@ -10,9 +10,9 @@ import type { EnvelopeLine } from './line.ts'
 import type { VerifyMany } from './verify-many.ts'
 
 /** Envelopes whose signatures are verified together. */
-const BATCH = 32
+const BATCH = 16
 /** Batches that are read ahead of the oldest one whose verdicts are not in: enough for many threads, and a bound on memory. */
-const AHEAD = 16
+const AHEAD = 8
 
 /** What becomes of an envelope of which all single checks are done; undefined if it may not be computed from. */
 type Take = (line: EnvelopeLine, envelope: Envelope | undefined) => Promise<void> | void

@@ -44,7 +44,7 @@ export interface GrowingHistory {
 }
 
 /** Envelopes folded together. */
-const PORTION = 64
+const PORTION = 16
 
 /** Folds a stream as machine and node do. */
 export function growingHistory(terms: FoldTerms, startHead: Hex): GrowingHistory {
