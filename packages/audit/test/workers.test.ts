@@ -83,9 +83,9 @@ function tamper(honest: readonly string[], acts: readonly Tampering[]): string[]
     const other = text[to] ?? ''
     if (act.kind === 'scratch') text[at] = scratch(one, act.to)
     else if (act.kind === 'forge') text[at] = forge(one, other, act.field)
-    else if (act.kind === 'drop') text.splice(at, 1)
+    else if (act.kind === 'drop' && text.length > 1) text.splice(at, 1)
     else if (act.kind === 'swap') [text[at], text[to]] = [other, one]
-    else text = text.slice(0, Math.max(1, at))
+    else if (act.kind === 'cut') text = text.slice(0, Math.max(1, at))
   }
   return text
 }
