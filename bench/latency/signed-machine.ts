@@ -20,7 +20,7 @@ export interface SignedTurn {
 
 export const STREAM = 'energy'
 /** The counter's first reading is its baseline: the register lies one behind. */
-export const registerAfter = (seq: number, readings: number) => seq * readings - 1
+const registerAfter = (seq: number, readings: number) => seq * readings - 1
 /** How many envelopes a register includes. */
 export const seqsIn = (register: number, readings: number) => Math.floor((register + 1) / readings)
 

@@ -27,27 +27,31 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
     source.rpc ?? readRunning(context.folder)?.rpcUrl ?? (await rpcOfNode(context, source))
   const lines = source.bundle ? linesOf(source.bundle) : bundleOf(context, source.agreement)
   const workers = startSignatureWorkers()
-  return auditBundle({
-    lines,
-    verifyMany: workers.verifyMany,
-    ledger: viemLedgerReader({
-      rpcUrl,
-      ...(known ? { tariffs: known } : {}),
-    }),
-    expected: {
-      ...(source.agreement ? { agreementId: source.agreement } : {}),
-      ...(log ? { log: addressOf(log) } : {}),
-      ...(known
-        ? {
-            chainId: known.chainId,
-            registry: known.registry,
-            clearingHouse: known.clearingHouse,
-            evidenceAnchor: known.evidenceAnchor,
-          }
-        : {}),
-    },
-    onProgress: ({ envelopes }) => context.out.progress.show('checking envelopes', envelopes),
-  }).finally(() => workers.stop())
+  try {
+    return await auditBundle({
+      lines,
+      verifyMany: workers.verifyMany,
+      ledger: viemLedgerReader({
+        rpcUrl,
+        ...(known ? { tariffs: known } : {}),
+      }),
+      expected: {
+        ...(source.agreement ? { agreementId: source.agreement } : {}),
+        ...(log ? { log: addressOf(log) } : {}),
+        ...(known
+          ? {
+              chainId: known.chainId,
+              registry: known.registry,
+              clearingHouse: known.clearingHouse,
+              evidenceAnchor: known.evidenceAnchor,
+            }
+          : {}),
+      },
+      onProgress: ({ envelopes }) => context.out.progress.show('checking envelopes', envelopes),
+    })
+  } finally {
+    await workers.stop()
+  }
 }
 
 function addressOf(text: string): Hex {
