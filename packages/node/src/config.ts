@@ -49,6 +49,8 @@ export interface NodeOptions {
   anchorIntervalMs?: number | undefined
   /** Threads that verify signatures: LIQUEFY_WORKERS, as many as cores. 0: the main thread does it. */
   workers?: number | undefined
+  /** What this process does of what a node does: LIQUEFY_ROLE, `all`. Another than `all` needs DATABASE_URL, MQTT_URL and RPC_URL (docs/scale.md). */
+  role?: Role | undefined
   /** LIQUEFY_LOG_LEVEL, `info`, unless a logger is given. */
   logger?: Logger | undefined
 }
@@ -75,8 +77,15 @@ export interface Config {
   settle: SettlePolicy
   anchorIntervalMs: number
   workers: number
+  role: Role
   logger: Logger
 }
+
+/** What one process of a deployment does; `all`: everything. */
+export type Role = 'all' | (typeof ROLES)[number]
+
+/** Roles that share one deployment. */
+export const ROLES = ['ingest', 'meter', 'settle', 'api'] as const
 
 /** A setting that cannot be. */
 export class ConfigError extends LiquefyError {
@@ -115,19 +124,24 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
   if (asset && !rpcUrl) {
     throw new ConfigError('LIQUEFY_ASSET is a token on a chain of your own: give RPC_URL too.')
   }
+  const databaseUrl =
+    options.databaseUrl ?? urlOf(env, 'DATABASE_URL', ['postgres:', 'postgresql:'])
+  const mqttUrl = options.mqttUrl ?? urlOf(env, 'MQTT_URL', ['mqtt:', 'mqtts:', 'ws:', 'wss:'])
+  const role = options.role ?? roleOf(env)
+  requireOutside(role, { DATABASE_URL: databaseUrl, MQTT_URL: mqttUrl, RPC_URL: rpcUrl })
   return {
     dataDir: options.dataDir ?? textOf(env, 'LIQUEFY_DATA_DIR') ?? '.liquefy',
     host,
     port: options.port ?? portOf(env, 'LIQUEFY_PORT') ?? 4280,
     mqttPort: options.mqttPort ?? portOf(env, 'LIQUEFY_MQTT_PORT') ?? 4283,
     rpcPort: options.rpcPort ?? portOf(env, 'LIQUEFY_RPC_PORT') ?? 4285,
-    databaseUrl: options.databaseUrl ?? urlOf(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    databaseUrl,
     rpcUrl,
     publicRpcUrl: options.publicRpcUrl ?? urlOf(env, 'LIQUEFY_PUBLIC_RPC_URL', ['http:', 'https:']),
     keyPassphrase: options.keyPassphrase ?? readSecret(env, 'LIQUEFY_KEY_PASSPHRASE'),
     deploymentPath: options.deploymentPath ?? textOf(env, 'LIQUEFY_DEPLOYMENT'),
     asset,
-    mqttUrl: options.mqttUrl ?? urlOf(env, 'MQTT_URL', ['mqtt:', 'mqtts:', 'ws:', 'wss:']),
+    mqttUrl,
     tls,
     webRoot: options.webRoot ?? textOf(env, 'LIQUEFY_WEB_ROOT'),
     clock: options.clock ?? systemClock,
@@ -137,8 +151,25 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
     settle: options.settle ?? { minMinor: 10_000n, maxAgeMs: 10_000 },
     anchorIntervalMs: Math.min(options.anchorIntervalMs ?? 30_000, LONGEST_TIMER_MS),
     workers: options.workers ?? workersOf(env) ?? availableParallelism(),
+    role,
     logger: options.logger ?? pino({ level: levelOf(env) }),
   }
+}
+
+function roleOf(env: Environment): Role {
+  const text = textOf(env, 'LIQUEFY_ROLE') ?? 'all'
+  const role = (['all', ...ROLES] as const).find((one) => one === text)
+  if (role) return role
+  throw new ConfigError(`LIQUEFY_ROLE is "${text}"; it must be all, ${ROLES.join(', ')}.`)
+}
+
+/** Processes that share the work meet outside themselves. */
+function requireOutside(role: Role, urls: Record<string, string | undefined>): void {
+  const missing = Object.keys(urls).filter((name) => urls[name] === undefined)
+  if (role === 'all' || missing.length === 0) return
+  throw new ConfigError(
+    `The role ${role} works with a database, a broker and a chain that its processes share: give ${missing.join(' and ')}, or leave the role out.`,
+  )
 }
 
 function textOf(env: Environment, name: string): string | undefined {

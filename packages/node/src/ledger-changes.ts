@@ -10,13 +10,28 @@ import type { Metering } from './transact/metering.ts'
 import type { Settlement } from './transact/settlement.ts'
 import type { Identity } from './trust/identity.ts'
 
-/** Hands on what the follower applied: to identity, agreements, metering, settlement and events, in this order. */
+/**
+ * Hands on what the follower applied: to identity, agreements, metering, settlement and events, in this order; of these to what this
+ * process has.
+ */
 export interface LedgerChanges {
   apply(change: Applied): void
+  /** Anything may have changed: all is read again. */
+  applyAll(): void
   /** Rules became known: agreements that waited for them are metered from now on. */
   rulesKnown(): Promise<void>
   /** Resolves once everything applied until now was handed on. */
   idle(): Promise<void>
+}
+
+/** What only the process that follows the ledger does when it has changed. */
+interface LedgerLead {
+  settlement: Settlement
+  events: NodeEvents
+  /** Forgets what was metered for agreements that a reorganisation took away. */
+  forgetVanished(): Promise<void>
+  /** Block up to which all was handed on before. */
+  fromBlock: number
 }
 
 export function createLedgerChanges(options: {
@@ -24,22 +39,22 @@ export function createLedgerChanges(options: {
   clock: Clock
   identity: Identity
   agreements: Agreements
-  metering: Metering
-  settlement: Settlement
-  events: NodeEvents
-  /** Tells a machine of an agreement that it meters. */
-  announce: (machineId: bigint, message: AgreementMessage) => Promise<void>
-  /** Block up to which all was handed on before. */
-  fromBlock: number
+  /** In a process that folds. */
+  metering?: Pick<Metering, 'kickAgreements' | 'kickSigners'> | undefined
+  /** Tells a machine of an agreement that it meters, where this process is the one to do so. */
+  announce?: ((machineId: bigint, message: AgreementMessage) => Promise<void>) | undefined
+  /** In the process that follows the ledger. */
+  lead?: LedgerLead | undefined
   logger: BaseLogger
 }): LedgerChanges {
-  const { database, clock, identity, agreements, metering, settlement, events, logger } = options
-  let seenBlock = options.fromBlock
+  const { database, clock, identity, agreements, metering, lead, logger } = options
+  let seenBlock = lead?.fromBlock ?? -1
   let turn: Promise<void> = Promise.resolve()
 
   const meterNew = async (): Promise<void> => {
     const opened = await agreements.refresh()
-    metering.kickAgreements(opened)
+    metering?.kickAgreements(opened)
+    if (!options.announce) return
     for (const agreementId of opened) {
       const agreement = agreements.get(agreementId)
       if (!agreement) continue
@@ -52,7 +67,11 @@ export function createLedgerChanges(options: {
     }
   }
 
-  const tellSettlements = async (agreementIds: readonly Hex[], toBlock: number): Promise<void> => {
+  const tellSettlements = async (
+    events: NodeEvents,
+    agreementIds: readonly Hex[],
+    toBlock: number,
+  ): Promise<void> => {
     for (const one of await readSettlementsSince(database.pool, agreementIds, seenBlock, toBlock)) {
       events.emit({
         type: 'settled',
@@ -67,13 +86,15 @@ export function createLedgerChanges(options: {
 
   const handOn = async (change: Applied): Promise<void> => {
     const { agreementIds, machineIds, toBlock, reorgedFrom } = change
-    if (machineIds.length > 0) metering.kickSigners(machineIds)
+    if (machineIds.length > 0) metering?.kickSigners(machineIds)
     if (reorgedFrom !== undefined) seenBlock = Math.min(seenBlock, reorgedFrom - 1)
     if (agreementIds.length > 0 || reorgedFrom !== undefined) {
       await meterNew()
-      if (reorgedFrom !== undefined) await metering.forgetVanished()
-      await tellSettlements(agreementIds, toBlock)
-      await settlement.ledgerChanged(agreementIds)
+      if (lead) {
+        if (reorgedFrom !== undefined) await lead.forgetVanished()
+        await tellSettlements(lead.events, agreementIds, toBlock)
+        await lead.settlement.ledgerChanged(agreementIds)
+      }
     }
     seenBlock = Math.max(seenBlock, toBlock)
   }
@@ -91,6 +112,13 @@ export function createLedgerChanges(options: {
       // At once: a revoked key must not verify one more envelope.
       identity.refresh(change.machineIds)
       inTurn(() => handOn(change)).catch(() => undefined)
+    },
+    applyAll() {
+      identity.refreshAll()
+      inTurn(async () => {
+        await meterNew()
+        metering?.kickAgreements(agreements.all().map(({ agreementId }) => agreementId))
+      }).catch(() => undefined)
     },
     rulesKnown: () => inTurn(meterNew),
     idle: () => turn,

@@ -1,15 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Deployment } from '@liquefy/client'
-import { LiquefyError } from '@liquefy/protocol'
-import type { ApiContext } from './api/context.ts'
-import { type Api, startApi } from './api/server.ts'
-import { type Certificate, openCertificate } from './certificate.ts'
+import { openCertificate } from './certificate.ts'
 import { type Chain, startChain } from './chain/chain.ts'
 import { type Keys, openKeys } from './chain/keys.ts'
-import { publicRpcUrl } from './chain/rpc-transport.ts'
 import type { Clock } from './clock.ts'
-import { type Config, type NodeOptions, readConfig } from './config.ts'
+import {
+  deploymentOf,
+  type End,
+  endAll,
+  MONEY_CHECK_MS,
+  namingPort,
+  remembered,
+  startHttp,
+} from './composition.ts'
+import { type Config, ConfigError, type NodeOptions, readConfig } from './config.ts'
 import { startEmbeddedBroker } from './connect/embedded-broker.ts'
 import { createHttpIngest } from './connect/http-ingest.ts'
 import type { Broker } from './connect/inbox.ts'
@@ -59,9 +64,7 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
-const MONEY_CHECK_MS = 60_000
 const SETTLE_ROUNDS = 10
-const END_PATIENCE_MS = 20_000
 
 /**
  * Starts a node on a data folder: database, ledger, evidence log, metering, settlement, broker, API and page. What is not
@@ -71,10 +74,13 @@ const END_PATIENCE_MS = 20_000
  */
 export async function startNode(options: NodeOptions = {}): Promise<RunningNode> {
   const config = readConfig(options, process.env)
+  if (config.role !== 'all') {
+    throw new ConfigError(`The role is ${config.role}: a process with a role starts by startRole.`)
+  }
   const dataDir = resolve(config.dataDir)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   /** What has been started, to be ended in reverse order. */
-  const started: (() => Promise<void> | void)[] = [lockDataFolder(dataDir)]
+  const started: End[] = [lockDataFolder(dataDir)]
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => {
     stopping ??= endAll(started, config)
@@ -88,40 +94,9 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
   }
 }
 
-async function endAll(
-  started: readonly (() => Promise<void> | void)[],
-  { logger }: Config,
-): Promise<void> {
-  for (const end of started.toReversed()) {
-    try {
-      await inTime(end())
-    } catch (error) {
-      // The rest must end all the same: a database left running would hold the folder.
-      logger.error({ err: error }, 'a part did not end in order')
-    }
-  }
-  logger.info('stopped')
-}
-
-/** A part that waits for something outside must not hold up the rest for ever. */
-async function inTime(ending: Promise<void> | void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new LiquefyError('STOP_TOO_SLOW', 'It did not end in time.')),
-      END_PATIENCE_MS,
-    )
-  })
-  try {
-    await Promise.race([ending, tooLong])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 async function start(
   config: Config,
-  started: (() => Promise<void> | void)[],
+  started: End[],
   stop: () => Promise<void>,
 ): Promise<RunningNode> {
   const { dataDir, clock, logger } = config
@@ -206,12 +181,15 @@ async function start(
     identity,
     agreements,
     metering,
-    settlement,
-    events,
-    logger,
     announce: (machineId, message) =>
       publish(topicOf(machineId, 'agreement'), JSON.stringify(message)),
-    fromBlock: chain.block().included,
+    lead: {
+      settlement,
+      events,
+      forgetVanished: () => metering.forgetVanished(),
+      fromBlock: chain.block().included,
+    },
+    logger,
   })
   const notices = createNotices({ database, clock, agreements, events, logger })
   started.push(() => notices.close())
@@ -315,85 +293,4 @@ function startBroker(
   const { mqttUrl, host, mqttPort: port } = config
   if (mqttUrl) return connectOutsideBroker({ ...parts, url: mqttUrl, clientId })
   return namingPort('LIQUEFY_MQTT_PORT', port, () => startEmbeddedBroker({ ...parts, host, port }))
-}
-
-function startHttp(
-  config: Config,
-  certificate: Certificate | undefined,
-  context: ApiContext,
-): Promise<Api> {
-  const { host, port, webRoot } = config
-  return namingPort('LIQUEFY_PORT', port, () =>
-    startApi(context, { host, port, certificate, webRoot }),
-  )
-}
-
-/** A port that is taken is a matter of one setting: the error names it. */
-async function namingPort<T>(setting: string, port: number, begin: () => Promise<T>): Promise<T> {
-  try {
-    return await begin()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EADDRINUSE' && code !== 'PORT_IN_USE') throw error
-    throw new LiquefyError(
-      'PORT_IN_USE',
-      `Port ${port} is taken. Stop what listens there, or choose another one with ${optionOf(setting)} or ${setting} (0: any free one).`,
-      { cause: error },
-    )
-  }
-}
-
-/** The option of `liquefy up` with a setting's meaning: `--mqtt-port` for `LIQUEFY_MQTT_PORT`. */
-function optionOf(setting: string): string {
-  return `--${setting.replace('LIQUEFY_', '').toLowerCase().replaceAll('_', '-')}`
-}
-
-/** What anybody may know: addresses of one's own parts stand in it without their secrets. */
-function deploymentOf(config: Config, chain: Chain, broker: Broker): Deployment {
-  const { mqttUrl, host, tls } = config
-  const { deployment, chainId, embedded, log, people } = chain
-  const rpcUrl = config.publicRpcUrl ?? publicRpcUrl(chain.rpcUrl)
-  const name = host.includes(':') ? `[${host}]` : host
-  return {
-    chainId,
-    rpcUrl,
-    embedded,
-    registry: deployment.registry,
-    p256Sha256Verifier: deployment.p256Sha256Verifier,
-    p256RawVerifier: deployment.p256RawVerifier,
-    clearingHouse: deployment.clearingHouse,
-    evidenceAnchor: deployment.evidenceAnchor,
-    linearTariff: deployment.linearTariff,
-    tieredTariff: deployment.tieredTariff,
-    planTariff: deployment.planTariff,
-    log,
-    asset: deployment.asset,
-    mqttUrl: mqttUrl
-      ? publicMqttUrl(mqttUrl)
-      : `${tls ? 'mqtts' : 'mqtt'}://${name}:${broker.port}`,
-    people,
-  }
-}
-
-function publicMqttUrl(mqttUrl: string): string {
-  const url = new URL(mqttUrl)
-  url.username = ''
-  url.password = ''
-  url.search = ''
-  return url.href
-}
-
-/** Answers the same for a while, so that whoever asks often costs nothing. A failure is not kept. */
-function remembered<T>(read: () => Promise<T>, ms: number): () => Promise<T> {
-  let newest: { answer: Promise<T>; atMs: number } | undefined
-  return () => {
-    if (newest && performance.now() - newest.atMs < ms) return newest.answer
-    const answer = read()
-    const entry = { answer, atMs: performance.now() }
-    newest = entry
-    answer.catch(() => {
-      if (newest === entry) newest = undefined
-    })
-    return answer
-  }
 }

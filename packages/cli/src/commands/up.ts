@@ -7,6 +7,15 @@ export function upCommand(): Command {
   return new Command('up')
     .description('start the node: database, broker, ledger, page')
     .addOption(new Option('--demo <name>', 'run an example on it').choices(['silo', 'charging']))
+    .addOption(
+      new Option(
+        '--role <role>',
+        'one process of several that share DATABASE_URL, MQTT_URL and RPC_URL (LIQUEFY_ROLE, docs/scale.md)',
+      )
+        .choices(['all', 'ingest', 'meter', 'settle', 'api'])
+        .env('LIQUEFY_ROLE')
+        .default('all'),
+    )
     .option('--host <address>', 'interface to listen on (LIQUEFY_HOST, default 127.0.0.1)')
     .option(
       '--port <port>',
@@ -23,6 +32,10 @@ export function upCommand(): Command {
     .addHelpText('after', '\nMore settings are environment variables: see the README.')
     .action(async (options: UpOptions, command: Command) => {
       const context = contextOf(command)
+      if (options.role !== 'all') {
+        const { runRole } = await import('../up/run-role.ts')
+        return runRole(context, options)
+      }
       const { runNode } = await import('../up/run-node.ts')
       await runNode(context, options)
     })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@liquefy/client'
-import { type RunningNode, startNode } from '@liquefy/node'
+import { type Role, type RunningNode, startNode } from '@liquefy/node'
 import { type Product, type RunningProduct, runProduct, walletLedger } from '@liquefy/simulator'
 import { createWalletClient, http } from 'viem'
 import type { Context } from '../context.ts'
@@ -14,12 +14,18 @@ import { untilStopped } from './until-stopped.ts'
 const webRoot = fileURLToPath(new URL('../../../../apps/web/dist', import.meta.url))
 
 export interface UpOptions {
+  role: Role
   demo?: keyof typeof DEMOS
   host?: string
   port?: number
   mqttPort?: number
   rpcPort?: number
   rpcUrl?: string
+}
+
+/** The page that was built beside this program, unless the environment names another. */
+export function builtPage(): { webRoot?: string } {
+  return process.env.LIQUEFY_WEB_ROOT === undefined && existsSync(webRoot) ? { webRoot } : {}
 }
 
 /** Starts the node and, if wanted, a demo on it; stops both in order when asked to. */
@@ -32,7 +38,7 @@ export async function runNode(context: Context, options: UpOptions): Promise<voi
     ...ports,
     dataDir: folder,
     logger,
-    ...(process.env.LIQUEFY_WEB_ROOT === undefined && existsSync(webRoot) ? { webRoot } : {}),
+    ...builtPage(),
   })
   writeRunning(folder, {
     pid: process.pid,

@@ -4,11 +4,11 @@ import { LiquefyError } from '@liquefy/protocol'
 import { createPublicClient, defineChain, type Hex, type PublicClient } from 'viem'
 import type { Clock } from '../clock.ts'
 import type { OutboxObserver } from '../measures.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Queryable } from '../store/database.ts'
 import { checkDeployment, deployContracts } from './deploy.ts'
 import { type ContractDeployment, DeploymentError, parseDeployment } from './deployment.ts'
 import { type EmbeddedChain, startEmbeddedChain } from './embedded.ts'
-import { type Follower, startFollower } from './follower.ts'
+import { type Applied, type Follower, startFollower } from './follower.ts'
 import type { Keys } from './keys.ts'
 import type { Logger } from './logger.ts'
 import { type Outbox, startOutbox } from './outbox.ts'
@@ -53,9 +53,18 @@ export interface ChainOptions {
   genesisTimestamp?: number | undefined
   blockMs?: number | undefined
   observer?: OutboxObserver | undefined
+  /** Contracts that are known already, whatever the files say. */
+  knownDeployment?: ContractDeployment | undefined
+  /** As `startFollower` takes it. */
+  announce?: ((db: Queryable, change: Applied) => Promise<void>) | undefined
 }
 
-function clientOf(rpcUrl: string, chainId: number, pollingInterval: number): PublicClient {
+/** Reads a ledger. */
+export function ledgerClient(
+  rpcUrl: string,
+  chainId: number,
+  pollingInterval: number,
+): PublicClient {
   const nativeCurrency = { name: 'Ether', symbol: 'ETH', decimals: 18 }
   const rpcUrls = { default: { http: [publicRpcUrl(rpcUrl)] } }
   const chain = defineChain({ id: chainId, name: 'Ledger', nativeCurrency, rpcUrls })
@@ -100,7 +109,7 @@ async function openDeployment(
   client: PublicClient,
   options: ChainOptions,
 ): Promise<ContractDeployment> {
-  const known = await knownDeployment(options)
+  const known = options.knownDeployment ?? (await knownDeployment(options))
   if (known) {
     await checkDeployment(client, known)
     return known
@@ -114,7 +123,8 @@ async function openDeployment(
   return deployment
 }
 
-async function outsideChainId(rpcUrl: string): Promise<number> {
+/** @throws LiquefyError `LEDGER_UNREACHABLE` */
+export async function outsideChainId(rpcUrl: string): Promise<number> {
   try {
     return await createPublicClient({ transport: rpcTransport(rpcUrl) }).getChainId()
   } catch (cause) {
@@ -151,7 +161,7 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
   try {
     const url = embedded?.rpcUrl ?? rpcUrl ?? ''
     const chainId = embedded?.chainId ?? (await outsideChainId(url))
-    const publicClient = clientOf(url, chainId, embedded ? 100 : 2_000)
+    const publicClient = ledgerClient(url, chainId, embedded ? 100 : 2_000)
     const deployment = await openDeployment(publicClient, options)
     const follower = startFollower({
       client: publicClient,
@@ -162,6 +172,7 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
       pollMs: embedded ? 500 : 1_000,
       finality: embedded ? 'head' : 'tag',
       finalityBlocks: options.finalityBlocks ?? 12,
+      announce: options.announce,
     })
     embedded?.onBlock(() => follower.kick())
     const outbox = startOutbox({

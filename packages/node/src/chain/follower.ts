@@ -1,7 +1,7 @@
 import { LiquefyError } from '@liquefy/protocol'
 import type { Hex, PublicClient } from 'viem'
 import type { Clock } from '../clock.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Queryable } from '../store/database.ts'
 import {
   type BlockRow,
   dropEmptyBlocksBelow,
@@ -72,6 +72,8 @@ export function startFollower(options: {
   pollMs: number
   finality: 'head' | 'tag'
   finalityBlocks: number
+  /** Tells other processes, in the transaction that applies the change. */
+  announce?: ((db: Queryable, change: Applied) => Promise<void>) | undefined
 }): Follower {
   const { client, deployment, database, clock, logger, pollMs, finality, finalityBlocks } = options
   const addresses = followedAddresses(deployment)
@@ -197,15 +199,16 @@ export function startFollower(options: {
       logger.error({ from: base + 1, final }, 'The ledger has changed blocks that it called final')
     }
     // Old and new come in one transaction, so that nobody sees money vanish and return.
-    const touched = await database.transaction(async (db) => {
+    const change = await database.transaction(async (db) => {
       const forgotten = reorged ? await forgetAbove(db, base, clock.nowMs()) : undefined
       await saveBlocks(db, blocks, events)
-      return forgotten
+      const touched: Applied = { ...touchedBy(events, forgotten), toBlock }
+      if (reorged) touched.reorgedFrom = base + 1
+      await options.announce?.(db, touched)
+      return touched
     })
     applied = toBlock
-    const change: Applied = { ...touchedBy(events, touched), toBlock }
     if (reorged) {
-      change.reorgedFrom = base + 1
       final = Math.min(final, base)
       logger.warn({ from: base + 1, to: toBlock }, 'The ledger was reorganised')
     }

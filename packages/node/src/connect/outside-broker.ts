@@ -11,6 +11,13 @@ export interface OutsideBrokerOptions {
   inbox: Inbox
   /** Names the node's sessions and its share at the broker: another node there needs another name, and gets every message too. */
   clientId: string
+  /**
+   * Names this process among several that share the messages: its sessions end with it, so that the broker keeps nothing for one that
+   * is gone. Undefined: the only one, whose sessions wait for it.
+   */
+  process?: string | undefined
+  /** The topics that this process takes: both unless told. */
+  takes?: readonly ('envelope' | 'meter')[]
   /** Messages for the `agreement` topic of a machine that is heard for the first time. */
   agreementsOf?: (machineId: bigint) => Promise<readonly object[]>
   /** Each connection works on one message at a time, so this many can share one commit. */
@@ -34,18 +41,21 @@ const MAX_GREETED = 100_000
 export async function connectOutsideBroker(options: OutsideBrokerOptions): Promise<Broker> {
   const { inbox, logger } = options
   const greeted = new Set<bigint>()
-  const topics = ['envelope', 'meter'].map(
+  const topics = (options.takes ?? ['envelope', 'meter']).map(
     (name) => `$share/${options.clientId}/liquefy/v1/+/${name}`,
   )
+  const name = options.process ? `${options.clientId}-${options.process}` : options.clientId
+  const session = options.process
+    ? { clean: true }
+    : { clean: false, properties: { sessionExpiryInterval: SESSION_SECONDS } }
   const count = options.connections ?? DEFAULT_CONNECTIONS
   const clients = Array.from({ length: count }, (_, index) => openClient(index))
 
   function openClient(index: number): MqttClient {
     const client = mqtt.connect(options.url, {
       protocolVersion: 5,
-      clientId: `${options.clientId}-${index}`,
-      clean: false,
-      properties: { sessionExpiryInterval: SESSION_SECONDS },
+      clientId: `${name}-${index}`,
+      ...session,
       reconnectPeriod: RECONNECT_MS,
       connectTimeout: CONNECT_TIMEOUT_MS,
       resubscribe: false,
@@ -53,6 +63,7 @@ export async function connectOutsideBroker(options: OutsideBrokerOptions): Promi
     let connection = 0
     client.on('connect', () => {
       connection += 1
+      if (topics.length === 0) return
       client.subscribe(topics, { qos: 1 }, (error) => {
         if (error) logger.error({ err: error }, 'could not subscribe at the MQTT broker')
       })

@@ -22,6 +22,8 @@ export interface DatabaseOptions {
   dataDir: string
   /** An outside PostgreSQL (16 or newer) instead of the embedded one. */
   databaseUrl?: string | undefined
+  /** Names one process of several that share the database; undefined: the only one. */
+  role?: string | undefined
   logger: BaseLogger
 }
 
@@ -30,7 +32,7 @@ export class DatabaseInUseError extends LiquefyError {
   constructor() {
     super(
       'DATABASE_IN_USE',
-      'Another node runs on this database. Stop it, or give this one another data folder or DATABASE_URL.',
+      'Another node runs on this database. Stop it, or give this one another data folder or DATABASE_URL. Processes with a role share one, but not with a node that does everything.',
     )
   }
 }
@@ -40,6 +42,14 @@ const NODE_LOCK = 7_158_202
 const NODE_LOCK_TRIES = 50
 const NODE_LOCK_WAIT_MS = 100
 const NODE_LOCK_RETRY_MS = 500
+/**
+ * A process that is stopped in the middle of a transaction (SIGSTOP, a cable pulled) must not hold its locks, on the log or on a lease,
+ * longer than its leases last: others wait for them.
+ */
+const IDLE_LIMIT = '-c idle_in_transaction_session_timeout=5s'
+// Whoever was told "stored" must find it after a power cut, whatever the server's default says.
+// And a figure for a page must not take all cores, nor the time to compile it, from what machines send.
+const SETTINGS = '-c synchronous_commit=on -c max_parallel_workers_per_gather=0 -c jit=off'
 
 const toBigInt = (text: string): bigint => BigInt(text)
 const toBigIntOrText = (text: string): bigint | string =>
@@ -86,9 +96,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     max: 12,
     types,
     connectionTimeoutMillis: 15_000,
-    // Whoever was told "stored" must find it after a power cut, whatever the server's default says.
-    // And a figure for a page must not take all cores, nor the time to compile it, from what machines send.
-    options: '-c synchronous_commit=on -c max_parallel_workers_per_gather=0 -c jit=off',
+    options: options.role ? `${SETTINGS} ${IDLE_LIMIT}` : SETTINGS,
+    application_name: applicationName(options.role),
   })
   // Without a listener a connection that dies while idle would end the process; the next query reports it anyway.
   let closing = false
@@ -97,7 +106,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   })
   let lock: NodeLock | undefined
   try {
-    lock = await holdNodeLock(url, options.logger)
+    lock = await holdNodeLock(url, options.role !== undefined, options.logger)
     await migrate(pool, MIGRATIONS, Date.now())
   } catch (error) {
     await lock?.release()
@@ -143,6 +152,11 @@ async function transaction<T>(
   }
 }
 
+/** By which others see whose connection it is. */
+export function applicationName(role: string | undefined): string {
+  return role ? `liquefy ${role}` : 'liquefy'
+}
+
 interface NodeLock {
   release(): Promise<void>
 }
@@ -151,11 +165,11 @@ interface NodeLock {
  * Holds an advisory lock on a connection of its own, so that it falls the moment this process dies, however it dies.
  * When the server restarts the lock is taken again.
  */
-async function holdNodeLock(url: string, logger: BaseLogger): Promise<NodeLock> {
+async function holdNodeLock(url: string, shared: boolean, logger: BaseLogger): Promise<NodeLock> {
   let released = false
   let holder = await acquire()
   async function acquire(): Promise<pg.Client> {
-    const client = await acquireNodeLock(url)
+    const client = await acquireNodeLock(url, shared)
     client.on('error', (error) => logger.warn({ err: error }, 'lost the lock on the database'))
     client.once('end', () => {
       if (!released) void regain()
@@ -182,7 +196,8 @@ async function holdNodeLock(url: string, logger: BaseLogger): Promise<NodeLock> 
   }
 }
 
-async function acquireNodeLock(url: string): Promise<pg.Client> {
+async function acquireNodeLock(url: string, shared: boolean): Promise<pg.Client> {
+  const tryLock = shared ? 'pg_try_advisory_lock_shared' : 'pg_try_advisory_lock'
   const client = new pg.Client({ connectionString: url, keepAlive: true })
   client.on('error', () => undefined)
   try {
@@ -196,7 +211,7 @@ async function acquireNodeLock(url: string): Promise<pg.Client> {
     )
   }
   for (let attempt = 0; attempt < NODE_LOCK_TRIES; attempt += 1) {
-    const answer = await client.query('SELECT pg_try_advisory_lock($1) AS held', [NODE_LOCK])
+    const answer = await client.query(`SELECT ${tryLock}($1) AS held`, [NODE_LOCK])
     if (answer.rows[0].held === true) return client
     // A node killed a moment ago may still have a backend that is finishing its statement.
     await new Promise((resolve) => setTimeout(resolve, NODE_LOCK_WAIT_MS))

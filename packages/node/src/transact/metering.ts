@@ -4,7 +4,8 @@ import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import { cutsText, readCuts } from '../store/cuts.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Queryable } from '../store/database.ts'
+import { LeaseLostError } from '../store/leases.ts'
 import { forgetMetering, readFolds } from '../store/metering.ts'
 import type { AdjustmentAnswer } from './adjustment.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
@@ -50,6 +51,16 @@ const WAKE_CHECK_MS = 500
 const RETRY_MS = 1_000
 /** A meter value may overtake the folding of its last envelopes by this much. */
 const PATIENCE_MS = 3_000
+/** And by as much as it takes until another process has taken over the folding of one that died. */
+const SHARED_PATIENCE_MS = 12_000
+const LOOK_MS = 100
+
+/** The part of the agreements that this process folds, where several share them. */
+export interface FoldShare {
+  owns(machineId: bigint): boolean
+  /** @throws LeaseLostError in the transaction of a fold of these machines' agreements, if another process has taken one over. */
+  fence(client: Queryable, machineIds: readonly bigint[]): Promise<void>
+}
 
 /** Starts metering: all open agreements are folded up to date first. */
 export function createMetering(options: {
@@ -60,9 +71,11 @@ export function createMetering(options: {
   ledger: SigningLedger
   /** Account that anchors this node's log. */
   log: Hex
+  /** Undefined: this process folds all. */
+  share?: FoldShare | undefined
   logger: BaseLogger
 }): Metering {
-  const { database, agreements, clock, events, logger } = options
+  const { database, agreements, clock, events, share, logger } = options
   const dirty = new Set<Hex>()
   /** Agreements that are being folded now. */
   const running = new Set<Hex>()
@@ -80,6 +93,10 @@ export function createMetering(options: {
   const fold = async (batch: readonly MeteredAgreement[]): Promise<void> => {
     const nowMs = clock.nowMs()
     const portions = await database.transaction(async (client) => {
+      await share?.fence(
+        client,
+        batch.map(({ machineId }) => machineId),
+      )
       const cuts = await readCuts(client, options.log, batch.flatMap(signersOf))
       const orders = batch.map((agreement) => {
         const signers = signersOf(agreement)
@@ -112,6 +129,8 @@ export function createMetering(options: {
     return controller === undefined ? [machineId] : [machineId, controller]
   }
 
+  const isOurs = ({ machineId }: MeteredAgreement) => !share || share.owns(machineId)
+
   const retryLater = (agreementIds: readonly Hex[]) => {
     for (const agreementId of agreementIds) suspects.add(agreementId)
     const timer = setTimeout(() => {
@@ -128,7 +147,8 @@ export function createMetering(options: {
       const isSuspect = suspects.has(agreementId)
       if (running.has(agreementId) || (isSuspect && batch.length > 0)) continue
       dirty.delete(agreementId)
-      const agreement = agreements.get(agreementId)
+      const known = agreements.get(agreementId)
+      const agreement = known && isOurs(known) ? known : undefined
       if (agreement) batch.push(agreement)
       if (batch.length === BATCH || (isSuspect && agreement)) break
     }
@@ -152,7 +172,9 @@ export function createMetering(options: {
       for (const agreementId of ids) running.add(agreementId)
       const job = fold(batch)
         .catch((error) => {
-          logger.error({ err: error, agreementIds: ids }, 'metering failed; trying again')
+          if (error instanceof LeaseLostError) logger.warn({ err: error }, 'folded elsewhere')
+          else logger.error({ err: error, agreementIds: ids }, 'metering failed; trying again')
+          // Of a lost batch some may still be ours.
           retryLater(ids)
         })
         .finally(() => {
@@ -184,6 +206,7 @@ export function createMetering(options: {
     new Promise((resolve) => {
       const finish = () => {
         clearTimeout(timer)
+        clearInterval(looks)
         watchers.delete(check)
         resolve()
       }
@@ -191,6 +214,8 @@ export function createMetering(options: {
         reached().then((done) => done && finish(), finish)
       }
       const timer = setTimeout(finish, patienceMs)
+      // What another process folds is seen in the database alone.
+      const looks = share && setInterval(check, LOOK_MS)
       watchers.add(check)
       check()
     })
@@ -199,10 +224,13 @@ export function createMetering(options: {
     ...options,
     async untilFolded(agreementId, heads) {
       kickAgreements([agreementId])
-      await until(async () => {
-        const folds = await readFolds(database.pool, agreementId)
-        return folds.length > 0 && heads.every((head) => folds.every(coversIn(head)))
-      }, PATIENCE_MS)
+      await until(
+        async () => {
+          const folds = await readFolds(database.pool, agreementId)
+          return folds.length > 0 && heads.every((head) => folds.every(coversIn(head)))
+        },
+        share ? SHARED_PATIENCE_MS : PATIENCE_MS,
+      )
     },
   }
 

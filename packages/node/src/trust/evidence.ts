@@ -110,7 +110,7 @@ export interface EvidenceOptions {
   chainId: number
   evidenceAnchor: Hex
   /** Signs checkpoints, and is the sender of the anchors. */
-  logAccount: LocalAccount
+  logAccount: Pick<LocalAccount, 'address' | 'signTypedData'>
   /** Without it nothing is anchored. */
   outbox?: AnchorOutbox | undefined
   anchorIntervalMs: number
@@ -178,6 +178,10 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
   /** The head as signed last, if that was at this size. */
   async function signHead(): Promise<Checkpoint> {
     assertRunning()
+    // Another process may have appended.
+    if ((await readLogHead(database.pool)).size > known.frontier.size) {
+      known = await loadHead(database.pool)
+    }
     if (signed?.size === String(known.frontier.size)) return signed
     return sign(known, clock.nowMs())
   }

@@ -62,6 +62,8 @@ export interface Identity {
   currentKeyId(machineId: bigint): Promise<Hex | undefined>
   /** Forgets what is cached of these machines: call after their ledger events were applied. */
   refresh(machineIds: readonly bigint[]): void
+  /** Forgets all that is cached: the ledger may have told of any machine. */
+  refreshAll(): void
   /** Called with the machines of every `refresh`; the answer removes the listener. */
   onChange(listener: (machineIds: readonly bigint[]) => void): () => void
 }
@@ -157,6 +159,10 @@ export function createIdentity(options: {
       generation += 1
       for (const machineId of machineIds) cache.delete(machineId)
       for (const listener of listeners) listener(machineIds)
+    },
+    refreshAll() {
+      const machineIds = [...cache.keys()]
+      this.refresh(machineIds)
     },
     onChange(listener) {
       listeners.add(listener)

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LiquefyError } from '@liquefy/protocol'
+import { openCertificate } from '../certificate.ts'
+import { deploymentOf, MONEY_CHECK_MS, remembered, startHttp } from '../composition.ts'
+import { createHttpIngest } from '../connect/http-ingest.ts'
+import { createEvents, type NodeEvents } from '../events.ts'
+import type { Bulletin } from '../store/bulletins.ts'
+import { type LedgerProgress, readProgress } from '../store/deployment.ts'
+import { readLogHead, readNewestAnchor, readNewestCheckpoint } from '../store/log.ts'
+import { createMetering } from '../transact/metering.ts'
+import { createMoneyCheck } from '../transact/money-check.ts'
+import { createNotices } from '../transact/notices.ts'
+import type { Evidence } from '../trust/evidence.ts'
+import { followBulletins, type Keyless, openIntake, openKeyless } from './keyless.ts'
+import type { Site } from './site.ts'
+
+const CONNECTIONS = 2
+const PROGRESS_MS = 500
+/** A head is asked for again so often, and waited for so long: a standby takes over meanwhile. */
+const ASK_AGAIN_MS = 2_000
+const HEAD_PATIENCE_MS = 20_000
+
+/** API, page and HTTP ingest, without keys. Answers its origin. */
+export async function startApiRole(site: Site): Promise<string> {
+  const { config, database, started } = site
+  const { clock, logger } = config
+  const certificate = config.tls && openCertificate(config.tls, logger)
+  if (certificate) started.push(() => certificate.close())
+  const keyless = await openKeyless(site)
+  const { agreements, client, deployment: contracts, identity, log, measures } = keyless
+  const metering = createMetering({
+    database,
+    agreements,
+    clock,
+    events: site.events,
+    ledger: contracts,
+    log,
+    // It judges signed values by what others fold.
+    share: { owns: () => false, fence: () => Promise.resolve() },
+    logger,
+  })
+  started.push(() => metering.close())
+  const { pipeline, broker } = await openIntake(site, keyless, {
+    metering,
+    workers: config.workers,
+    takes: [],
+    connections: CONNECTIONS,
+  })
+  const changes = followBulletins(site, keyless, {})
+  const progress = await followProgress(site)
+  const evidence = { ...keyless.evidence, ...askedHeads(site, keyless) }
+  const deployment = deploymentOf(
+    config,
+    {
+      chainId: contracts.chainId,
+      rpcUrl: String(config.rpcUrl),
+      embedded: false,
+      deployment: contracts,
+      log,
+      people: [],
+    },
+    broker,
+  )
+  // The process that follows the ledger tells of them; here they are only shown.
+  const untold = { emit: () => undefined }
+  const quiet = logger.child({}, { level: 'error' })
+  const notices = createNotices({ database, clock, agreements, events: untold, logger: quiet })
+  started.push(() => notices.close())
+  const checkMoney = createMoneyCheck({
+    database,
+    client,
+    clearingHouse: contracts.clearingHouse,
+    fromBlock: contracts.fromBlock,
+    block: progress,
+  })
+  const api = await startHttp(config, certificate, {
+    deployment,
+    database,
+    agreements,
+    evidence,
+    clock,
+    events: eventsOfAll(site),
+    measures,
+    dataDir: resolve('.'),
+    certificateExpiresMs: () => certificate?.expiresMs(),
+    block: progress,
+    ledgerLag: () => {
+      const { head, included, levelSeconds } = progress()
+      return { blocks: Math.max(0, head - included), seconds: levelSeconds }
+    },
+    operatorBalance: () => client.getBalance({ address: log }),
+    frames: () => pipeline.counts(),
+    connectedMachines: () => broker.connectedMachines().length,
+    notices: () => notices.current(),
+    checkMoney: remembered(checkMoney, MONEY_CHECK_MS),
+    ingest: createHttpIngest({ inbox: pipeline, identity, nowMs: () => clock.nowMs() }),
+    onRules: async () => {
+      site.tell({ kind: 'rules' })
+      await changes.rulesKnown()
+    },
+    submitMeterValue: (json) => metering.submitMeterValue(json),
+    submitAttestation: (json) => metering.submitAttestation(json),
+    logger,
+  })
+  started.push(() => api.close())
+  return api.url
+}
+
+/** What happens in all processes, as far as they tell. */
+function eventsOfAll({ events, bulletins, config, started }: Site): NodeEvents {
+  const all = createEvents((error) => config.logger.error({ err: error }, 'a listener failed'))
+  started.push(
+    events.on((event) => all.emit(event)),
+    bulletins.on((bulletin) => {
+      if (bulletin.kind !== 'events') return
+      for (const event of bulletin.events) all.emit(event)
+    }),
+  )
+  return all
+}
+
+const NOT_FOLLOWED: LedgerProgress = { included: -1, final: -1, head: -1, levelSeconds: 0 }
+
+/** How far the ledger was followed, at most half a second ago. */
+async function followProgress({ database, config, started }: Site): Promise<() => LedgerProgress> {
+  let current = (await readProgress(database.pool)) ?? NOT_FOLLOWED
+  let readMs = performance.now()
+  const look = async () => {
+    current = (await readProgress(database.pool)) ?? NOT_FOLLOWED
+    readMs = performance.now()
+  }
+  const timer = setInterval(() => {
+    look().catch((error) => config.logger.warn({ err: error }, 'could not read the progress'))
+  }, PROGRESS_MS)
+  started.push(() => clearInterval(timer))
+  return () => ({
+    ...current,
+    levelSeconds: current.levelSeconds + (performance.now() - readMs) / 1_000,
+  })
+}
+
+/** Heads of the log that the process with the key signs when asked. */
+function askedHeads(site: Site, { log }: Keyless): Pick<Evidence, 'head' | 'headNow'> {
+  const { bulletins, database } = site
+  const db = database.pool
+
+  const headNow: Evidence['headNow'] = async () => {
+    const id = randomUUID()
+    const answered = new AbortController()
+    const answer = Promise.withResolvers<(Bulletin & { kind: 'head' })['head']>()
+    const stopListening = bulletins.on((bulletin) => {
+      if (bulletin.kind === 'head' && bulletin.id === id) answer.resolve(bulletin.head)
+    })
+    const askAgain = setInterval(() => site.tell({ kind: 'head-wanted', id }), ASK_AGAIN_MS)
+    site.tell({ kind: 'head-wanted', id })
+    try {
+      const tooLong = sleep(HEAD_PATIENCE_MS, undefined, { signal: answered.signal }).then(() => {
+        throw new LiquefyError(
+          'LOG_HEAD_UNAVAILABLE',
+          'No process with the role settle answers. Start one, or ask again.',
+        )
+      })
+      tooLong.catch(() => undefined)
+      return await Promise.race([answer.promise, tooLong])
+    } finally {
+      answered.abort()
+      clearInterval(askAgain)
+      stopListening()
+    }
+  }
+
+  const presentHead: Evidence['headNow'] = async () => {
+    const [{ size }, newest] = [await readLogHead(db), await readNewestCheckpoint(db)]
+    if (newest?.size !== size) return headNow()
+    return { ...newest, size: String(newest.size) }
+  }
+
+  return {
+    headNow,
+    async head() {
+      const head = await presentHead()
+      const anchor = await readNewestAnchor(db, log)
+      return {
+        ...head,
+        anchored: anchor ? { ...anchor, size: String(anchor.size) } : null,
+      }
+    },
+  }
+}
