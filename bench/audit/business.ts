@@ -78,7 +78,8 @@ export async function businessOf(
   if (!last) throw new RangeError('There is no envelope.')
   const { loggedAt: lastMs } = last
   // The counter's first reading is its baseline.
-  const used = (last.values.at(-1) ?? 0n) - (logged[0]?.values[0] ?? 0n)
+  const baseline = logged[0]?.values[0] ?? 0n
+  const used = (last.values.at(-1) ?? 0n) - baseline
   const startSeconds = Math.floor(fromMs / 1_000)
   const terms = termsFrom(startSeconds)
   const id = agreementId({ chainId: CHAIN_ID, clearingHouse: CLEARING_HOUSE, terms })
@@ -108,7 +109,7 @@ export async function businessOf(
     },
     { type: 'anchor', size: String(size), root, consistency: [] },
   ]
-  for (const [index, { raw, seq, loggedAt }] of logged.entries()) {
+  for (const [index, { raw, seq, loggedAt, values }] of logged.entries()) {
     lines.push({
       type: 'envelope',
       stream: STREAM,
@@ -118,7 +119,10 @@ export async function businessOf(
       code: 'OK',
       raw: Buffer.from(raw).toString('base64'),
       proof: await inclusionProof(BigInt(index), size, read),
-      metered: [],
+      // As a node says what it made of each.
+      metered: [
+        { meter: 0, code: 'OK', registers: { 0: String((values.at(-1) ?? 0n) - baseline) } },
+      ],
     })
   }
   lines.push({
