@@ -38,6 +38,12 @@ describe('settings', () => {
     [{ RPC_URL: 'http://x', LIQUEFY_ASSET: '0x12' }, 'LIQUEFY_ASSET'],
     [{ LIQUEFY_ASSET: `0x${'12'.repeat(20)}` }, 'RPC_URL'],
     [{ LIQUEFY_LOG_LEVEL: 'loud' }, 'LIQUEFY_LOG_LEVEL'],
+    [{ LIQUEFY_ROLE: 'boss' }, 'LIQUEFY_ROLE'],
+    [{ LIQUEFY_ROLE: 'ingest' }, 'DATABASE_URL and MQTT_URL and RPC_URL'],
+    [
+      { LIQUEFY_ROLE: 'settle', DATABASE_URL: 'postgres://secret@x/y', RPC_URL: 'http://x' },
+      'MQTT_URL',
+    ],
     [{ LIQUEFY_TLS_CERT: 'a.pem' }, 'LIQUEFY_TLS_KEY'],
     [{ LIQUEFY_HOST: '0.0.0.0' }, 'LIQUEFY_TLS_CERT'],
     [{ LIQUEFY_HOST: '::' }, 'LIQUEFY_HOST'],

@@ -27,6 +27,8 @@ export interface OutsideBrokerOptions {
 
 const DEFAULT_CONNECTIONS = 16
 const SESSION_SECONDS = 86_400
+/** The broker gives up a session that is silent for one and a half times this long, and its messages go to other processes. */
+const SHARED_KEEPALIVE_SECONDS = 4
 const RECONNECT_MS = 500
 const CONNECT_TIMEOUT_MS = 10_000
 const MAX_GREETED = 100_000
@@ -46,7 +48,7 @@ export async function connectOutsideBroker(options: OutsideBrokerOptions): Promi
   )
   const name = options.process ? `${options.clientId}-${options.process}` : options.clientId
   const session = options.process
-    ? { clean: true }
+    ? { clean: true, keepalive: SHARED_KEEPALIVE_SECONDS }
     : { clean: false, properties: { sessionExpiryInterval: SESSION_SECONDS } }
   const count = options.connections ?? DEFAULT_CONNECTIONS
   const clients = Array.from({ length: count }, (_, index) => openClient(index))

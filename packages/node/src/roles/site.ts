@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { createEvents, type NodeEvents } from '../events.ts'
 import { type Bulletin, type Bulletins, listenToBulletins, tell } from '../store/bulletins.ts'
 import { type Database, openDatabase } from '../store/database.ts'
+import { endStuckCopies } from '../store/stuck.ts'
 
 /** What every process of a deployment stands on. */
 export interface Site {
@@ -44,8 +45,23 @@ export async function openSite(config: Config, started: End[]): Promise<Site> {
     },
     started,
   }
-  started.push(relayEvents(site))
+  started.push(relayEvents(site), endWhatIsStuck(site))
   return site
+}
+
+const STUCK_CHECK_MS = 1_500
+
+/** Each process watches over all: the one that is stuck cannot. */
+function endWhatIsStuck({ database, config }: Site): End {
+  const timer = setInterval(() => {
+    endStuckCopies(database.pool).then(
+      (count) => {
+        if (count > 0) config.logger.warn({ count }, 'ended connections that stood still in a COPY')
+      },
+      (error) => config.logger.warn({ err: error }, 'could not look for stuck connections'),
+    )
+  }, STUCK_CHECK_MS)
+  return () => clearInterval(timer)
 }
 
 const FLUSH_MS = 20

@@ -42,6 +42,7 @@ const NODE_LOCK = 7_158_202
 const NODE_LOCK_TRIES = 50
 const NODE_LOCK_WAIT_MS = 100
 const NODE_LOCK_RETRY_MS = 500
+
 /**
  * A process that is stopped in the middle of a transaction (SIGSTOP, a cable pulled) must not hold its locks, on the log or on a lease,
  * longer than its leases last: others wait for them.
@@ -154,7 +155,7 @@ async function transaction<T>(
 
 /** By which others see whose connection it is. */
 export function applicationName(role: string | undefined): string {
-  return role ? `liquefy ${role}` : 'liquefy'
+  return role === undefined ? 'liquefy' : `liquefy ${role}`
 }
 
 interface NodeLock {

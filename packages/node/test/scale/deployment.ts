@@ -26,6 +26,7 @@ import {
   createWalletClient,
   defineChain,
   http,
+  type PublicClient,
   parseEther,
   toHex,
 } from 'viem'
@@ -41,7 +42,7 @@ import { atEnd } from '../chain/support.ts'
 import { freePort, startMosquitto } from '../mosquitto.ts'
 
 /** The chain's time is that of its newest block: behind, but not by much. */
-const CHAIN_LEAD_SECONDS = 86_400 - 6
+const CHAIN_LEAD_SECONDS = 86_400 - 1
 const ESCROW_MINOR = 5_000_000n
 
 /** One process with a role. */
@@ -64,6 +65,7 @@ export interface Site {
 export interface Business {
   client: Client
   deployment: Deployment
+  publicClient: PublicClient
   payer: Wallet
   payee: Wallet
   /** Registers, activates and opens a funded agreement: pay per gram of the stream `weight`. */
@@ -168,6 +170,7 @@ export async function openBusiness(site: Site, url: string | undefined): Promise
   return {
     client,
     deployment,
+    publicClient,
     payer,
     payee,
     async openMachine() {
