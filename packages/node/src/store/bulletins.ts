@@ -26,7 +26,7 @@ export interface Bulletins {
 
 const CHANNEL = 'liquefy'
 /** PostgreSQL takes 7,999 bytes; the sender's name and JSON around a bulletin are within the rest. */
-export const MAX_BULLETIN_BYTES = 7_500
+const MAX_BULLETIN_BYTES = 7_500
 const RETRY_MS = 500
 
 /** Tells all other processes on this database once the transaction of `db` commits. A bulletin that is too long is told as `missed`. */

@@ -46,7 +46,7 @@ const CHAIN_LEAD_SECONDS = 86_400 - 1
 const ESCROW_MINOR = 5_000_000n
 
 /** One process with a role. */
-export interface RoleProcess {
+interface RoleProcess {
   child: ChildProcess
   url: string | undefined
 }
@@ -58,7 +58,9 @@ export interface Site {
   /** Asks the shared database. */
   query: pg.Pool['query']
   operator: Hex
-  /** Starts a process and waits until it is ready. A second `settle` gets the same keys. */
+  /** Settings of a process with this role, and a data folder of its own; a second `settle` gets the same keys. */
+  environment(role: RunningRole['role']): Promise<Record<string, string>>
+  /** Starts a process and waits until it is ready. */
   start(role: RunningRole['role']): Promise<RoleProcess>
 }
 
@@ -72,7 +74,7 @@ export interface Business {
   openMachine(): Promise<{ machineId: bigint; key: PrivateKey; agreementId: Hex }>
 }
 
-export async function newFolder(name: string): Promise<string> {
+async function newFolder(name: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `liquefy-${name}-`))
   // As root, a database runs under an account of its own, which has to pass through.
   await chmod(folder, 0o711)
@@ -96,24 +98,28 @@ export async function openSite(): Promise<Site> {
   pool.on('error', () => undefined)
   atEnd(() => pool.end())
 
+  const environment: Site['environment'] = async (role) => {
+    const dataDir = await newFolder(role)
+    if (role === 'settle') {
+      await cp(join(keysFolder, 'keys'), join(dataDir, 'keys'), { recursive: true })
+    }
+    return {
+      LIQUEFY_DATA_DIR: dataDir,
+      DATABASE_URL: server.url,
+      MQTT_URL: mqttUrl,
+      RPC_URL: anvil.url,
+    }
+  }
+
   return {
     anvil,
     mqttUrl,
     query: pool.query.bind(pool) as pg.Pool['query'],
     operator: keys.operator.address.toLowerCase() as Hex,
+    environment,
     async start(role) {
-      const dataDir = await newFolder(role)
-      if (role === 'settle')
-        await cp(join(keysFolder, 'keys'), join(dataDir, 'keys'), { recursive: true })
       const child = fork(join(import.meta.dirname, 'run-role.ts'), [], {
-        env: {
-          ...process.env,
-          LIQUEFY_ROLE: role,
-          LIQUEFY_DATA_DIR: dataDir,
-          DATABASE_URL: server.url,
-          MQTT_URL: mqttUrl,
-          RPC_URL: anvil.url,
-        },
+        env: { ...process.env, LIQUEFY_ROLE: role, ...(await environment(role)) },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       })
       atEnd(() => endProcess(child))
