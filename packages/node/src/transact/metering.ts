@@ -43,8 +43,9 @@ export interface Metering {
 /** Transactions at the same time, and agreements that each folds at most. */
 const CONCURRENCY = 2
 const BATCH = 200
-/** Least time between two of them: what is logged meanwhile is folded with as many queries as one envelope would be. */
+/** Behind a batch of so many the next one waits: what is logged meanwhile is folded with as many queries as one envelope would be. */
 const PAUSE_MS = 20
+const MANY = 5
 /** A commit may become visible this long after the time that its envelopes carry. */
 const COMMIT_LAG_MS = 2_000
 const WAKE_CHECK_MS = 500
@@ -86,7 +87,7 @@ export function createMetering(options: {
   const watchers = new Set<() => void>()
   const retries = new Set<NodeJS.Timeout>()
   let pumpTimer: NodeJS.Timeout | undefined
-  let pumpedMs = Number.NEGATIVE_INFINITY
+  let pausedUntilMs = 0
   let closed = false
 
   /** Folds one portion of each in one transaction. */
@@ -157,7 +158,7 @@ export function createMetering(options: {
 
   const pump = () => {
     while (!closed && jobs.size < CONCURRENCY && dirty.size > 0) {
-      const waitMs = pumpedMs + PAUSE_MS - performance.now()
+      const waitMs = pausedUntilMs - performance.now()
       if (waitMs > 0) {
         pumpTimer ??= setTimeout(() => {
           pumpTimer = undefined
@@ -167,7 +168,7 @@ export function createMetering(options: {
       }
       const batch = takeBatch()
       if (batch.length === 0) break
-      pumpedMs = performance.now()
+      if (batch.length >= MANY) pausedUntilMs = performance.now() + PAUSE_MS
       const ids = batch.map(({ agreementId }) => agreementId)
       for (const agreementId of ids) running.add(agreementId)
       const job = fold(batch)
