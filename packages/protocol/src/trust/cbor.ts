@@ -1,4 +1,4 @@
-import { decode, encode as encodeCbor, Tagged, Token, Tokenizer, Type } from 'cborg'
+import { encode as encodeCbor, Tagged, Token, Type } from 'cborg'
 
 /** A floating-point number, kept apart from integers: 1.0 on the wire is no 1. */
 export class CborFloat {
@@ -33,98 +33,17 @@ export type DecodedCbor =
   | { ok: true; value: CborValue }
   | { ok: false; code: 'TOO_LARGE' | 'ENVELOPE_MALFORMED'; message: string }
 
-const STRICT = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowInfinity: false,
-  allowBigInt: true,
-  useMaps: true,
-  rejectDuplicateMapKeys: true,
-} as const
-
 // Integer keys are hashed without a seed: chosen to collide, a large map would cost the square of its size.
 const MAX_MAP_ENTRIES = 64
+const SHORT_TEXT = 64
+const MAX_MESSAGE = 200
+
+const MAJOR = { uint: 0, negint: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6 } as const
+const SIMPLE = { false: 20, true: 21, null: 22, half: 25, single: 26, double: 27 } as const
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 class TooDeep extends Error {}
-
-type Level = { left: number; isMap: boolean }
-
-/**
- * What cborg leaves open: nesting (it recurses), floats that look like integers, text that is no UTF-8, keys that are
- * neither integer nor text (which its check for duplicates compares by identity).
- */
-class StrictTokenizer extends Tokenizer {
-  readonly #bytes: Uint8Array
-  readonly #maxDepth: number
-  readonly #open: Level[] = []
-
-  constructor(bytes: Uint8Array, maxDepth: number) {
-    super(bytes, STRICT)
-    this.#bytes = bytes
-    this.#maxDepth = maxDepth
-  }
-
-  override next(): Token {
-    const token = super.next()
-    if (this.#enter() && !isKeyType(token.type))
-      throw new Error('map keys must be integers or text')
-    switch (token.type) {
-      case Type.array:
-        this.#nest(token.value, false)
-        return token
-      case Type.map:
-        if (token.value > MAX_MAP_ENTRIES) {
-          throw new Error(`a map has at most ${MAX_MAP_ENTRIES} entries`)
-        }
-        this.#nest(2 * token.value, true)
-        return token
-      case Type.tag:
-        this.#nest(1, false)
-        return token
-      case Type.float:
-        return new Token(Type.float, new CborFloat(token.value), token.encodedLength)
-      case Type.string:
-        return this.#text(token)
-      default:
-        return token
-    }
-  }
-
-  /** Counts one item of the enclosing container; true if the item is a key. */
-  #enter(): boolean {
-    let level = this.#open.at(-1)
-    while (level?.left === 0) {
-      this.#open.pop()
-      level = this.#open.at(-1)
-    }
-    if (!level) return false
-    const isKey = level.isMap && level.left % 2 === 0
-    level.left--
-    return isKey
-  }
-
-  #nest(items: number, isMap: boolean): void {
-    this.#open.push({ left: items, isMap })
-    if (this.#open.length > this.#maxDepth) {
-      throw new TooDeep(`nested deeper than ${this.#maxDepth}`)
-    }
-  }
-
-  #text(token: Token): Token {
-    const length = token.encodedLength ?? 0
-    const end = this.pos()
-    // A text of only ASCII has as many characters as bytes behind its head (1, 2, 3 or 5 bytes).
-    const characters: number = token.value.length
-    const head = characters < 24 ? 1 : characters < 256 ? 2 : characters < 65536 ? 3 : 5
-    if (head + characters === length && isAscii(this.#bytes, end - characters, end)) return token
-    const start = end - length + textHead(this.#bytes[end - length] ?? 0)
-    return new Token(Type.string, utf8.decode(this.#bytes.subarray(start, end)), length)
-  }
-}
 
 /**
  * Decodes exactly one CBOR item (RFC 8949) strictly: definite lengths, shortest integers and lengths, no duplicate keys,
@@ -139,20 +58,198 @@ export function decodeStrict(bytes: Uint8Array, limits: CborLimits): DecodedCbor
       message: `${bytes.length} bytes, at most ${limits.maxBytes} are allowed`,
     }
   }
-  // cborg copies what it slices from a Uint8Array, yet shares what it slices from a Buffer.
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const reader = new StrictReader(bytes, limits)
   try {
-    const tokenizer = new StrictTokenizer(plain, limits.maxDepth)
-    const value = decode(plain, { ...STRICT, tokenizer, tags: Tagged.preserve(...limits.tags) })
+    const value = reader.item(0)
+    reader.end()
     return { ok: true, value }
   } catch (error) {
-    const message = String(error instanceof Error ? error.message : error).slice(0, 200)
+    const message = String(error instanceof Error ? error.message : error).slice(0, MAX_MESSAGE)
     return {
       ok: false,
       code: error instanceof TooDeep ? 'TOO_LARGE' : 'ENVELOPE_MALFORMED',
       message,
     }
   }
+}
+
+/**
+ * Reads items one behind the other. Written here and not by a library because this is where most of the time goes that signatures leave
+ * (docs/performance.md): decoders in JavaScript make a token of each item first, and none is this strict. Tests hold it to cborg.
+ */
+class StrictReader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #limits: CborLimits
+  #at = 0
+
+  constructor(bytes: Uint8Array, limits: CborLimits) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#limits = limits
+  }
+
+  /** The next item, inside `depth` arrays, maps and tags. */
+  item(depth: number): CborValue {
+    const initial = this.#view.getUint8(this.#take(1))
+    const major = initial >> 5
+    const minor = initial & 31
+    switch (major) {
+      case MAJOR.uint:
+        return this.#argument(minor)
+      case MAJOR.negint:
+        return negative(this.#argument(minor))
+      case MAJOR.bytes: {
+        const start = this.#take(this.#length(minor))
+        // A copy: a view would keep all of the bytes alive. Not `slice`, which a Buffer answers with a view.
+        return Uint8Array.from(this.#bytes.subarray(start, this.#at))
+      }
+      case MAJOR.text:
+        return this.#text(this.#length(minor))
+      case MAJOR.array:
+        return this.#array(this.#length(minor), this.#nest(depth))
+      case MAJOR.map:
+        return this.#map(this.#length(minor), this.#nest(depth))
+      case MAJOR.tag:
+        return this.#tag(this.#length(minor), this.#nest(depth))
+      default:
+        return this.#simple(minor)
+    }
+  }
+
+  /** @throws if bytes are left. */
+  end(): void {
+    if (this.#at < this.#bytes.length) throw new Error('bytes are left behind the item')
+  }
+
+  #take(count: number): number {
+    const start = this.#at
+    if (start + count > this.#bytes.length) throw new Error('it ends too early')
+    this.#at = start + count
+    return start
+  }
+
+  /** An integer of 64 bits at most, in its shortest form. */
+  #argument(minor: number): number | bigint {
+    if (minor < 24) return minor
+    switch (minor) {
+      case 24:
+        return atLeast(24, this.#view.getUint8(this.#take(1)))
+      case 25:
+        return atLeast(2 ** 8, this.#view.getUint16(this.#take(2)))
+      case 26:
+        return atLeast(2 ** 16, this.#view.getUint32(this.#take(4)))
+      case 27: {
+        const value = this.#view.getBigUint64(this.#take(8))
+        if (value > BigInt(Number.MAX_SAFE_INTEGER)) return value
+        return atLeast(2 ** 32, Number(value))
+      }
+      default:
+        throw new Error('lengths must be definite')
+    }
+  }
+
+  /** A length, or the number of a tag: beyond 2^53 there are no bytes for it. */
+  #length(minor: number): number {
+    return Number(this.#argument(minor))
+  }
+
+  #nest(depth: number): number {
+    if (depth >= this.#limits.maxDepth) {
+      throw new TooDeep(`nested deeper than ${this.#limits.maxDepth}`)
+    }
+    return depth + 1
+  }
+
+  #text(length: number): string {
+    const start = this.#take(length)
+    // Names and units are short and plain: cheaper letter by letter.
+    if (length <= SHORT_TEXT) {
+      let text = ''
+      for (let at = start; at < this.#at; at += 1) {
+        const byte = this.#bytes[at] ?? 0
+        if (byte > 127) return utf8.decode(this.#bytes.subarray(start, this.#at))
+        text += String.fromCharCode(byte)
+      }
+      return text
+    }
+    return utf8.decode(this.#bytes.subarray(start, this.#at))
+  }
+
+  #array(length: number, depth: number): CborValue[] {
+    const values: CborValue[] = []
+    for (let index = 0; index < length; index += 1) values.push(this.item(depth))
+    return values
+  }
+
+  #map(length: number, depth: number): CborMap {
+    if (length > MAX_MAP_ENTRIES) throw new Error(`a map has at most ${MAX_MAP_ENTRIES} entries`)
+    const map: CborMap = new Map()
+    for (let index = 0; index < length; index += 1) {
+      const major = (this.#bytes[this.#at] ?? 0) >> 5
+      if (major !== MAJOR.uint && major !== MAJOR.negint && major !== MAJOR.text) {
+        throw new Error('map keys must be integers or text')
+      }
+      const key = this.item(depth)
+      if (map.has(key)) throw new Error(`key ${String(key)} comes twice`)
+      map.set(key, this.item(depth))
+    }
+    return map
+  }
+
+  #tag(tag: number, depth: number): Tagged {
+    if (!this.#limits.tags.includes(tag)) throw new Error(`tag ${tag} is not allowed here`)
+    return new Tagged(tag, this.item(depth))
+  }
+
+  #simple(minor: number): CborValue {
+    switch (minor) {
+      case SIMPLE.false:
+        return false
+      case SIMPLE.true:
+        return true
+      case SIMPLE.null:
+        return null
+      case SIMPLE.half:
+        return finite(readHalf(this.#view.getUint16(this.#take(2))))
+      case SIMPLE.single:
+        return finite(this.#view.getFloat32(this.#take(4)))
+      case SIMPLE.double:
+        return finite(this.#view.getFloat64(this.#take(8)))
+      default:
+        throw new Error(`simple value ${minor} is not allowed`)
+    }
+  }
+}
+
+function atLeast(least: number, value: number): number {
+  if (value < least) throw new Error('integers and lengths must be in their shortest form')
+  return value
+}
+
+function negative(value: number | bigint): number | bigint {
+  if (typeof value === 'number' && value < Number.MAX_SAFE_INTEGER) return -1 - value
+  return -1n - BigInt(value)
+}
+
+/** A number of 16 bits (RFC 8949, appendix D). */
+function readHalf(bits: number): number {
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1_023
+  const size =
+    exponent === 0
+      ? fraction * 2 ** -24
+      : exponent === 31
+        ? fraction === 0
+          ? Number.POSITIVE_INFINITY
+          : Number.NaN
+        : (fraction + 1_024) * 2 ** (exponent - 25)
+  return bits & 0x8000 ? -size : size
+}
+
+function finite(value: number): CborFloat {
+  if (!Number.isFinite(value)) throw new Error('a float must be finite')
+  return new CborFloat(value)
 }
 
 /** Encodes a value as CBOR with definite lengths, shortest integers and sorted keys. Throws on integers beyond 64 bits. */
@@ -162,18 +259,4 @@ export function encode(value: CborValue): Uint8Array {
 
 function floatTokens(value: unknown): Token[] | null {
   return value instanceof CborFloat ? [new Token(Type.float, value.value)] : null
-}
-
-function isKeyType(type: Type): boolean {
-  return type === Type.uint || type === Type.negint || type === Type.string
-}
-
-function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if ((bytes[at] ?? 0) > 127) return false
-  return true
-}
-
-function textHead(initialByte: number): number {
-  const minor = initialByte & 31
-  return minor < 24 ? 1 : 1 + 2 ** (minor - 24)
 }

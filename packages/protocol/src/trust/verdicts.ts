@@ -19,6 +19,10 @@ const REFUSED = {
   TOPIC_MISMATCH: counts('refused', "It was published on another machine's topic."),
   SIGNATURE_INVALID: counts('refused', 'The signature does not verify.'),
   OVERLOADED: ignore('refused', 'The node is busy; the machine will send it again.'),
+  QUOTA_EXCEEDED: ignore(
+    'refused',
+    'Its owner has used up what this node allows; the machine will send it again.',
+  ),
 } as const satisfies Record<string, Verdict>
 
 const IGNORED = {

@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CborFloat, type CborValue, decodeStrict, encode } from '../../src/index.ts'
 import { fromHex, toHex } from '../../src/trust/bytes.ts'
+import { decodeWithCborg } from './cborg-strict.ts'
 
+const CASES = process.env.LIQUEFY_NIGHTLY ? 1_000_000 : 20_000
 const LIMITS = { maxBytes: 65_536, maxDepth: 8, tags: [4, 18] }
 const decode = (hex: `0x${string}`) => decodeStrict(fromHex(hex), LIMITS)
 
@@ -48,6 +50,38 @@ describe('decodeStrict', () => {
       }),
       { numRuns: 3_000 },
     )
+  })
+
+  const verdict = ({ ...decoded }: ReturnType<typeof decodeStrict>) =>
+    decoded.ok ? decoded : { ok: false, code: decoded.code }
+  const opening = fc.constantFrom(0x1b, 0x3b, 0x5b, 0x7b, 0x9b, 0xbb, 0xdb, 0xf9, 0xfa, 0xfb)
+  const anyBytes = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc
+      .tuple(opening, fc.uint8Array({ minLength: 2, maxLength: 9 }))
+      .map(([first, rest]) => Uint8Array.of(first, ...rest)),
+    fc.tuple(value, fc.nat(), fc.nat(255)).map(([original, where, byte]) => {
+      const bytes = encode(original)
+      return bytes.with(where % bytes.length, byte)
+    }),
+  )
+
+  it('says of any bytes what cborg says', () => {
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        expect(verdict(decodeStrict(bytes, LIMITS))).toEqual(
+          verdict(decodeWithCborg(bytes, LIMITS)),
+        )
+      }),
+      { numRuns: CASES },
+    )
+  })
+
+  it('reads every number of 16 bits as cborg does', () => {
+    for (let bits = 0; bits < 65_536; bits += 1) {
+      const bytes = Uint8Array.of(0xf9, bits >> 8, bits & 255)
+      expect(verdict(decodeStrict(bytes, LIMITS))).toEqual(verdict(decodeWithCborg(bytes, LIMITS)))
+    }
   })
 
   it('bits flipped anywhere: no exception', () => {
