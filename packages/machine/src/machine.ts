@@ -250,8 +250,9 @@ function startMachine(input: {
 
   function onRefused(json: unknown): void {
     const refusal = readRefusal(json)
-    // An overloaded node asks to be tried again: the resend timer does that.
-    if (refusal.digest && refusal.code !== 'OVERLOADED') delivery.refused(refusal.digest)
+    // Who is asked to come again keeps his place in the window: the resend timer does that, more slowly each time.
+    const isLater = refusal.code === 'OVERLOADED' || refusal.code === 'QUOTA_EXCEEDED'
+    if (refusal.digest && !isLater) delivery.refused(refusal.digest)
     events.emit('refused', refusal)
   }
 

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { isLoopback } from './loopback.ts'
 import { readSecret } from './secret-setting.ts'
 import type { SettlePolicy } from './transact/settlement.ts'
+import type { QuotaLimits } from './trust/quotas.ts'
 
 /** How a node runs. What is left out comes from the environment, then from the defaults. */
 export interface NodeOptions {
@@ -47,6 +48,11 @@ export interface NodeOptions {
   settle?: SettlePolicy | undefined
   /** How often the log is anchored, if it has grown: 30 s. */
   anchorIntervalMs?: number | undefined
+  /**
+   * What each owner of machines may use: LIQUEFY_QUOTA_ENVELOPES_PER_SECOND, LIQUEFY_QUOTA_BYTES_PER_DAY, LIQUEFY_QUOTA_MACHINES.
+   * No limit unless told.
+   */
+  quotas?: QuotaLimits | undefined
   /** Threads that verify signatures: LIQUEFY_WORKERS, as many as cores. 0: the main thread does it. */
   workers?: number | undefined
   /** What this process does of what a node does: LIQUEFY_ROLE, `all`. Another than `all` needs DATABASE_URL, MQTT_URL and RPC_URL (docs/scale.md). */
@@ -76,6 +82,7 @@ export interface Config {
   blockMs: number | undefined
   settle: SettlePolicy
   anchorIntervalMs: number
+  quotas: QuotaLimits
   workers: number
   role: Role
   logger: Logger
@@ -150,6 +157,11 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
     blockMs: options.blockMs,
     settle: options.settle ?? { minMinor: 10_000n, maxAgeMs: 10_000 },
     anchorIntervalMs: Math.min(options.anchorIntervalMs ?? 30_000, LONGEST_TIMER_MS),
+    quotas: options.quotas ?? {
+      envelopesPerSecond: quotaOf(env, 'LIQUEFY_QUOTA_ENVELOPES_PER_SECOND'),
+      bytesPerDay: quotaOf(env, 'LIQUEFY_QUOTA_BYTES_PER_DAY'),
+      machines: quotaOf(env, 'LIQUEFY_QUOTA_MACHINES'),
+    },
     workers: options.workers ?? workersOf(env) ?? availableParallelism(),
     role,
     logger: options.logger ?? pino({ level: levelOf(env) }),
@@ -191,6 +203,15 @@ function workersOf(env: Environment): number | undefined {
   if (/^\d{1,3}$/.test(text)) return Number(text)
   throw new ConfigError(
     `LIQUEFY_WORKERS is "${text}"; it must be a number of threads from 0 to 999.`,
+  )
+}
+
+function quotaOf(env: Environment, name: string): number | undefined {
+  const text = textOf(env, name)
+  if (text === undefined) return undefined
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw new ConfigError(
+    `${name} is "${text}"; it must be a whole number from 1 on, or left out for no limit.`,
   )
 }
 

@@ -34,6 +34,7 @@ import { createNotices } from './transact/notices.ts'
 import { createSettlement } from './transact/settlement.ts'
 import { openEvidence } from './trust/evidence.ts'
 import { createIdentity } from './trust/identity.ts'
+import { createQuotas } from './trust/quotas.ts'
 
 /** A node that runs. */
 export interface RunningNode {
@@ -162,6 +163,12 @@ async function start(
 
   let broker: Broker | undefined
   const publish = async (topic: string, payload: string) => broker?.publish(topic, payload)
+  const quotas = createQuotas({
+    limits: config.quotas,
+    sendersAreKnown: config.mqttUrl === undefined,
+    ownerOf: (machineId) => identity.ownerOf(machineId),
+    nowMs: () => clock.nowMs(),
+  })
   const pipeline = createPipeline({
     database,
     clock,
@@ -170,6 +177,7 @@ async function start(
     metering,
     events,
     publish,
+    quotas,
     observer: measures.pipeline,
     workers: config.workers,
     logger,
@@ -204,6 +212,7 @@ async function start(
   const running = await startBroker(config, `liquefy-${chain.log}`, {
     identity,
     inbox: pipeline,
+    quotas,
     clock,
     agreementsOf: async (machineId) => agreements.agreementsOf(machineId),
     certificate,

@@ -17,6 +17,7 @@ import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.t
 import { type EnvelopeHead, type Examination, type Examined, isAuthentic } from './trust/examine.ts'
 import { createExaminer } from './trust/examiner.ts'
 import { type Identity, isActive, type MachineIdentity } from './trust/identity.ts'
+import type { Quotas } from './trust/quotas.ts'
 
 /** What metering does for the pipeline. */
 interface PipelineMetering {
@@ -45,6 +46,7 @@ export interface PipelineOptions {
   /** Sends receipts and answers: the broker's `publish`. */
   publish: (topic: string, payload: string) => Promise<void>
   limits?: Partial<PipelineLimits>
+  quotas?: Pick<Quotas, 'admit' | 'logged'>
   observer?: PipelineObserver
   /** Threads that verify signatures. */
   workers: number
@@ -108,7 +110,7 @@ interface Outcome {
 }
 
 const DEFAULT_LIMITS: PipelineLimits = {
-  heldFrames: 10_000,
+  heldFrames: 4_000,
   heldBytes: 64 * 1_024 * 1_024,
   batchFrames: 512,
   batchBytes: 8 * 1_024 * 1_024,
@@ -144,11 +146,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (closing) return new Promise(() => undefined)
     totals.received += 1
     if (heldFrames >= 2 * limits.heldFrames || heldBytes >= 2 * limits.heldBytes) {
-      totals.refused += 1
-      const refusal: FrameRefusal = { code: 'OVERLOADED', message: 'inbox full; send again later' }
-      addDenial({ machineId: senderId, ...refusal, atMs: clock.nowMs() })
-      tellRefused(senderId, refusal)
-      return Promise.resolve({ kind: 'refused', ...refusal })
+      return turnAway(senderId, { code: 'OVERLOADED', message: 'inbox full; send again later' })
+    }
+    const usedUp = options.quotas?.admit(senderId, payload.length)
+    if (usedUp !== undefined) {
+      return turnAway(senderId, { code: 'QUOTA_EXCEEDED', message: usedUp })
     }
     heldFrames += 1
     heldBytes += payload.length
@@ -156,6 +158,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       queue.push({ senderId, payload, arrivedMs: performance.now(), answer })
       start()
     })
+  }
+
+  /** Refuses a frame unread. */
+  function turnAway(senderId: bigint, refusal: FrameRefusal): Promise<FrameOutcome> {
+    totals.refused += 1
+    addDenial({ machineId: senderId, ...refusal, atMs: clock.nowMs() })
+    tellRefused(senderId, refusal)
+    return Promise.resolve({ kind: 'refused', ...refusal })
   }
 
   function whenRoom(): Promise<void> | undefined {
@@ -422,7 +432,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     totals.logged += logged.length
     totals.duplicate += duplicates.length
     totals.refused += refused.length
-    for (const { frame, entry } of logged) frame.answer({ kind: 'logged', entry })
+    for (const { frame, entry } of logged) {
+      options.quotas?.logged(frame.senderId, frame.payload.length)
+      frame.answer({ kind: 'logged', entry })
+    }
     for (const { frame, entry } of duplicates) frame.answer({ kind: 'duplicate', entry })
     for (const { frame, refusal } of refused) frame.answer({ kind: 'refused', ...refusal })
     release([...logged, ...duplicates, ...refused].map(({ frame }) => frame))

@@ -38,6 +38,8 @@ describe('settings', () => {
     [{ RPC_URL: 'http://x', LIQUEFY_ASSET: '0x12' }, 'LIQUEFY_ASSET'],
     [{ LIQUEFY_ASSET: `0x${'12'.repeat(20)}` }, 'RPC_URL'],
     [{ LIQUEFY_LOG_LEVEL: 'loud' }, 'LIQUEFY_LOG_LEVEL'],
+    [{ LIQUEFY_QUOTA_MACHINES: '0' }, 'LIQUEFY_QUOTA_MACHINES'],
+    [{ LIQUEFY_QUOTA_BYTES_PER_DAY: '1e9' }, 'LIQUEFY_QUOTA_BYTES_PER_DAY'],
     [{ LIQUEFY_ROLE: 'boss' }, 'LIQUEFY_ROLE'],
     [{ LIQUEFY_ROLE: 'ingest' }, 'DATABASE_URL and MQTT_URL and RPC_URL'],
     [

@@ -26,6 +26,7 @@ import { createPipeline, type Pipeline, type PipelineOptions } from '../src/pipe
 import { type Database, openDatabase } from '../src/store/database.ts'
 import { type AnchorOutbox, type Evidence, openEvidence } from '../src/trust/evidence.ts'
 import { createIdentity, type Identity } from '../src/trust/identity.ts'
+import type { Quotas } from '../src/trust/quotas.ts'
 
 type Hex = `0x${string}`
 
@@ -64,6 +65,7 @@ export interface IngestOptions {
   clock?: Clock
   outbox?: AnchorOutbox
   limits?: PipelineOptions['limits']
+  quotas?: Quotas
   acceptMeterValue?: (senderId: bigint, payload: Uint8Array) => Promise<unknown>
   agreementsOf?: (machineId: bigint) => Promise<object[]>
   port?: number
@@ -137,6 +139,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     },
     publish: (topic, payload) => (options.publishThrough?.() ?? broker).publish(topic, payload),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.quotas === undefined ? {} : { quotas: options.quotas }),
     logger: silent,
   })
   const broker = await startEmbeddedBroker({
@@ -144,6 +147,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     port: options.port ?? 0,
     identity,
     inbox: pipeline,
+    quotas: options.quotas,
     clock,
     ...(options.agreementsOf === undefined ? {} : { agreementsOf: options.agreementsOf }),
     logger: silent,

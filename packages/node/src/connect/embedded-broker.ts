@@ -6,8 +6,9 @@ import { Aedes, type AuthenticateError, type Client, type PublishPacket } from '
 import type { BaseLogger } from 'pino'
 import type { Certificate } from '../certificate.ts'
 import type { Clock } from '../clock.ts'
+import { openGate } from './gate.ts'
 import { GuardedConnection, type OversizedFrame } from './guarded-connection.ts'
-import type { Authenticator, Broker, Denial, Inbox } from './inbox.ts'
+import type { Authenticator, Broker, ConnectionQuota, Denial, Inbox } from './inbox.ts'
 import { isFromMachine, parseMachineId, parseTopic, topicOf } from './topics.ts'
 
 export interface EmbeddedBrokerOptions {
@@ -18,6 +19,7 @@ export interface EmbeddedBrokerOptions {
   certificate?: Certificate | undefined
   identity: Authenticator
   inbox: Inbox
+  quotas?: ConnectionQuota | undefined
   clock: Clock
   /** Messages for the `agreement` topic of a machine that has just subscribed to it. */
   agreementsOf?: (machineId: bigint) => Promise<readonly object[]>
@@ -53,6 +55,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const sessions = new WeakMap<Client, Session>()
   const withWill = new WeakSet<Client>()
   const connected = new Map<bigint, Client>()
+  const gate = openGate(inbox)
 
   function deny(client: Client | undefined, denial: Denial): void {
     logger.warn(
@@ -133,6 +136,8 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     if (withWill.has(client)) {
       return { machineId, code: 'TOPIC_FORBIDDEN', message: 'wills are not allowed' }
     }
+    const usedUp = options.quotas?.mayConnect(machineId)
+    if (usedUp !== undefined) return { machineId, code: 'QUOTA_EXCEEDED', message: usedUp }
     return { machineId, keyId: answer.keyId }
   }
 
@@ -140,7 +145,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   async function authorize(client: Client | null, packet: PublishPacket): Promise<unknown> {
     const session = client === null ? undefined : sessions.get(client)
     const message = forbiddenPublish(session, packet)
-    if (message === undefined) return take(packet)
+    if (message === undefined) return take(packet, () => client?.closed === true)
     const machineId = session?.machineId ?? 0n
     const denial: Denial = { machineId, code: 'TOPIC_FORBIDDEN', message }
     deny(client ?? undefined, denial)
@@ -150,12 +155,12 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   }
 
   /** What is published on an own topic for machines to write goes to the inbox. */
-  function take(packet: PublishPacket): Promise<unknown> {
+  function take(packet: PublishPacket, isGone: () => boolean): Promise<unknown> {
     const topic = parseTopic(packet.topic)
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
     if (topic === undefined) return Promise.resolve()
     return topic.name === 'envelope'
-      ? inbox.envelope(topic.machineId, payload)
+      ? gate.pass(() => inbox.envelope(topic.machineId, payload), isGone)
       : inbox.meterValue(topic.machineId, payload)
   }
 
@@ -200,12 +205,15 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
 
   aedes.on('clientReady', (client) => {
     const session = sessions.get(client)
-    if (session !== undefined) connected.set(session.machineId, client)
+    if (session === undefined) return
+    connected.set(session.machineId, client)
+    options.quotas?.connected(session.machineId)
   })
   aedes.on('clientDisconnect', (client) => {
     const session = sessions.get(client)
     if (session !== undefined && connected.get(session.machineId) === client) {
       connected.delete(session.machineId)
+      options.quotas?.disconnected(session.machineId)
     }
   })
   aedes.on('clientError', (client, error) => {

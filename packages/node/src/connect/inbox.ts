@@ -5,7 +5,7 @@ import type { LogEntry } from '../store/envelopes.ts'
 export interface Denial {
   /** 0: no known machine could be named. */
   machineId: bigint
-  code: 'DEVICE_UNKNOWN' | 'TOKEN_INVALID' | 'TOPIC_FORBIDDEN' | 'TOO_LARGE'
+  code: 'DEVICE_UNKNOWN' | 'TOKEN_INVALID' | 'TOPIC_FORBIDDEN' | 'TOO_LARGE' | 'QUOTA_EXCEEDED'
   message: string
   sample?: Uint8Array | undefined
 }
@@ -42,6 +42,14 @@ export interface Authenticator {
   >
   currentKeyId(machineId: bigint): Promise<string | undefined>
   onChange(listener: (machineIds: readonly bigint[]) => void): () => void
+}
+
+/** Counts the machines that are connected. */
+export interface ConnectionQuota {
+  /** Undefined, or why this machine may not connect too. */
+  mayConnect(machineId: bigint): string | undefined
+  connected(machineId: bigint): void
+  disconnected(machineId: bigint): void
 }
 
 /** The node's side of MQTT, embedded or outside. */

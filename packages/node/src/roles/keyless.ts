@@ -13,6 +13,7 @@ import { type AgreementMessage, type Agreements, createAgreements } from '../tra
 import type { Metering } from '../transact/metering.ts'
 import { type Evidence, openEvidence } from '../trust/evidence.ts'
 import { createIdentity, type Identity } from '../trust/identity.ts'
+import { createQuotas } from '../trust/quotas.ts'
 import type { Site } from './site.ts'
 
 /** The ledger and what stands on it, for a process without keys: it reads, and asks others to sign. */
@@ -132,6 +133,12 @@ export async function openIntake(
     metering: parts.metering,
     events,
     publish: async (topic, payload) => broker?.publish(topic, payload),
+    quotas: createQuotas({
+      limits: config.quotas,
+      sendersAreKnown: false,
+      ownerOf: (machineId) => identity.ownerOf(machineId),
+      nowMs: () => clock.nowMs(),
+    }),
     observer: measures.pipeline,
     workers: parts.workers,
     logger,

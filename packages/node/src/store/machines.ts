@@ -18,6 +18,8 @@ export interface MachineRow {
   /** 0: signs for itself. */
   controller: bigint
   state: MachineState
+  /** 20 bytes; null if the ledger has told of none. */
+  owner: Buffer | null
   /** In the order of the ledger. */
   keys: KeyRow[]
 }
@@ -31,6 +33,8 @@ export async function readMachines(
     `SELECT m.machine_id, m.controller,
             (SELECT s.state FROM machine_states s WHERE s.machine_id = m.machine_id
               ORDER BY s.block DESC, s.log_index DESC LIMIT 1) AS state,
+            (SELECT o.owner FROM machine_owners o WHERE o.machine_id = m.machine_id
+              ORDER BY o.block DESC, o.log_index DESC LIMIT 1) AS owner,
             k.epoch, k.key_id, k.curve, k.x, k.y, k.heads
        FROM machines m
        LEFT JOIN machine_keys k ON k.machine_id = m.machine_id
@@ -43,7 +47,8 @@ export async function readMachines(
     let machine = machines.get(row.machine_id)
     if (machine === undefined) {
       const state: MachineState = row.state ?? 'registered'
-      machine = { machineId: row.machine_id, controller: row.controller, state, keys: [] }
+      const { machine_id: machineId, controller, owner } = row
+      machine = { machineId, controller, state, owner, keys: [] }
       machines.set(machine.machineId, machine)
     }
     if (row.epoch === null) continue

@@ -34,6 +34,8 @@ export interface MachineIdentity {
   /** 0: signs for itself. */
   controller: bigint
   state: MachineState
+  /** Undefined if the ledger has told of none. */
+  owner: Hex | undefined
   keys: readonly MachineKey[]
 }
 
@@ -60,6 +62,8 @@ export interface Identity {
   authenticate(machineId: bigint, token: string, nowMs: number): Promise<Authenticated>
   /** Id of the key that the machine may log in with at present; undefined if it has none. */
   currentKeyId(machineId: bigint): Promise<Hex | undefined>
+  /** Whose a machine is, if that is cached: it is of each that has logged in. */
+  ownerOf(machineId: bigint): Hex | undefined
   /** Forgets what is cached of these machines: call after their ledger events were applied. */
   refresh(machineIds: readonly bigint[]): void
   /** Forgets all that is cached: the ledger may have told of any machine. */
@@ -101,6 +105,7 @@ export function createIdentity(options: {
         machineId: row.machineId,
         controller: row.controller,
         state: row.state,
+        owner: row.owner === null ? undefined : hexOf(row.owner),
         keys: keysOf(row.keys),
       }
       found.set(row.machineId, machine)
@@ -155,6 +160,7 @@ export function createIdentity(options: {
       const machine = (await load([machineId])).get(machineId)
       return machine === undefined ? undefined : currentKey(machine)?.keyId
     },
+    ownerOf: (machineId) => cache.get(machineId)?.owner,
     refresh(machineIds) {
       generation += 1
       for (const machineId of machineIds) cache.delete(machineId)

@@ -10,6 +10,7 @@ import { MAX_BODY_BYTES, MAX_BODY_ENVELOPES } from '../../src/connect/http-inges
 import type { Database } from '../../src/store/database.ts'
 import { countEnvelopes, readStream } from '../../src/store/envelopes.ts'
 import { readRefusalCounts } from '../../src/store/refusals.ts'
+import { createQuotas } from '../../src/trust/quotas.ts'
 import {
   connectDevice,
   freshDatabase,
@@ -79,9 +80,12 @@ describe('many envelopes a request', () => {
       const { stdout } = await promisify(execFile)('curl', [
         '--silent',
         '--fail-with-body',
-        ...['-H', `Authorization: Bearer ${tokenOf(machine)}`],
-        ...['-H', `Content-Type: ${type}`],
-        ...['--data-binary', `@${path}`],
+        '-H',
+        `Authorization: Bearer ${tokenOf(machine)}`,
+        '-H',
+        `Content-Type: ${type}`,
+        '--data-binary',
+        `@${path}`,
         door.urlOf(machine.machineId),
       ])
       return (JSON.parse(stdout) as Answer).entries
@@ -264,6 +268,58 @@ async function rawHead(at: Door, machine: Machine, bytes: number): Promise<strin
   socket.destroy()
   return words
 }
+
+describe('quotas', () => {
+  test('beyond an owner’s quota nothing is logged, over MQTT and HTTP, and all of it later', async () => {
+    let nowMs = Date.now()
+    const quotas = createQuotas({
+      limits: { envelopesPerSecond: 1, machines: 1 },
+      sendersAreKnown: true,
+      ownerOf: () => `0x${'01'.repeat(20)}`,
+      nowMs: () => nowMs,
+    })
+    const limited = await startIngest({ database: await freshDatabase(server), quotas })
+    const limitedDoor = await openHttpDoor(limited)
+    const machine = await registerMachine(limited.database)
+    const second = await registerMachine(limited.database)
+    const chain = sealChain(machine, 100)
+    try {
+      const device = await connectDevice(limited.broker.port, machine)
+      await expect(connectDevice(limited.broker.port, second)).rejects.toThrow()
+      for (const { bytes } of chain.slice(0, 50)) await device.send(bytes)
+      const codes = codesOf(await limitedDoor.post(machine, concat(chain)))
+      expect(codes).toEqual([
+        ...Array.from({ length: 10 }, () => 'OK'),
+        ...Array.from({ length: 90 }, () => 'QUOTA_EXCEEDED'),
+      ])
+      await device.send(chain[60]?.bytes ?? Buffer.of())
+      expect(await device.refusal('QUOTA_EXCEEDED')).toMatchObject({ code: 'QUOTA_EXCEEDED' })
+      await limited.pipeline.idle()
+      const { pool } = limited.database
+      expect(await countEnvelopes(pool, machine.machineId)).toEqual({ OK: 50 })
+      expect(await readRefusalCounts(pool, machine.machineId)).toContainEqual({
+        machineId: machine.machineId,
+        code: 'QUOTA_EXCEEDED',
+        count: 91n,
+      })
+      expect(limited.pipeline.counts()).toMatchObject({ logged: 50, duplicate: 10, refused: 91 })
+      nowMs += 60_000
+      expect(codesOf(await limitedDoor.post(machine, concat(chain.slice(50))))).toEqual(
+        Array.from({ length: 50 }, () => 'OK'),
+      )
+      await device.close()
+      await until(async () => {
+        const other = await connectDevice(limited.broker.port, second).catch(() => undefined)
+        await other?.close()
+        return other
+      })
+    } finally {
+      await limitedDoor.close()
+      await limited.stop()
+      await limited.database.close()
+    }
+  })
+})
 
 describe('the same frames over MQTT to one node and over HTTP to another', () => {
   const nowMs = Date.now()

@@ -5,6 +5,7 @@ import { createIdentity, type Identity, isActive } from '../../src/trust/identit
 import {
   addKey,
   CHAIN_ID,
+  newBlock,
   newKey,
   REGISTRY,
   registerMachine,
@@ -114,4 +115,19 @@ test('active: the machine, and its controller if it has one', async () => {
   await setState(database, pump.machineId, 'decommissioned')
   await setState(database, edge.machineId, 'active')
   expect(await active()).toEqual([true, false])
+})
+
+test('whose a machine is, as the ledger said last, once it has been loaded', async () => {
+  const { machineId } = await registerMachine(database)
+  expect(identity.ownerOf(machineId)).toBeUndefined()
+  for (const byte of [1, 2]) {
+    await database.pool.query('INSERT INTO machine_owners VALUES ($1, $2, $3, 0, 0)', [
+      machineId,
+      Buffer.alloc(20, byte),
+      await newBlock(database),
+    ])
+    identity.refresh([machineId])
+    await identity.load([machineId])
+    expect(identity.ownerOf(machineId)).toBe(`0x${`0${byte}`.repeat(20)}`)
+  }
 })
