@@ -50,7 +50,7 @@ await node.idle()
 
 process.on('message', (question: NodeQuestion) => {
   if (question === 'stop') {
-    node
+    void node
       .stop()
       .then(() => rm(dataDir, { recursive: true, force: true }))
       .then(() => process.exit(0))

@@ -65,6 +65,8 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     inbox.deny(denial)
   }
 
+  // Made once: it is called for every envelope.
+  const authorizeThen = callbackify(authorize)
   const aedes = new Aedes({
     preConnect(client, packet, done) {
       // No session outlives its connection: a machine keeps what has no receipt, the broker keeps nothing.
@@ -78,8 +80,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       })
     },
     authorizePublish(client, packet, done) {
-      // No `callbackify`: this is done for every envelope.
-      authorize(client, packet).then(() => done(null), done)
+      authorizeThen(client, packet, (error) => done(error))
     },
     authorizeSubscribe(client, subscription, done) {
       const session = sessions.get(client)

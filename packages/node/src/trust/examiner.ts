@@ -51,7 +51,7 @@ export function createExaminer(options: { workers: number }): Examiner {
       return Promise.all(portions.map((portion, index) => workerAt(index).examine(portion, keys)))
     },
     async close() {
-      await Promise.all(workers.map((worker) => worker?.end()))
+      await Promise.all(workers.flatMap((worker) => worker?.end() ?? []))
     },
   }
 }
