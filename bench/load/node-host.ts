@@ -32,6 +32,8 @@ export interface NodeHost extends Omit<NodeReady, 'machineIds'> {
   machines: LoadMachine[]
   /** Resident memory of the process now, and the processor time that it, and its database, have used since their start. */
   usage(): Promise<{ rssBytes: number; cpuMicros: number; databaseMicros: number }>
+  /** Resident memory of the process now, in MB of 2^20 bytes, without asking it. */
+  rssMb(): number
   /** Most resident memory that the process ever had, in MB of 2^20 bytes, as the kernel counts it. */
   peakRssMb(): number
   stop(): Promise<void>
@@ -57,16 +59,18 @@ export async function startNodeProcess(count: number): Promise<NodeHost> {
       child.send('usage')
       return { ...(await answer), databaseMicros: databaseMicros(child.pid ?? 0) }
     },
-    peakRssMb() {
-      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
-      return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024)
-    },
+    rssMb: () => memoryMb(child, /^VmRSS:\s+(\d+) kB$/m),
+    peakRssMb: () => memoryMb(child, /^VmHWM:\s+(\d+) kB$/m),
     async stop() {
       const ended = once(child, 'exit')
       child.send('stop')
       await ended
     },
   }
+}
+
+function memoryMb({ pid }: ChildProcess, line: RegExp): number {
+  return Math.round(Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024)
 }
 
 /** Processor time of the PostgreSQL processes below a process; of those that have ended too, once their parent has noticed. */

@@ -110,7 +110,7 @@ interface Outcome {
 }
 
 const DEFAULT_LIMITS: PipelineLimits = {
-  heldFrames: 4_000,
+  heldFrames: 2_560,
   heldBytes: 64 * 1_024 * 1_024,
   batchFrames: 512,
   batchBytes: 8 * 1_024 * 1_024,

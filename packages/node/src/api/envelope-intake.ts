@@ -67,10 +67,13 @@ export function addEnvelopeIntake(scope: FastifyInstance, ingest: HttpIngest): v
         else reply.raw.once('close', release)
       },
     },
-    async ({ params, headers, body }) => {
+    async ({ params, headers, body }, reply) => {
+      const isGone = () => reply.raw.closed
       const machineId = machineIdOf(params.id)
       const isOne = headers['content-type']?.toLowerCase().startsWith(SIGN1)
-      const taken = isOne ? ingest.takeOne(machineId, body) : ingest.takeSequence(machineId, body)
+      const taken = isOne
+        ? ingest.takeOne(machineId, body, isGone)
+        : ingest.takeSequence(machineId, body, isGone)
       const outcomes = await taken.catch((error: unknown) => {
         throw problemOf(error)
       })

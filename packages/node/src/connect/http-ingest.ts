@@ -1,5 +1,6 @@
 import { LiquefyError } from '@liquefy/protocol'
 import { splitSequence } from './cbor-sequence.ts'
+import { openGate } from './gate.ts'
 import type { Authenticator, FrameOutcome, Inbox } from './inbox.ts'
 
 /** Most bytes and envelopes of one body (docs/protocol/transport.md). */
@@ -18,7 +19,7 @@ export class NotTakenError extends LiquefyError {
 }
 
 /** What a request's header says, before its body is read. */
-export interface Announced {
+interface Announced {
   /** Of the path. */
   machineId: bigint
   /** The header `Authorization`. */
@@ -36,13 +37,14 @@ export interface HttpIngest {
    */
   admit(announced: Announced): Promise<() => void>
   /**
-   * Hands the envelopes of a CBOR sequence to the inbox. Resolves with what became of each, in order, once all that is committed.
+   * Hands the envelopes of a CBOR sequence to the inbox as it has room. Resolves with what became of each, in order, once all that is
+   * committed; without those that waited when `isGone` said that nobody waits for the answer any more.
    *
    * @throws NotTakenError `SEQUENCE_MALFORMED` (400), `TOO_LARGE` (413).
    */
-  takeSequence(machineId: bigint, body: Uint8Array): Promise<FrameOutcome[]>
+  takeSequence(machineId: bigint, body: Uint8Array, isGone: () => boolean): Promise<FrameOutcome[]>
   /** The same for a body that is one envelope, or none. */
-  takeOne(machineId: bigint, body: Uint8Array): Promise<FrameOutcome[]>
+  takeOne(machineId: bigint, body: Uint8Array, isGone: () => boolean): Promise<FrameOutcome[]>
 }
 
 /** Bytes of all bodies that are being read or waiting for their commit. */
@@ -60,6 +62,7 @@ export function createHttpIngest(options: {
   nowMs: () => number
 }): HttpIngest {
   const { inbox, identity } = options
+  const gate = openGate(inbox)
   const bodies = new Map<bigint, number>()
   let heldBytes = 0
 
@@ -93,8 +96,16 @@ export function createHttpIngest(options: {
     throw new NotTakenError(401, code, `${message}; send it as Authorization: Bearer <token>`)
   }
 
-  const take = (machineId: bigint, frames: readonly Uint8Array[]) =>
-    Promise.all(frames.map((frame) => inbox.envelope(machineId, frame)))
+  async function take(
+    machineId: bigint,
+    frames: readonly Uint8Array[],
+    isGone: () => boolean,
+  ): Promise<FrameOutcome[]> {
+    const outcomes = await Promise.all(
+      frames.map((frame) => gate.pass(() => inbox.envelope(machineId, frame), isGone)),
+    )
+    return outcomes.filter((outcome) => outcome !== undefined)
+  }
 
   return {
     async admit(announced) {
@@ -107,13 +118,13 @@ export function createHttpIngest(options: {
       requireRoom(machineId, held)
       return keepPlace(machineId, held)
     },
-    async takeSequence(machineId, body) {
+    async takeSequence(machineId, body, isGone) {
       const split = splitSequence(body, MAX_BODY_ENVELOPES)
-      if (split.ok) return take(machineId, split.items)
+      if (split.ok) return take(machineId, split.items, isGone)
       if (split.code === 'TOO_LARGE') throw tooLarge(split.message)
       throw new NotTakenError(400, split.code, `${split.message}; nothing was taken`)
     },
-    takeOne: (machineId, body) => take(machineId, [body]),
+    takeOne: (machineId, body, isGone) => take(machineId, [body], isGone),
   }
 }
 

@@ -6,7 +6,7 @@ import { createHttpIngest } from '../../src/connect/http-ingest.ts'
 import { type Ingest, silent, tokenOf } from '../ingest-fixture.ts'
 
 /** Entries of an answer: of what is logged, and of what was refused. */
-export interface Entry {
+interface Entry {
   seq?: string
   stream?: string
   digest?: string
