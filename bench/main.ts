@@ -9,6 +9,7 @@ import { benchAudit } from './audit/audit.ts'
 import { benchGas } from './gas/gas.ts'
 import { benchIngest } from './ingest/ingest.ts'
 import { benchLatency } from './latency/latency.ts'
+import { benchOverload } from './overload/overload.ts'
 
 type Figures = Record<string, number>
 
@@ -17,6 +18,7 @@ const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figure
   audit: benchAudit,
   ingest: benchIngest,
   latency: benchLatency,
+  overload: benchOverload,
 }
 const FILE = join(import.meta.dirname, 'results.json')
 const BAR_WIDTH = 40
