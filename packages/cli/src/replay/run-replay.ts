@@ -78,7 +78,7 @@ export interface ReplaySums {
 }
 
 /** Rows that were accepted, but not billed as they are, or not paid: `ROWS_UNBILLED`, `OWED_UNSETTLED`. */
-export interface ReplayFault {
+interface ReplayFault {
   code: 'ROWS_UNBILLED' | 'OWED_UNSETTLED'
   message: string
   expected: string

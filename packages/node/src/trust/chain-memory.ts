@@ -4,7 +4,7 @@ import { findByDigest, findChainLinks, findStreamHeads, type LogEntry } from '..
 import type { EnvelopeHead } from './examine.ts'
 
 /** What was logged before, as far as the envelopes of one batch depend on it; it grows with what the batch logs. */
-export interface OpenChain {
+interface OpenChain {
   /** Where this very envelope stands already, in the log or in the batch. */
   duplicateOf(digest: Hex): LogEntry | undefined
   /** The admission code of the next envelope of the batch; call `logged` with its entry. */
