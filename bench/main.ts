@@ -10,6 +10,7 @@ import { benchGas } from './gas/gas.ts'
 import { benchIngest } from './ingest/ingest.ts'
 import { benchLatency } from './latency/latency.ts'
 import { benchOverload } from './overload/overload.ts'
+import { benchScale } from './scale/scale.ts'
 
 type Figures = Record<string, number>
 
@@ -19,6 +20,7 @@ const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figure
   ingest: benchIngest,
   latency: benchLatency,
   overload: benchOverload,
+  scale: benchScale,
 }
 const FILE = join(import.meta.dirname, 'results.json')
 const BAR_WIDTH = 40

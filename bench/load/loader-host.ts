@@ -11,6 +11,8 @@ export interface LoaderPlan {
   path: string
   /** Envelopes that a machine has on the way at most. */
   window: number
+  /** An outside broker acknowledges what nobody has logged yet: only the receipt says that it is committed. */
+  byReceipt: boolean
   machines: { machineId: string; token: string }[]
 }
 
@@ -34,7 +36,7 @@ const TOKEN_SECONDS = 3_000
 export async function startLoader(
   node: Pick<NodeHost, 'mqttUrl' | 'chainId' | 'registry'>,
   machines: readonly LoadMachine[],
-  { path, window }: { path: string; window: number },
+  { path, window, byReceipt = false }: { path: string; window: number; byReceipt?: boolean },
 ): Promise<Loader> {
   const issuedAt = Math.floor(Date.now() / 1_000)
   const audience = registryAudience(node.chainId, node.registry)
@@ -42,6 +44,7 @@ export async function startLoader(
     mqttUrl: node.mqttUrl,
     path,
     window,
+    byReceipt,
     machines: machines.map(({ machineId, key }) => ({
       machineId: String(machineId),
       token: encodeToken({

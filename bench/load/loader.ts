@@ -143,18 +143,30 @@ class Device {
     this.#send()
   }
 
+  #done(count: number): void {
+    this.#inFlight -= count
+    acknowledged += count
+    if (acknowledged >= goal) {
+      reached?.()
+      reached = undefined
+    }
+  }
+
   #take(first: number, body: Buffer): void {
     const type = first >> 4
     if (type === PUBACK) {
-      this.#inFlight -= 1
-      acknowledged += 1
-      if (acknowledged === goal) reached?.()
+      if (!plan.byReceipt) this.#done(1)
     } else if (type === PUBLISH) {
       const topicEnd = 2 + body.readUInt16BE(0)
+      if (plan.byReceipt) this.#done(entriesOf(body.subarray(topicEnd + 2)))
       this.#socket.write(Buffer.from([0x40, 2, body[topicEnd] ?? 0, body[topicEnd + 1] ?? 0]))
     } else if (type === SUBACK) this.#isReady()
     else if (type === CONNACK && body[1] !== 0) fail(new Error(`log-in refused: ${body[1]}`))
   }
+}
+
+function entriesOf(receipt: Buffer): number {
+  return (JSON.parse(receipt.toString()) as { entries: unknown[] }).entries.length
 }
 
 function fail(error: Error): void {

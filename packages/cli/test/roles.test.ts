@@ -42,6 +42,14 @@ test.runIf(hasMosquitto)(
     const [api] = printed
     const { client, deployment, openMachine } = await openBusiness(site, api?.url)
     const { machineId, key, agreementId } = await openMachine()
+    const heard = new Set<string>()
+    const listening = new AbortController()
+    atEnd(async () => listening.abort())
+    const events = client.events({
+      signal: listening.signal,
+      onEvent: ({ type }) => heard.add(type),
+    })
+    events.catch(() => undefined)
     const device = await connectDevice({ deployment, mqttUrl: site.mqttUrl }, machineId, key)
     atEnd(() => device.close())
     expect(await device.publish(1_000n)).toBe('OK')
@@ -56,11 +64,19 @@ test.runIf(hasMosquitto)(
     await expect
       .poll(async () => (await client.agreement(agreementId)).includedMinor, { timeout: 30_000 })
       .toBe('420000')
+    // What happens in the other processes is told here.
+    await expect
+      .poll(() => [...heard], { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(['logged', 'owed', 'meter-value', 'settled']))
     const head = await client.logHead()
     expect(head.size).toBe('2')
     await expect
-      .poll(async () => (await client.logHead()).anchored?.size, { timeout: 30_000 })
+      .poll(async () => (await client.logHead()).anchored?.size, { timeout: 60_000 })
       .toBe('2')
+    // Its head is signed for the bundle by the process that has the key.
+    const bundle: string[] = []
+    for await (const line of client.bundle(agreementId)) bundle.push(line)
+    expect(bundle.join('\n')).toContain(head.root.slice(2))
   },
   120_000,
 )

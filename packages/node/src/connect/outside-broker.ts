@@ -29,6 +29,8 @@ const DEFAULT_CONNECTIONS = 16
 const SESSION_SECONDS = 86_400
 /** The broker gives up a session that is silent for one and a half times this long, and its messages go to other processes. */
 const SHARED_KEEPALIVE_SECONDS = 4
+/** What waits here is out of reach of other processes, and the answer to our own keep-alive waits behind it. */
+const SHARED_RECEIVE_MAXIMUM = 2
 const RECONNECT_MS = 500
 const CONNECT_TIMEOUT_MS = 10_000
 const MAX_GREETED = 100_000
@@ -48,7 +50,11 @@ export async function connectOutsideBroker(options: OutsideBrokerOptions): Promi
   )
   const name = options.process ? `${options.clientId}-${options.process}` : options.clientId
   const session = options.process
-    ? { clean: true, keepalive: SHARED_KEEPALIVE_SECONDS }
+    ? {
+        clean: true,
+        keepalive: SHARED_KEEPALIVE_SECONDS,
+        properties: { receiveMaximum: SHARED_RECEIVE_MAXIMUM },
+      }
     : { clean: false, properties: { sessionExpiryInterval: SESSION_SECONDS } }
   const count = options.connections ?? DEFAULT_CONNECTIONS
   const clients = Array.from({ length: count }, (_, index) => openClient(index))
