@@ -10,6 +10,7 @@ import {
 import { type Clock, systemClock } from './clock.ts'
 import { createDelivery, type DeliveryLimits } from './delivery.ts'
 import { lockFolder } from './folder-lock.ts'
+import { httpTransport } from './http-transport.ts'
 import { type Identity, passwordToken, resolveIdentity } from './identity.ts'
 import { loadKey } from './key.ts'
 import { type MeterEvent, type Metering, openMetering } from './metering.ts'
@@ -62,7 +63,12 @@ export interface MachineOptions extends Partial<Identity> {
   signEveryMs?: number
   spool?: Partial<SpoolLimits>
   delivery?: Partial<DeliveryLimits>
-  /** PEM of the authority behind the broker's certificate. */
+  /**
+   * Origin of the node's API: envelopes go there by HTTP, many a request, and no broker is needed. For devices that cannot hold a
+   * connection or come back after days. Such a machine only measures: it hears of no agreements and signs no meter values.
+   */
+  httpUrl?: string
+  /** PEM of the authority behind the certificate of broker or API. */
   ca?: string
   /** Time of a simulation; `tick` is then called by whoever moves it. */
   clock?: Clock
@@ -137,6 +143,8 @@ const SPOOL_LIMITS: SpoolLimits = {
   historyBytes: 16 * MEBIBYTE,
 }
 const DELIVERY_LIMITS: DeliveryLimits = { window: 128, resendMs: 10_000 }
+/** A window is a body; an answer may take a minute. */
+const HTTP_LIMITS: DeliveryLimits = { window: 1_000, resendMs: 90_000 }
 
 /**
  * Puts a machine on the wire. Folder must hold a key (`createKey`) and, unless passed here, the identity (`saveIdentity`).
@@ -147,7 +155,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
   const { folder, clock = systemClock } = options
   const key = loadKey(folder, options.passphrase)
   const identity = resolveIdentity(folder, givenIdentity(options))
-  const openTransport = options.transport ?? mqttOf(options, identity, key, clock)
+  const openTransport = options.transport ?? wireOf(options, identity, key, clock)
   const unlock = lockFolder(folder)
   try {
     return startMachine({ options, key, identity, clock, openTransport, unlock })
@@ -180,7 +188,7 @@ function startMachine(input: {
     spool,
     // A real wire loses and delays in real time, whatever the time of the readings.
     clock: options.transport ? clock : systemClock,
-    limits: { ...DELIVERY_LIMITS, ...options.delivery },
+    limits: { ...(options.httpUrl ? HTTP_LIMITS : DELIVERY_LIMITS), ...options.delivery },
     send: (bytes) => transport.publish(topic('envelope'), bytes),
   })
   const metering = openMetering({
@@ -425,21 +433,22 @@ function givenIdentity(options: MachineOptions): Partial<Identity> {
   return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 
-function mqttOf(
+function wireOf(
   options: MachineOptions,
   identity: Identity,
   key: PrivateKey,
   clock: Clock,
 ): OpenTransport {
-  if (!identity.mqttUrl) {
-    throw new LiquefyError('BROKER_MISSING', 'Pass mqttUrl, or keep it with saveIdentity.')
-  }
-  return mqttTransport({
-    url: identity.mqttUrl,
+  const logIn = {
     machineId: identity.machineId,
     password: () => passwordToken(key, identity, clock.nowMs()),
     ...(options.ca ? { ca: options.ca } : {}),
-  })
+  }
+  if (options.httpUrl) return httpTransport({ url: options.httpUrl, ...logIn })
+  if (!identity.mqttUrl) {
+    throw new LiquefyError('BROKER_MISSING', 'Pass mqttUrl, or keep it with saveIdentity.')
+  }
+  return mqttTransport({ url: identity.mqttUrl, ...logIn })
 }
 
 function parseChain(chain: string): { machineId: bigint; stream: string } {

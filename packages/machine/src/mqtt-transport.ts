@@ -1,12 +1,11 @@
-import { LiquefyError } from '@liquefy/protocol'
 import { connect, type MqttClient } from 'mqtt'
+import { requireEncrypted } from './encrypted.ts'
 import type { OpenTransport } from './transport.ts'
 
 const FIRST_RETRY_MS = 500
 const MOST_RETRY_MS = 30_000
 const CONNECT_TIMEOUT_MS = 15_000
 const KEEPALIVE_SECONDS = 30
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
  * MQTT 3.1.1 over `url`, client id = user name = machine id, with a fresh password at each connect.
@@ -20,13 +19,7 @@ export function mqttTransport(options: {
   password: () => string
   ca?: string
 }): OpenTransport {
-  const { protocol, hostname } = new URL(options.url)
-  if ((protocol === 'mqtt:' || protocol === 'ws:') && !LOOPBACK.has(hostname)) {
-    throw new LiquefyError(
-      'TRANSPORT_PLAIN',
-      `${options.url} is not encrypted. Use mqtts:// for a broker on another computer.`,
-    )
-  }
+  requireEncrypted(options.url, 'mqtts:// for a broker on another computer')
   return (handlers) => {
     let client: MqttClient | undefined
     let timer: ReturnType<typeof setTimeout> | undefined

@@ -28,12 +28,12 @@ export interface Answer {
 type Machine = Parameters<typeof tokenOf>[0]
 
 /** The way in by HTTP of an ingest, on a port of its own. */
-export async function openHttpDoor(ingest: Ingest, nowMs = () => Date.now()) {
+export async function openHttpDoor(ingest: Ingest, nowMs = () => Date.now(), freePort = 0) {
   const app = Fastify({ forceCloseConnections: true })
   const door = createHttpIngest({ inbox: ingest.pipeline, identity: ingest.identity, nowMs })
   answerProblems(app, silent)
   await app.register(async (scope) => addEnvelopeIntake(scope, door))
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  await app.listen({ host: '127.0.0.1', port: freePort })
   const { port } = app.server.address() as AddressInfo
   const urlOf = (machineId: bigint) => `http://127.0.0.1:${port}/v1/machines/${machineId}/envelopes`
 
