@@ -138,6 +138,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const totals = { received: 0, logged: 0, duplicate: 0, refused: 0 }
   let denials = new Map<string, Refusal>()
   let denialTimer: NodeJS.Timeout | undefined
+  let flushing: Promise<void> | undefined
 
   // ── intake ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -498,7 +499,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (closing) return
     denialTimer ??= setTimeout(() => {
       denialTimer = undefined
-      void flushDenials()
+      flushing = flushDenials()
     }, DENIAL_FLUSH_MS)
   }
 
@@ -558,12 +559,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     counts: () => ({ ...totals, held: heldFrames, heldBytes }),
     async idle() {
       while (running !== undefined) await running
+      await flushing
       await flushDenials()
     },
     async close() {
       closing = true
       clearTimeout(denialTimer)
       while (running !== undefined) await running
+      await flushing
       await flushDenials()
       await examiner.close()
     },

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { MAX_ENVELOPE_BYTES } from '@liquefy/protocol'
+import { LiquefyError, MAX_ENVELOPE_BYTES } from '@liquefy/protocol'
 
 /** Topic, its length, and the packet identifier in front of the payload. */
 const PUBLISH_OVERHEAD_BYTES = 256
@@ -10,6 +10,8 @@ const MAX_OTHER_BYTES = 16_384
 const PUBLISH = 3
 const SAMPLE_BYTES = 1_024
 const LAST_WORDS_MS = 1_000
+/** Who leaves so much unread is cut off: the broker would wait for him with what it has to say to others. He sends again and is told then. */
+const MAX_UNREAD_BYTES = 1_024 * 1_024
 
 /** A frame that is larger than allowed: what its header declares, and its first bytes. */
 export interface OversizedFrame {
@@ -71,8 +73,9 @@ export class GuardedConnection extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     this.#gatherWrites()
-    if (this.#socket.write(chunk)) done()
-    else this.#socket.once('drain', done)
+    this.#socket.write(chunk)
+    if (this.#socket.writableLength <= MAX_UNREAD_BYTES) done()
+    else done(new LiquefyError('READER_TOO_SLOW', `${MAX_UNREAD_BYTES} bytes lie unread`))
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
