@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createKey, openMachine, saveIdentity } from '../../../machine/src/index.ts'
 import type { Database } from '../../src/store/database.ts'
@@ -60,7 +59,7 @@ test('5,000 envelopes of a device that was offline come by HTTP, each once, with
   const { database } = ingest
   const { folder, machineId } = await offlineMachine(database, ENVELOPES)
   const start = () =>
-    fork(join(import.meta.dirname, 'catch-up-child.ts'), [
+    fork(new URL('catch-up-child.ts', import.meta.url), [
       folder.path,
       `http://127.0.0.1:${door.port}`,
     ])
