@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { benchAudit } from './audit/audit.ts'
 import { benchGas } from './gas/gas.ts'
 import { benchIngest } from './ingest/ingest.ts'
+import { benchMemory } from './ingest/memory.ts'
 import { benchLatency } from './latency/latency.ts'
 import { benchOverload } from './overload/overload.ts'
 import { benchScale } from './scale/scale.ts'
@@ -19,6 +20,7 @@ const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figure
   audit: benchAudit,
   ingest: benchIngest,
   latency: benchLatency,
+  memory: benchMemory,
   overload: benchOverload,
   scale: benchScale,
 }

@@ -2,6 +2,7 @@ import { LiquefyError } from '@liquefy/protocol'
 import { Command, CommanderError } from 'commander'
 import { agreementCommand } from './commands/agreement.ts'
 import { auditCommand } from './commands/audit.ts'
+import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { chainCommand } from './commands/chain.ts'
 import { evidenceCommand } from './commands/evidence.ts'
 import { keysCommand } from './commands/keys.ts'
@@ -35,6 +36,8 @@ export async function run(args: readonly string[]): Promise<number> {
     statusCommand(),
     machineCommand(),
     keysCommand(),
+    backupCommand(),
+    restoreCommand(),
     agreementCommand(),
     auditCommand(done),
     evidenceCommand(done),

@@ -68,6 +68,11 @@ export interface MachineOptions extends Partial<Identity> {
    * connection or come back after days. Such a machine only measures: it hears of no agreements and signs no meter values.
    */
   httpUrl?: string
+  /**
+   * Sends all that the spool keeps once more, whatever had a receipt: after the node was restored from a backup, which may be older than some
+   * receipts. What it has is answered as before. For one start only: it costs the history's worth of traffic.
+   */
+  resend?: boolean
   /** PEM of the authority behind the certificate of broker or API. */
   ca?: string
   /** Time of a simulation; `tick` is then called by whoever moves it. */
@@ -178,8 +183,11 @@ function startMachine(input: {
   const topic = (name: string) => `liquefy/v1/${machineId}/${name}`
   const events = new EventEmitter<MachineEvents>()
   const measured = new Set([machineId])
-  const spool: Spool = openSpool(options.folder, { ...SPOOL_LIMITS, ...options.spool }, (entries) =>
-    metering.beforeDrop(entries),
+  const spool: Spool = openSpool(
+    options.folder,
+    { ...SPOOL_LIMITS, ...options.spool },
+    (entries) => metering.beforeDrop(entries),
+    options.resend,
   )
   let online = false
   let closed = false

@@ -85,12 +85,14 @@ const GROUP_LIMIT = 256
  * Opens (or makes) the spool in `<folder>/spool`.
  *
  * @param beforeDrop called with receipted envelopes that are about to be deleted.
+ * @param resend forgets the receipts of what is kept, so that it is all sent again.
  * @throws LiquefyError `SPOOL_CORRUPT`.
  */
 export function openSpool(
   folder: string,
   limits: SpoolLimits,
   beforeDrop: (entries: readonly SpoolEntry[]) => void,
+  resend = false,
 ): Spool {
   const directory = join(folder, 'spool')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -102,7 +104,13 @@ export function openSpool(
   let broken: unknown
   let closed = false
 
-  for (const entry of segments.flatMap((segment) => segment.entries)) index(entry)
+  for (const entry of segments.flatMap((segment) => segment.entries)) {
+    if (resend && entry.receipt) {
+      entry.receipt = undefined
+      entry.segment.unreceipted += 1
+    }
+    index(entry)
+  }
   let active = segments.at(-1) ?? startSegment(1)
   if (active.bytes === 0) writeHeads(active)
 

@@ -96,6 +96,16 @@ export async function startEmbeddedPostgres(options: {
   return supervise(cluster, await startServer(cluster, await freePort()), options.logger)
 }
 
+/** Connection string of the server that runs in a data folder now; undefined if none does. */
+export async function embeddedUrl(dataDir: string): Promise<string | undefined> {
+  const folder = await realpath(dataDir).catch(() => undefined)
+  if (folder === undefined) return undefined
+  const running = await runningPostmaster(join(folder, 'postgres'))
+  if (running === undefined) return undefined
+  const password = (await readFile(join(folder, 'postgres.password'), 'utf8')).trim()
+  return urlOf(running.port, password)
+}
+
 async function takeOver(cluster: Cluster, logger: BaseLogger): Promise<Postmaster | undefined> {
   const orphan = await runningPostmaster(cluster.folder)
   if (orphan === undefined) return undefined
