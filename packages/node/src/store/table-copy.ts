@@ -7,7 +7,7 @@ import { from, to } from 'pg-copy-streams'
 import { embeddedUrl } from './embedded-postgres.ts'
 
 /** One table in a backup: its file, its columns in their order, its rows. */
-export interface CopiedTable {
+interface CopiedTable {
   name: string
   file: string
   columns: string[]
