@@ -1,8 +1,9 @@
 import { emptyRoot } from '@liquefy/protocol'
-import type { FaultBook } from './fault.ts'
+import type { Fault, FaultBook } from './fault.ts'
 import {
   type AdjustmentLine,
   type AnchorLine,
+  type ArchivedLine,
   type BundleLine,
   type CheckpointLine,
   type ClaimLine,
@@ -40,7 +41,7 @@ const NO_ANCHOR: AnchorLine = { type: 'anchor', size: 0n, root: emptyRoot, consi
 
 /**
  * Reads a bundle from its first line to its last, in the order that docs/protocol/bundle.md demands. `BUNDLE_MALFORMED` for what
- * cannot be read, stands in another order, or is cut off.
+ * cannot be read, stands in another order, or is cut off; `ENVELOPE_ARCHIVED` for the first envelope whose bytes are elsewhere.
  */
 export async function readBundle(
   lines: AsyncIterable<string> | Iterable<string>,
@@ -57,7 +58,7 @@ export async function readBundle(
   const fault = (message: string) =>
     faults.add({ code: 'BUNDLE_MALFORMED', message, line: lineNumber })
 
-  const take = async (line: BundleLine): Promise<string | undefined> => {
+  const take = async (line: Exclude<BundleLine, ArchivedLine>): Promise<string | undefined> => {
     const position = ORDER.indexOf(line.type)
     const single = position <= ANCHOR
     if (position < stage || (single ? position !== lineNumber - 1 : stage < ANCHOR - 1)) {
@@ -109,7 +110,16 @@ export async function readBundle(
       break
     }
     const parsed = parseLine(text)
-    const problem = parsed.ok ? await take(parsed.line) : parsed.message
+    if (!parsed.ok) {
+      fault(parsed.message)
+      break
+    }
+    const { line } = parsed
+    if (line.type === 'archived') {
+      faults.add(archivedFault(line, lineNumber))
+      return rest
+    }
+    const problem = await take(line)
     if (problem !== undefined) {
       fault(problem)
       break
@@ -119,6 +129,17 @@ export async function readBundle(
     fault('the bundle has no end: it is cut off')
   }
   return rest
+}
+
+function archivedFault({ stream, seq, logIndex, file }: ArchivedLine, line: number): Fault {
+  return {
+    code: 'ENVELOPE_ARCHIVED',
+    message: `the node has archived it to ${file}: nothing can be said without that file (liquefy audit --archive)`,
+    line,
+    stream,
+    seq: String(seq),
+    logIndex: String(logIndex),
+  }
 }
 
 /** Envelopes stand stream by stream, each in rising log order. */

@@ -1,6 +1,7 @@
 /** What an audit checks, in the order of docs/protocol/bundle.md: the first that does not fit is the first fault. */
 export const FAULT_CODES = [
   'BUNDLE_MALFORMED',
+  'ENVELOPE_ARCHIVED',
   'TERMS_MISMATCH',
   'CHECKPOINT_INVALID',
   'ENVELOPE_INVALID',

@@ -7,6 +7,7 @@ export type BundleLine =
   | CheckpointLine
   | AnchorLine
   | EnvelopeLine
+  | ArchivedLine
   | ClaimLine
   | MeterValueLine
   | AdjustmentLine
@@ -49,6 +50,16 @@ export interface EnvelopeLine {
   raw: Uint8Array
   proof: Hex[]
   metered: MeteredClaim[]
+}
+
+/** An envelope whose bytes the node has archived: they have to be put in its place before an audit. */
+export interface ArchivedLine {
+  type: 'archived'
+  stream: string
+  seq: bigint
+  logIndex: bigint
+  /** Name of the Parquet file that has it. */
+  file: string
 }
 
 /** What the node says that a meter made of an envelope: verdict, and registers after it by period. */
@@ -177,6 +188,20 @@ const readers: Record<string, (fields: Fields) => BundleLine> = {
       raw: base64(fields, 'raw'),
       proof: list(fields, 'proof').map((hash) => word(hash, 'proof')),
       metered: list(fields, 'metered').map(metered),
+    }
+  },
+  archived(fields) {
+    only(fields, 'type stream seq logIndex loggedAt code file proof metered')
+    const { file } = fields
+    if (typeof file !== 'string' || !/^[A-Za-z0-9.-]{1,128}$/.test(file)) {
+      throw new Unreadable('file is not the name of an archive')
+    }
+    return {
+      type: 'archived',
+      stream: name(fields, 'stream'),
+      seq: unsigned(fields.seq, 'seq'),
+      logIndex: unsigned(fields.logIndex, 'logIndex'),
+      file,
     }
   },
   claim(fields) {

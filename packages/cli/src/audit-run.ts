@@ -2,6 +2,7 @@ import { type AuditReport, auditBundle, viemLedgerReader } from '@liquefy/audit'
 import { startSignatureWorkers } from '@liquefy/audit/workers'
 import type { Hex } from '@liquefy/protocol'
 import { isAddress } from 'viem'
+import { withArchived } from './archived-lines.ts'
 import { linesOf } from './bundle-file.ts'
 import type { Context } from './context.ts'
 import { knownContracts, knownLog, readRunning } from './data-folder.ts'
@@ -11,6 +12,8 @@ import { CliError } from './failure.ts'
 export interface AuditSource {
   agreement?: Hex
   bundle?: string
+  /** Folder of the archive that has what the node has not any more. */
+  archive?: string
   rpc?: string
   /** Account of the log that is trusted to be the only one; default: the data folder's own. */
   log?: string
@@ -23,9 +26,11 @@ export interface AuditSource {
 export async function runAudit(context: Context, source: AuditSource): Promise<AuditReport> {
   const known = knownContracts(context.folder)
   const log = source.log ?? knownLog(context.folder)
-  const rpcUrl =
-    source.rpc ?? readRunning(context.folder)?.rpcUrl ?? (await rpcOfNode(context, source))
-  const lines = source.bundle ? linesOf(source.bundle) : bundleOf(context, source.agreement)
+  const rpcUrl = source.bundle
+    ? ledgerUrl(context, source.rpc)
+    : (source.rpc ?? readRunning(context.folder)?.rpcUrl ?? (await rpcOfNode(context)))
+  const given = source.bundle ? linesOf(source.bundle) : bundleOf(context, source.agreement)
+  const lines = withArchived(given, source.archive)
   const workers = startSignatureWorkers()
   try {
     return await auditBundle({
@@ -54,20 +59,25 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
   }
 }
 
-function addressOf(text: string): Hex {
+/** An address that was typed in. @throws CliError `LOG_INVALID`. */
+export function addressOf(text: string): Hex {
   if (!isAddress(text, { strict: false })) {
     throw new CliError('LOG_INVALID', `--log takes an address (0x and 40 hex digits), not ${text}.`)
   }
   return text
 }
 
-async function rpcOfNode(context: Context, source: AuditSource): Promise<string> {
-  if (source.bundle) {
-    throw new CliError(
-      'LEDGER_NOT_RUNNING',
-      `No ledger runs on ${context.folder}. Serve it from its journal: liquefy chain --data-dir ${context.folder}. Or name one: --rpc <url>.`,
-    )
-  }
+/** JSON-RPC of the ledger: the one given, else the one that runs on the data folder. @throws CliError `LEDGER_NOT_RUNNING`. */
+export function ledgerUrl(context: Context, given: string | undefined): string {
+  const url = given ?? readRunning(context.folder)?.rpcUrl
+  if (url !== undefined) return url
+  throw new CliError(
+    'LEDGER_NOT_RUNNING',
+    `No ledger runs on ${context.folder}. Serve it from its journal: liquefy chain --data-dir ${context.folder}. Or name one: --rpc <url>.`,
+  )
+}
+
+async function rpcOfNode(context: Context): Promise<string> {
   return (await context.node().deployment()).rpcUrl
 }
 

@@ -1,6 +1,7 @@
 import { LiquefyError } from '@liquefy/protocol'
 import { Command, CommanderError } from 'commander'
 import { agreementCommand } from './commands/agreement.ts'
+import { archiveCommand } from './commands/archive.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { chainCommand } from './commands/chain.ts'
@@ -38,6 +39,7 @@ export async function run(args: readonly string[]): Promise<number> {
     keysCommand(),
     backupCommand(),
     restoreCommand(),
+    archiveCommand(done),
     agreementCommand(),
     auditCommand(done),
     evidenceCommand(done),

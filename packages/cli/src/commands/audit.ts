@@ -10,6 +10,7 @@ import { table } from '../output.ts'
 
 interface AuditFlags {
   bundle?: string
+  archive?: string
   rpc?: string
   log?: string
 }
@@ -22,6 +23,10 @@ export function auditCommand(done: (exitCode: number) => void): Command {
     )
     .argument('<agreement>', 'agreement id, or its beginning')
     .option('--bundle <file>', 'evidence that `liquefy evidence export` wrote, instead of a node')
+    .option(
+      '--archive <folder>',
+      'where `liquefy archive` put what the node does not have any more',
+    )
     .option('--rpc <url>', 'JSON-RPC of the ledger, instead of the one that runs here')
     .option(
       '--log <address>',

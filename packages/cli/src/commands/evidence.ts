@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { FAULT_CODES } from '@liquefy/audit'
 import { Command } from 'commander'
 import { agreementIdOf } from '../agreement-id.ts'
+import { withArchived } from '../archived-lines.ts'
 import { runAudit } from '../audit-run.ts'
 import { contextOf } from '../context.ts'
 import { EXIT } from '../failure.ts'
@@ -20,13 +21,17 @@ export function evidenceCommand(done: (exitCode: number) => void): Command {
     .description('write all evidence of an agreement into one file')
     .argument('<agreement>', 'agreement id, or its beginning')
     .option('--out <file>', 'default: <agreement>.ndjson in the working folder')
-    .action(async (given: string, options: { out?: string }, self: Command) => {
+    .option(
+      '--archive <folder>',
+      'where `liquefy archive` put what the node does not have any more',
+    )
+    .action(async (given: string, options: { out?: string; archive?: string }, self: Command) => {
       const context = contextOf(self)
       const agreement = await agreementIdOf(context, given)
       const file = options.out ?? `${agreement}.ndjson`
       let lines = 0
       const counted = async function* () {
-        for await (const line of context.node().bundle(agreement)) {
+        for await (const line of withArchived(context.node().bundle(agreement), options.archive)) {
           lines += 1
           context.out.progress.show('writing lines', lines)
           yield `${line}\n`

@@ -16,6 +16,7 @@ import {
   readPositionOwners,
   readSettlements,
 } from '../store/agreements.ts'
+import { readArchivedAhead } from '../store/archives.ts'
 import { readProblem, readSigned } from '../store/meter-values.ts'
 import { type OwedRow, readOwed } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
@@ -72,7 +73,7 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
   const agreement = context.agreements.get(agreementId)
   if (!agreement) throw unknown('AGREEMENT_UNKNOWN', `Agreement ${agreementId}`)
   const { final } = context.block()
-  const [moneyById, owed, names, signed, settlements, owners, skipped] = await Promise.all([
+  const [moneyById, owed, names, signed, settlements, owners, skipped, ahead] = await Promise.all([
     readMoney(db, final, [agreementId]),
     readOwed(db, agreementId),
     readMachineNames(db),
@@ -80,13 +81,15 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
     readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
     readPositionOwners(db),
     readProblem(db, agreementId),
+    agreement.open ? readArchivedAhead(db, agreementId) : undefined,
   ])
   const money = moneyById.get(agreementId) ?? noMoney()
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
   return {
     ...summaryOf(agreement, names.get(agreement.machineId), money, owed),
-    problem: agreement.problem ?? moneyProblem(context, money) ?? skipped ?? null,
+    problem:
+      agreement.problem ?? archiveProblem(ahead) ?? moneyProblem(context, money) ?? skipped ?? null,
     terms: agreement.terms ? termsToJson(agreement.terms) : agreement.termsJson,
     rules,
     tariffInWords:
@@ -141,6 +144,11 @@ function metersSignedBy(
   if (!terms) return 'somebody whom this node does not know'
   const signer = terms.signerKind === SIGNER_KIND.machine ? BigInt(terms.signer) : undefined
   return explainSigner(terms, signer === undefined ? undefined : agreements.controllerOf(signer))
+}
+
+function archiveProblem(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  return `It begins before envelopes that were archived to ${file}; the operator puts them back: liquefy archive restore.`
 }
 
 function moneyProblem({ deployment }: ApiContext, money: AgreementMoney): string | undefined {

@@ -2,6 +2,7 @@ import type { Hex } from '@liquefy/client'
 import { meterValueHash, termsToJson } from '@liquefy/protocol'
 import { readAdjustments } from '../store/adjustments.ts'
 import { noMoney, readMoney } from '../store/agreements.ts'
+import { readArchiveFiles } from '../store/archives.ts'
 import { readAttestations } from '../store/attestations.ts'
 import type { Queryable } from '../store/database.ts'
 import { readStream } from '../store/envelopes.ts'
@@ -97,18 +98,20 @@ async function* envelopesOf(
     const rows = await readStream(database.pool, { machineId, stream, afterIndex, limit: PORTION })
     const digests = rows.map(({ digest }) => digest)
     const metered = await readMetered(database.pool, agreementId, digests)
+    const archived = rows.filter(({ raw }) => !raw).map(({ logIndex }) => logIndex)
+    const files = await readArchiveFiles(database.pool, archived)
     for (const row of rows) {
       if (row.logIndex >= size) return
       afterIndex = row.logIndex
       if (row.seq < startSeq && !startHeads.has(row.digest)) continue
       yield {
-        type: 'envelope',
+        type: row.raw ? 'envelope' : 'archived',
         stream,
         seq: String(row.seq),
         logIndex: String(row.logIndex),
         loggedAt: row.loggedAt,
         code: row.code,
-        raw: row.raw.toString('base64'),
+        ...(row.raw ? { raw: row.raw.toString('base64') } : { file: files.get(row.logIndex) }),
         proof: await evidence.inclusionProof(row.logIndex, size),
         metered: metered.get(row.digest) ?? [],
       }

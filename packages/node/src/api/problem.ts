@@ -17,6 +17,15 @@ export function unknown(code: string, what: string): ProblemError {
   return new ProblemError(404, code, `${what} is not known to this node.`)
 }
 
+/** 410 for an envelope whose bytes were archived; `file` has them, with their proof. */
+export function archived(logIndex: string, file: string | undefined): ProblemError {
+  return new ProblemError(
+    410,
+    'ARCHIVED',
+    `Envelope ${logIndex} was archived: ask the operator for ${file}, which holds it with its proof.`,
+  )
+}
+
 /** Every error becomes an `ApiProblem`; what we did not foresee is logged, and its text kept from the outside. */
 export function answerProblems(app: FastifyInstance, logger: BaseLogger): void {
   app.setErrorHandler((error: FastifyError | ProblemError, request, reply) => {

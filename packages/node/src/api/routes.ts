@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Hex } from '@liquefy/client'
 import type { FastifyInstance, FastifySchema } from 'fastify'
+import { readArchiveFiles } from '../store/archives.ts'
 import { readEnvelope } from '../store/envelopes.ts'
 import { readFineSeries } from '../store/fine-series.ts'
 import { readFoldCodes } from '../store/overview.ts'
@@ -11,7 +12,7 @@ import type { ApiContext } from './context.ts'
 import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
-import { ProblemError, unknown } from './problem.ts'
+import { archived, ProblemError, unknown } from './problem.ts'
 import * as schemas from './schemas.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
@@ -250,6 +251,10 @@ function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ params: { logIndex } }) => {
       const row = await readEnvelope(database.pool, BigInt(logIndex))
       if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
+      if (!row.raw) {
+        const file = (await readArchiveFiles(database.pool, [row.logIndex])).get(row.logIndex)
+        throw archived(logIndex, file)
+      }
       const codes = await readFoldCodes(database.pool, [row.digest])
       const { anchored: _, ...checkpoint } = await evidence.head()
       return {

@@ -72,7 +72,8 @@ const PARSERS = new Map<number, (text: string) => unknown>([
   [1231, toArray(toBigIntOrText)],
 ])
 
-const types: pg.CustomTypesConfig = {
+/** How values arrive: see `Database`. */
+export const databaseTypes: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     const parser = format === 'binary' ? undefined : PARSERS.get(oid)
     return parser ?? pg.types.getTypeParser(oid, format as 'text')
@@ -95,13 +96,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const pool = new pg.Pool({
     connectionString: url,
     max: 12,
-    types,
+    types: databaseTypes,
     connectionTimeoutMillis: 15_000,
     options: options.role ? `${SETTINGS} ${IDLE_LIMIT}` : SETTINGS,
     application_name: applicationName(options.role),
   })
-  // Without a listener a connection that dies while idle would end the process; the next query reports it anyway.
+  // Without listeners a connection that dies while idle, or between two queries of whoever has it, would end the process; the next query reports it anyway.
   let closing = false
+  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('error', (error) => {
     if (!closing) options.logger.warn({ err: error }, 'an idle database connection died')
   })

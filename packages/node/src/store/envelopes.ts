@@ -155,7 +155,12 @@ export async function insertEnvelopes(
   await copyRows(transaction, `envelopes (${ROW_FIELDS})`, writer.written())
 }
 
-function spanOf({ content }: Envelope): { firstMs: number; lastMs: number; readings: number } {
+/** Times of the first and last reading, ms since 1970 (of a declaration: its from and to), and how many readings there are. */
+export function spanOf({ content }: Envelope): {
+  firstMs: number
+  lastMs: number
+  readings: number
+} {
   if (content.kind === 'declaration') {
     const { declaration } = content
     return declaration.kind === 'replacement'
@@ -186,11 +191,14 @@ export async function listEnvelopes(
   return answer.rows.map(envelopeOf)
 }
 
+/** An envelope with its bytes; null if these were archived. */
+export type StoredEnvelope = EnvelopeRow & { raw: Buffer | null }
+
 /** The bytes and the place of one logged envelope. */
 export async function readEnvelope(
   database: Queryable,
   logIndex: bigint,
-): Promise<(EnvelopeRow & { raw: Buffer }) | undefined> {
+): Promise<StoredEnvelope | undefined> {
   const answer = await database.query(
     `SELECT ${COLUMNS}, raw FROM envelopes WHERE log_index = $1`,
     [logIndex],
@@ -203,7 +211,7 @@ export async function readEnvelope(
 export async function readStream(
   database: Queryable,
   query: { machineId: bigint; stream: string; afterIndex: bigint; limit: number },
-): Promise<(EnvelopeRow & { raw: Buffer })[]> {
+): Promise<StoredEnvelope[]> {
   const answer = await database.query(
     `SELECT ${COLUMNS}, raw FROM envelopes
       WHERE machine_id = $1 AND stream = $2 AND log_index > $3 ORDER BY log_index LIMIT $4`,
@@ -247,7 +255,8 @@ export async function countEnvelopes(
   return Object.fromEntries(answer.rows.map((row) => [row.code, Number(row.count)]))
 }
 
-function envelopeOf(row: {
+/** A row of the columns of an `EnvelopeRow`. */
+export function envelopeOf(row: {
   log_index: bigint
   digest: Buffer
   machine_id: bigint

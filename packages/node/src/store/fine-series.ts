@@ -11,7 +11,7 @@ const FINEST_MS = 1_000
 
 /**
  * The series of a stream between two times (half-open, ms), in at most `points` buckets. Where these are
- * shorter than a minute it reads the envelopes themselves, if they are few, else the minute rollups.
+ * shorter than a minute it reads the envelopes themselves, if they are few and none is archived, else the minute rollups.
  */
 export async function readFineSeries(
   database: Queryable,
@@ -21,12 +21,12 @@ export async function readFineSeries(
   if (bucketMs >= MINUTE_MS) return readSeries(database, query)
   const { rows } = await database.query<{ raw: Uint8Array }>(
     `WITH found AS (
-       SELECT log_index, readings FROM envelopes
+       SELECT log_index, readings, archive_id FROM envelopes
         WHERE machine_id = $1 AND stream = $2 AND last_ms >= $3 AND first_ms < $4 AND code = 'OK'
         LIMIT $5)
      SELECT raw FROM envelopes
       WHERE log_index IN (SELECT log_index FROM found)
-        AND (SELECT count(*) < $5 AND sum(readings) <= $6 FROM found)
+        AND (SELECT count(*) < $5 AND sum(readings) <= $6 AND count(archive_id) = 0 FROM found)
       ORDER BY last_ms`,
     [query.machineId, query.stream, query.fromMs, query.toMs, MAX_ENVELOPES + 1, MAX_READINGS],
   )

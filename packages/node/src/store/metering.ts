@@ -53,6 +53,16 @@ class EnvelopeDamagedError extends LiquefyError {
   }
 }
 
+/** A fold needs an envelope whose bytes were archived: its agreement begins before what the database still has. */
+export class EnvelopeArchivedError extends LiquefyError {
+  constructor(logIndex: bigint) {
+    super(
+      'ARCHIVED',
+      `Envelope ${logIndex} is needed and was archived. Put it back: liquefy archive restore --from <folder of the archive>.`,
+    )
+  }
+}
+
 /** Seq of a logged envelope of a stream; undefined if it is not logged here. */
 export async function seqOfDigest(
   db: Queryable,
@@ -151,7 +161,7 @@ export interface OutlinedEnvelope extends LoggedEnvelope {
 }
 
 const OUTLINE = `log_index, signer_id, epoch, seq, digest, logged_at, code, iat, readings,
-  CASE WHEN declaration AND code = 'OK' THEN raw END AS declaration`
+  declaration AND code = 'OK' AS declares, CASE WHEN declaration AND code = 'OK' THEN raw END AS declaration`
 
 /** What was logged behind the cursor of each fold, in outline, at most `limit` of it. */
 export async function readFresh(
@@ -214,6 +224,9 @@ function outlinesOf(
     cutsOf.set(fold, cutOf)
     const ofFold = outlines.get(fold) ?? []
     outlines.set(fold, ofFold)
+    if (row.declares && !row.declaration && row.seq >= fold.startSeq) {
+      throw new EnvelopeArchivedError(row.log_index)
+    }
     ofFold.push(toOutline(row, cutOf))
   }
   return outlines
@@ -261,10 +274,13 @@ interface OutlineRow {
   code: AdmissionCode
   iat: bigint
   readings: number
+  declares: boolean
+  /** Its bytes if it declares something; null too if these were archived. */
   declaration: Buffer | null
 }
 
-function contentOf(raw: Buffer, logIndex: bigint): LoggedEnvelope['content'] {
+function contentOf(raw: Buffer | null, logIndex: bigint): LoggedEnvelope['content'] {
+  if (!raw) throw new EnvelopeArchivedError(logIndex)
   const decoded = decodeEnvelope(raw)
   if (!decoded.ok) throw new EnvelopeDamagedError(logIndex)
   return decoded.envelope.content

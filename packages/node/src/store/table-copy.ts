@@ -30,7 +30,7 @@ export async function databaseUrlOf(dataDir: string, databaseUrl?: string): Prom
   if (url !== undefined) return url
   throw new LiquefyError(
     'NODE_NOT_RUNNING',
-    `No database answers for ${dataDir}. A backup is taken from a node that runs: start it, or name its folder with --data-dir.`,
+    `No database answers for ${dataDir}. Start the node that has it, or name its folder with --data-dir.`,
   )
 }
 

@@ -6,7 +6,7 @@ import type { NodeEvents } from '../events.ts'
 import { cutsText, readCuts } from '../store/cuts.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import { LeaseLostError } from '../store/leases.ts'
-import { forgetMetering, readFolds } from '../store/metering.ts'
+import { EnvelopeArchivedError, forgetMetering, readFolds } from '../store/metering.ts'
 import type { AdjustmentAnswer } from './adjustment.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { type AttestationAnswer, judgeAttestation } from './attestation.ts'
@@ -50,6 +50,8 @@ const MANY = 5
 const COMMIT_LAG_MS = 2_000
 const WAKE_CHECK_MS = 500
 const RETRY_MS = 1_000
+/** Archived envelopes come back by the operator's hand. */
+const ARCHIVED_RETRY_MS = 30_000
 /** A meter value may overtake the folding of its last envelopes by this much. */
 const PATIENCE_MS = 3_000
 /** And by as much as it takes until another process has taken over the folding of one that died. */
@@ -132,12 +134,12 @@ export function createMetering(options: {
 
   const isOurs = ({ machineId }: MeteredAgreement) => !share || share.owns(machineId)
 
-  const retryLater = (agreementIds: readonly Hex[]) => {
+  const retryLater = (agreementIds: readonly Hex[], pauseMs: number) => {
     for (const agreementId of agreementIds) suspects.add(agreementId)
     const timer = setTimeout(() => {
       retries.delete(timer)
       kickAgreements(agreementIds)
-    }, RETRY_MS)
+    }, pauseMs)
     retries.add(timer)
   }
 
@@ -176,7 +178,8 @@ export function createMetering(options: {
           if (error instanceof LeaseLostError) logger.warn({ err: error }, 'folded elsewhere')
           else logger.error({ err: error, agreementIds: ids }, 'metering failed; trying again')
           // Of a lost batch some may still be ours.
-          retryLater(ids)
+          const isArchived = ids.length === 1 && error instanceof EnvelopeArchivedError
+          retryLater(ids, isArchived ? ARCHIVED_RETRY_MS : RETRY_MS)
         })
         .finally(() => {
           for (const agreementId of ids) running.delete(agreementId)

@@ -67,7 +67,7 @@ test('INV-14 INV-19 any order, at two nodes: the codes are those of the log read
 
       const first = new Map<bigint, { digest: Hex; prev: Hex }>()
       for (const row of logged) {
-        const decoded = decodeEnvelope(row.raw)
+        const decoded = decodeEnvelope(row.raw ?? new Uint8Array())
         if (!decoded.ok) throw new Error(decoded.message)
         const { envelope } = decoded
         const code = admit({
