@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { decodeEnvelope, inclusionProof, LiquefyError, verify } from '@liquefy/protocol'
 import type pg from 'pg'
 import {
@@ -59,9 +60,9 @@ type OnProgress = (step: string, done: number) => void
 
 const SUFFIX = '.parquet'
 const DRAFT = `${SUFFIX}.part`
-/** A file is held in memory while it is written. */
-const MAX_ROWS = 50_000
-const MAX_BYTES = 32 * 2 ** 20
+/** A file is held in memory while it is written, many times its size. */
+const MAX_ROWS = 20_000
+const MAX_BYTES = 8 * 2 ** 20
 const PORTION = 500
 const NAME_DIGITS = 12
 
@@ -239,7 +240,7 @@ async function writeChecked(folder: string, archive: Archive): Promise<string> {
   const draft = await writeDraft(path, archive)
   const found = await readArchive(draft)
   requireSound(draft, found)
-  if (digestOf(found) !== digestOf(archive)) {
+  if (!isSame(found, archive)) {
     throw new ArchiveChangedError(draft, 'the disk gave back something else')
   }
   await publishArchive(draft, path)
@@ -256,14 +257,19 @@ function nameOf(envelopes: readonly ArchivedEnvelope[]): string {
   return `envelopes-${indexes.join('-')}-${hash.digest('hex').slice(0, NAME_DIGITS)}${SUFFIX}`
 }
 
-function digestOf({ origin, envelopes }: Archive): string {
-  const hash = createHash('sha256')
-  const plain = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
-  hash.update(JSON.stringify(origin, plain))
-  for (const { raw, ...columns } of envelopes) {
-    hash.update(JSON.stringify(Object.entries(columns).sort(), plain)).update(raw)
-  }
-  return hash.digest('hex')
+function isSame(one: Archive, other: Archive): boolean {
+  return (
+    isDeepStrictEqual(one.origin, other.origin) &&
+    one.envelopes.length === other.envelopes.length &&
+    one.envelopes.every((envelope, index) => isSameEnvelope(envelope, other.envelopes[index]))
+  )
+}
+
+function isSameEnvelope(one: ArchivedEnvelope, other: ArchivedEnvelope | undefined): boolean {
+  if (!other) return false
+  const { raw, ...columns } = one
+  const { raw: otherRaw, ...otherColumns } = other
+  return Buffer.compare(raw, otherRaw) === 0 && isDeepStrictEqual(columns, otherColumns)
 }
 
 /** Reads a file that was published. @throws ArchiveChangedError unless it is as it was then, and each of its envelopes holds. */

@@ -36,8 +36,8 @@ const HELD = `
 /** Why `e`, beside what is held of its stream as `h`, stays; null if it may leave. */
 const HOLD = `
   CASE WHEN e.seq >= h.from_seq THEN 'agreement'
-       WHEN NOT EXISTS (SELECT FROM envelopes n
-         WHERE n.machine_id = e.machine_id AND n.stream = e.stream AND n.seq > e.seq) THEN 'newest' END`
+       WHEN e.seq = (SELECT n.seq FROM envelopes n
+         WHERE n.machine_id = e.machine_id AND n.stream = e.stream ORDER BY n.seq DESC LIMIT 1) THEN 'newest' END`
 
 /** A connection of its own to a node's database, for whatever works beside the node. */
 export async function connectBeside(url: string): Promise<pg.Client> {

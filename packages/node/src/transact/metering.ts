@@ -51,7 +51,7 @@ const COMMIT_LAG_MS = 2_000
 const WAKE_CHECK_MS = 500
 const RETRY_MS = 1_000
 /** Archived envelopes come back by the operator's hand. */
-const ARCHIVED_RETRY_MS = 30_000
+const ARCHIVED_RETRY_MS = 10_000
 /** A meter value may overtake the folding of its last envelopes by this much. */
 const PATIENCE_MS = 3_000
 /** And by as much as it takes until another process has taken over the folding of one that died. */
