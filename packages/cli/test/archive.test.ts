@@ -225,6 +225,17 @@ test('with the archive the bill is audited to the last reading; a bundle exporte
   })
 })
 
+test('a backup holds the rest of an archived envelope, says where the bytes are not, and is restored', async () => {
+  const backup = join(live.folder, 'backup')
+  const taken = await run('backup', '--to', backup)
+  expect(taken.code, taken.stdout).toBe(0)
+  const manifest = JSON.parse(readFileSync(join(backup, 'manifest.json'), 'utf8'))
+  expect(manifest.elsewhere).toEqual([expect.stringContaining('archived envelopes')])
+  const dataDir = join(live.folder, 'restored')
+  const restored = await liquefy(['restore', '--from', backup, '--data-dir', dataDir, '--json'])
+  expect(restored.code, restored.stdout + restored.stderr).toBe(0)
+}, 60_000)
+
 test('a device that sends all of it again hears of duplicates, and nothing is logged or paid twice', async () => {
   const before = await live.client.status()
   const again = await connect(over.folder, over.machineId, true)

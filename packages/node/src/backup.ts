@@ -71,7 +71,12 @@ export async function takeBackup(options: {
     takenMs: options.nowMs,
     database,
     files,
-    elsewhere: journal ? [] : ['the ledger: the node has none of its own'],
+    elsewhere: [
+      ...(journal ? [] : ['the ledger: the node has none of its own']),
+      ...(hasArchives(database)
+        ? ['archived envelopes: keep the folder of their files beside it']
+        : []),
+    ],
   }
   await writeSynced(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
   return manifest
@@ -117,6 +122,10 @@ export async function restoreBackup(options: {
     throw error
   }
   return manifest
+}
+
+function hasArchives({ tables }: CopiedDatabase): boolean {
+  return tables.some(({ name, rows }) => name === 'archives' && rows > 0)
 }
 
 async function requireEmpty(folder: string): Promise<void> {

@@ -4,7 +4,12 @@ import { startSignatureWorkers } from '@liquefy/audit/workers'
 import { type ArchiveResult, archiveEnvelopes, restoreEnvelopes } from '@liquefy/node/archive'
 import { readSecret } from '@liquefy/node/keys'
 import { Command } from 'commander'
-import { type ArchiveFault, type ArchiveReport, checkArchives } from '../archive-check.ts'
+import {
+  type ArchiveFault,
+  type ArchiveReport,
+  checkArchives,
+  type ExpectedLog,
+} from '../archive-check.ts'
 import { addressOf, ledgerUrl } from '../audit-run.ts'
 import { contextOf } from '../context.ts'
 import { knownContracts, knownLog } from '../data-folder.ts'
@@ -54,24 +59,15 @@ export function archiveCommand(done: (exitCode: number) => void): Command {
       const context = contextOf(self)
       const known = knownContracts(context.folder)
       const log = options.log ?? knownLog(context.folder)
-      const rpcUrl = ledgerUrl(context, options.rpc)
-      const workers = startSignatureWorkers()
-      const report = await checkArchives(
-        resolve(options.from),
-        viemLedgerReader({ rpcUrl }),
-        workers.verifyMany,
-        {
-          ...(known
-            ? {
-                chainId: known.chainId,
-                registry: known.registry,
-                evidenceAnchor: known.evidenceAnchor,
-              }
-            : {}),
-          ...(log ? { log: addressOf(log) } : {}),
-        },
-        (envelopes) => context.out.progress.show('checking envelopes', envelopes),
-      ).finally(() => workers.stop())
+      const report = await checked(resolve(options.from), ledgerUrl(context, options.rpc), {
+        ...(known && {
+          chainId: known.chainId,
+          registry: known.registry,
+          evidenceAnchor: known.evidenceAnchor,
+        }),
+        ...(log && { log: addressOf(log) }),
+        onProgress: (envelopes) => context.out.progress.show('checking envelopes', envelopes),
+      })
       if (report.files === 0) {
         throw new CliError(
           'ARCHIVE_EMPTY',
@@ -96,6 +92,20 @@ export function archiveCommand(done: (exitCode: number) => void): Command {
       out.result({ restored }, `${restored} envelopes are in the database again.`)
     })
   return command
+}
+
+async function checked(
+  folder: string,
+  rpcUrl: string,
+  { onProgress, ...expected }: ExpectedLog & { onProgress: (envelopes: number) => void },
+): Promise<ArchiveReport> {
+  const workers = startSignatureWorkers()
+  try {
+    const ledger = viemLedgerReader({ rpcUrl })
+    return await checkArchives(folder, ledger, workers.verifyMany, expected, onProgress)
+  } finally {
+    await workers.stop()
+  }
 }
 
 /** A day, or a moment with its zone, ms since 1970. @throws CliError `DATE_INVALID`. */
