@@ -192,6 +192,31 @@ describe('INV-23 each fault is named', () => {
     )
   })
 
+  test('ENVELOPE_ARCHIVED: where bytes are in a file alone, it is named, whatever else stands in the bundle', async () => {
+    const business = await honestBusiness()
+    const file = 'envelopes-000000000000-000000000009-0123456789ab.parquet'
+    const archived = edit('envelope', ({ raw: _, ...line }: Record<string, unknown>) => ({
+      ...line,
+      type: 'archived',
+      file,
+    }))
+    const { firstFault } = await audit(business, archived)
+    expect(firstFault).toMatchObject({
+      code: 'ENVELOPE_ARCHIVED',
+      line: 4,
+      seq: '1',
+      message: expect.stringContaining(file),
+    })
+    const strange = edit('envelope', ({ raw: _, ...line }: Record<string, unknown>) => ({
+      ...line,
+      type: 'archived',
+      file: '\u001b[2Jenvelopes',
+    }))
+    expect((await audit(business, strange)).firstFault).toEqual(
+      fault('BUNDLE_MALFORMED', { line: 4 }),
+    )
+  })
+
   test('TERMS_MISMATCH: a price, another agreement, never opened, a rule exchanged', async () => {
     const business = await honestBusiness()
     const dearer = edit('header', (line: Record<string, unknown>) => ({

@@ -112,6 +112,47 @@ describe('folding', () => {
     expect((await readOwed(database.pool, id))[0]?.registers).toEqual([75n])
   })
 
+  test('what was archived is never folded as if it said nothing; once it is back, it is folded', async () => {
+    const { machine, id, streams } = await openWith([100n])
+    const gap = { kind: 'gap' as const, fromMs: START_MS, toMs: START_MS + 1, reason: 'repair' }
+    const missing: [bigint, bigint] = [2n, 2n]
+    const declared = machine.make(
+      3n,
+      { kind: 'declaration', declaration: { ...gap, missing } },
+      START_MS + 3 * MINUTE_MS,
+    )
+    machine.digests.push(declared.digest, declared.digest)
+    await machine.log(declared, START_MS + 3 * MINUTE_MS)
+    await machine.publish(130n, START_MS + 4 * MINUTE_MS)
+    const { rows } = await database.pool.query(
+      `INSERT INTO archives (file) VALUES ($1) RETURNING archive_id`,
+      [`of-${id}`],
+    )
+    const archive = (digest: Hex) =>
+      database.pool.query('UPDATE envelopes SET raw = NULL, archive_id = $1 WHERE digest = $2', [
+        rows[0].archive_id,
+        bytesOf(digest),
+      ])
+    await archive(declared.digest)
+    const foldNow = async () => {
+      metering.kick(streams)
+      // What failed waits for its next try, and is not waited for.
+      await metering.idle()
+    }
+    await foldNow()
+    expect(await meteredRows(id)).toEqual([])
+    await database.pool.query(
+      'UPDATE envelopes SET raw = $1, archive_id = NULL WHERE digest = $2',
+      [declared.bytes, bytesOf(declared.digest)],
+    )
+    await foldNow()
+    expect(await meteredRows(id)).toMatchObject([
+      { seq: 1n, code: 'OK' },
+      { seq: 3n },
+      { seq: 4n, register: 30n, code: 'OK' },
+    ])
+  })
+
   test('without its rule nothing is metered, and the agreement says so', async () => {
     const machine = await bench.createMachine(machineId)
     const unknown: Hex = `0x${randomBytes(32).toString('hex')}`
