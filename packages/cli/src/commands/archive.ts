@@ -20,9 +20,11 @@ const FAULTS_SHOWN = 20
 
 /** `liquefy archive`: old envelopes out of the database, into files that anybody can check. */
 export function archiveCommand(done: (exitCode: number) => void): Command {
-  const command = new Command('archive').description(
-    'move the bytes of old envelopes from the database of the node that runs into Parquet files',
-  )
+  const command = new Command('archive')
+    .description(
+      'move the bytes of old envelopes from the database of the node that runs into Parquet files',
+    )
+    .addHelpText('after', '\n  liquefy archive --to <folder> --before <date>')
   command
     .command('write', { isDefault: true })
     .description('what `liquefy archive` does')
