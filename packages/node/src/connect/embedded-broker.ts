@@ -6,7 +6,7 @@ import { Aedes, type AuthenticateError, type Client, type PublishPacket } from '
 import type { BaseLogger } from 'pino'
 import type { Certificate } from '../certificate.ts'
 import type { Clock } from '../clock.ts'
-import { openGate } from './gate.ts'
+import { gateOf } from './gate.ts'
 import { GuardedConnection, type OversizedFrame } from './guarded-connection.ts'
 import type { Authenticator, Broker, ConnectionQuota, Denial, Inbox } from './inbox.ts'
 import { isFromMachine, parseMachineId, parseTopic, topicOf } from './topics.ts'
@@ -55,7 +55,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const sessions = new WeakMap<Client, Session>()
   const withWill = new WeakSet<Client>()
   const connected = new Map<bigint, Client>()
-  const gate = openGate(inbox)
+  const gate = gateOf(inbox)
 
   function deny(client: Client | undefined, denial: Denial): void {
     logger.warn(
@@ -161,7 +161,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
     if (topic === undefined) return Promise.resolve()
     return topic.name === 'envelope'
-      ? gate.pass(() => inbox.envelope(topic.machineId, payload), isGone)
+      ? gate.pass(topic.machineId, () => inbox.envelope(topic.machineId, payload), isGone)
       : inbox.meterValue(topic.machineId, payload)
   }
 

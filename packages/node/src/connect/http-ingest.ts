@@ -1,6 +1,6 @@
 import { LiquefyError } from '@liquefy/protocol'
 import { splitSequence } from './cbor-sequence.ts'
-import { openGate } from './gate.ts'
+import { gateOf } from './gate.ts'
 import type { Authenticator, FrameOutcome, Inbox } from './inbox.ts'
 
 /** Most bytes and envelopes of one body (docs/protocol/transport.md). */
@@ -62,7 +62,7 @@ export function createHttpIngest(options: {
   nowMs: () => number
 }): HttpIngest {
   const { inbox, identity } = options
-  const gate = openGate(inbox)
+  const gate = gateOf(inbox)
   const bodies = new Map<bigint, number>()
   let heldBytes = 0
 
@@ -102,7 +102,7 @@ export function createHttpIngest(options: {
     isGone: () => boolean,
   ): Promise<FrameOutcome[]> {
     const outcomes = await Promise.all(
-      frames.map((frame) => gate.pass(() => inbox.envelope(machineId, frame), isGone)),
+      frames.map((frame) => gate.pass(machineId, () => inbox.envelope(machineId, frame), isGone)),
     )
     return outcomes.filter((outcome) => outcome !== undefined)
   }
