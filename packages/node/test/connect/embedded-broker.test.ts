@@ -267,6 +267,67 @@ describe('INV-24 topics', () => {
   })
 })
 
+describe('who does not read', () => {
+  const MESSAGE = 'x'.repeat(65_536)
+  const MANY = 1_024
+  /** What kernels hold of a connection on their own is several times the 1 MiB that the node does. */
+  const LEAST = 16
+
+  /** Publishes on a machine's topic while it is connected; answers how many messages. */
+  async function publishTo(machineId: bigint, most: number): Promise<number> {
+    let published = 0
+    while (published < most && ingest.broker.connectedMachines().includes(machineId)) {
+      await ingest.broker.publish(`liquefy/v1/${machineId}/receipt`, MESSAGE)
+      published += 1
+    }
+    return published
+  }
+
+  test('ATK a reader that stopped is cut off, nobody else waits for it, and it is told when it comes again', async () => {
+    const machine = await registerMachine(database)
+    const other = await registerMachine(database)
+    const [first, second] = sealChain(other, 2)
+    if (!first || !second) throw new Error('two')
+    const deaf = await connectDevice(ingest.broker.port, machine)
+    const device = await connectDevice(ingest.broker.port, other)
+    deaf.client.stream.unpipe()
+    deaf.client.stream.pause()
+    expect(await publishTo(machine.machineId, LEAST)).toBe(LEAST)
+    await device.send(first.bytes)
+    expect((await device.receipt(first.digest)).code).toBe('OK')
+    expect(await publishTo(machine.machineId, MANY)).toBeLessThan(MANY)
+    expect(ingest.broker.connectedMachines()).not.toContain(machine.machineId)
+    await device.send(second.bytes)
+    expect((await device.receipt(second.digest)).code).toBe('OK')
+    const again = await connectDevice(ingest.broker.port, machine)
+    const { bytes, digest } = seal(machine)
+    await again.send(bytes)
+    expect((await again.receipt(digest)).code).toBe('OK')
+    await again.close()
+    await device.close()
+    await deaf.client.endAsync(true)
+  })
+
+  test('a reader that goes on reading stays, however much it is sent', async () => {
+    const machine = await registerMachine(database)
+    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${ingest.broker.port}`, {
+      clientId: String(machine.machineId),
+      username: String(machine.machineId),
+      password: tokenOf(machine),
+      reconnectPeriod: 0,
+    })
+    let bytes = 0
+    client.on('message', (_topic, payload) => {
+      bytes += payload.length
+    })
+    await client.subscribeAsync(`liquefy/v1/${machine.machineId}/receipt`, { qos: 1 })
+    expect(await publishTo(machine.machineId, 4 * LEAST)).toBe(4 * LEAST)
+    await expect.poll(() => bytes).toBe(4 * LEAST * MESSAGE.length)
+    expect(ingest.broker.connectedMachines()).toContain(machine.machineId)
+    await client.endAsync(true)
+  })
+})
+
 describe('frames at the socket', () => {
   const sockets: Socket[] = []
   afterEach(() => {
