@@ -267,6 +267,60 @@ describe('INV-24 topics', () => {
   })
 })
 
+describe('more than it can take', () => {
+  const MACHINES = 20
+  const FRAMES = 200
+  const HELD = 64
+
+  /** Machines that have sent all they have at once, to a node that holds few frames. */
+  async function flood() {
+    const small = await startIngest({
+      database,
+      limits: { heldFrames: HELD, batchFrames: HELD / 2 },
+    })
+    const devices: Awaited<ReturnType<typeof connectDevice>>[] = []
+    const sendings: (() => void)[] = []
+    for (let count = 0; count < MACHINES; count += 1) {
+      const machine = await registerMachine(database)
+      const device = await connectDevice(small.broker.port, machine)
+      devices.push(device)
+      const topic = `liquefy/v1/${machine.machineId}/envelope`
+      const payloads = sealChain(machine, FRAMES).map(({ bytes }) => Buffer.from(bytes))
+      sendings.push(() => {
+        for (const payload of payloads) device.client.publish(topic, payload, { qos: 1 })
+      })
+    }
+    for (const send of sendings) send()
+    await until(() => small.pipeline.counts().held >= HELD || undefined)
+    return { small, devices }
+  }
+
+  test('a machine with one envelope does not wait for those that send hundreds', async () => {
+    const modest = await registerMachine(database)
+    const { small, devices } = await flood()
+    const device = await connectDevice(small.broker.port, modest)
+    const { bytes, digest } = seal(modest)
+    const before = small.pipeline.counts().received
+    await device.send(bytes)
+    const passed = small.pipeline.counts().received - before
+    expect((await device.receipt(digest)).code).toBe('OK')
+    expect(passed).toBeLessThan((MACHINES * FRAMES) / 4)
+    await Promise.all([...devices, device].map((one) => one.close()))
+    await small.stop()
+  })
+
+  test('what machines left behind that went away is not worked through', async () => {
+    const { small, devices } = await flood()
+    await Promise.all(devices.map((one) => one.close()))
+    await expect.poll(() => small.broker.connectedMachines(), { timeout: 15_000 }).toEqual([])
+    await small.pipeline.idle()
+    const { received, held } = small.pipeline.counts()
+    expect(held).toBe(0)
+    expect(received).toBeLessThan((MACHINES * FRAMES) / 4)
+    await small.stop()
+  })
+})
+
 describe('who does not read', () => {
   const MESSAGE = 'x'.repeat(65_536)
   const MANY = 1_024
