@@ -40,7 +40,12 @@ export interface OverloadFigures {
   rssGrowthMb: number
   /** Best round that ended within 5 s after the flood, as a part of the median before. */
   afterRatio: number
-  /** From the end of the flood to the end of the first round at 0.9 of the speed before; -1: none. */
+  /** Median of the last third of the rounds after, as a part of the median before: a flood must leave nothing behind that slows. */
+  settledRatio: number
+  /**
+   * From the end of the flood to the end of the first round at 0.9 of full speed; -1: none. Full speed is the median before, or of the last
+   * third after if that is less: what else a computer has to do meanwhile is not the flood's, and slows those rounds too.
+   */
   recoverySeconds: number
 }
 
@@ -185,9 +190,11 @@ function memoryOf(samples: readonly number[]) {
 
 function recoveryOf(after: readonly { rate: number; endSeconds: number }[], before: number) {
   const soon = after.filter(({ endSeconds }) => endSeconds <= RECOVERY_SECONDS)
-  const full = after.find(({ rate }) => rate >= FULL_SPEED * before)
+  const settled = median(after.slice(-Math.floor(after.length / 3)).map(({ rate }) => rate))
+  const full = after.find(({ rate }) => rate >= FULL_SPEED * Math.min(before, settled))
   return {
     afterRatio: hundredths(Math.max(0, ...soon.map(({ rate }) => rate)) / before),
+    settledRatio: hundredths(settled / before),
     recoverySeconds: full === undefined ? -1 : hundredths(full.endSeconds),
   }
 }
