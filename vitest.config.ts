@@ -8,6 +8,7 @@ export default defineConfig({
       'contracts/test/**/*.test.ts',
       'examples/*/test/**/*.test.ts',
       'apps/*/test/**/*.test.ts',
+      'faults/test/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**'],
     maxWorkers: 2,

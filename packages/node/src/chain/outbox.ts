@@ -59,7 +59,7 @@ class OutboxError extends LiquefyError {
   }
 }
 
-/** A nonce counts as lost to a stranger's transaction only after so many looks in a row. */
+/** A nonce counts as lost to a stranger's transaction only after so many looks in a row, and when what the first look saw is final. */
 const LOST_LOOKS = 5
 const MAX_RETRY_MS = 30_000
 const LAST_ANSWERS_MS = 2_000
@@ -90,7 +90,7 @@ export function startOutbox(options: {
   /** When a raw transaction was last sent, and which are on their way now. */
   const sentAt = new Map<Hex, number>()
   const sending = new Map<Hex, Promise<void>>()
-  const lostLooks = new Map<string, number>()
+  const missing = new Map<string, { looks: number; since: number }>()
   let stopping = false
   let again = false
   let wake = Promise.withResolvers<void>()
@@ -109,10 +109,10 @@ export function startOutbox(options: {
     return undefined
   }
 
-  async function look(entry: OutboxEntry, finalCount: number): Promise<void> {
+  async function look(entry: OutboxEntry, usedCount: number): Promise<void> {
     const receipt = await receiptOf(entry)
-    if (!receipt) return lookForLoss(entry, finalCount)
-    lostLooks.delete(entry.intentId)
+    if (!receipt) return lookForLoss(entry, usedCount)
+    missing.delete(entry.intentId)
     const block = Number(receipt.blockNumber)
     const applied = follower.block()
     // Whoever waits for the outcome shall find its events in the tables.
@@ -140,16 +140,20 @@ export function startOutbox(options: {
   }
 
   /** No receipt: still on its way, thrown out by a reorganisation, or its nonce used by somebody with our key. */
-  async function lookForLoss(entry: OutboxEntry, finalCount: number): Promise<void> {
+  async function lookForLoss(entry: OutboxEntry, usedCount: number): Promise<void> {
     if (entry.status !== 'sent') {
       await saveOutcome(db, entry.intentId, { status: 'sent' }, clock.nowMs())
       return
     }
-    if (entry.nonce === undefined || entry.nonce >= finalCount) return
-    const looks = (lostLooks.get(entry.intentId) ?? 0) + 1
-    lostLooks.set(entry.intentId, looks)
-    if (looks < LOST_LOOKS) return
-    lostLooks.delete(entry.intentId)
+    if (entry.nonce === undefined || entry.nonce >= usedCount) {
+      missing.delete(entry.intentId)
+      return
+    }
+    const { included, final } = follower.block()
+    const { looks, since } = missing.get(entry.intentId) ?? { looks: 0, since: included }
+    missing.set(entry.intentId, { looks: looks + 1, since })
+    if (looks + 1 < LOST_LOOKS || since > final) return
+    missing.delete(entry.intentId)
     logger.warn({ intentId: entry.intentId, nonce: entry.nonce }, 'A nonce was used from elsewhere')
     await requeue(db, entry.intentId, clock.nowMs())
   }
@@ -168,15 +172,9 @@ export function startOutbox(options: {
     const { final } = follower.block()
     const pending = [...(await readPending(db)), ...(await readRevertedAbove(db, final))]
     if (pending.length === 0) return []
-    // Asked before the receipts: a nonce used by then has its receipt by now.
-    const finalCount =
-      final < 0
-        ? 0
-        : await client.getTransactionCount({
-            address: account.address,
-            blockNumber: BigInt(final),
-          })
-    for (const entry of pending) await look(entry, finalCount)
+    // Asked before the receipts: a nonce used by then has its receipt by now. Of the newest block: endpoints forget the state of older ones.
+    const usedCount = await client.getTransactionCount({ address: account.address })
+    for (const entry of pending) await look(entry, usedCount)
     return readPending(db)
   }
 
