@@ -103,7 +103,7 @@ async function judgeLog(
   const { lastSeq, published, receipts } = world.fleet.counted(machineId)
   const { rows } = await pool.query<LoggedRow>(
     `SELECT seq, '0x' || encode(digest, 'hex') AS digest, logged_at, log_index, code
-     FROM envelopes WHERE machine_id = $1 ORDER BY log_index`,
+     FROM envelopes WHERE machine_id = $1 ORDER BY seq`,
     [machineId],
   )
   const say = (what: string) => wrong.push(`machine ${machineId}: ${what}`)
@@ -111,7 +111,7 @@ async function judgeLog(
   for (const [index, row] of rows.entries()) {
     const seq = BigInt(row.seq)
     if (seq !== BigInt(index + 1)) {
-      say(`number ${seq} stands where ${index + 1} should`)
+      say(`the log has number ${seq} where ${index + 1} should be`)
       break
     }
     const digest = published.get(seq)

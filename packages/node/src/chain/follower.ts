@@ -1,5 +1,5 @@
 import { LiquefyError } from '@liquefy/protocol'
-import type { Hex, PublicClient } from 'viem'
+import type { PublicClient } from 'viem'
 import type { Clock } from '../clock.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import {
@@ -10,8 +10,9 @@ import {
   saveBlocks,
   type Touched,
 } from '../store/ledger.ts'
+import { type BlockRange, MovedError, openBlockReader } from './block-reader.ts'
 import type { ContractDeployment } from './deployment.ts'
-import { followedAddresses, type LedgerEvent, readLedgerEvent } from './events.ts'
+import type { LedgerEvent } from './events.ts'
 import type { Logger } from './logger.ts'
 
 /** What the follower has just applied to the tables. */
@@ -39,15 +40,10 @@ export interface Follower {
 
 /** Blocks asked for at once: within what public endpoints allow. */
 const RANGE = 1_000
+/** Blocks below the head that are read one by one: an endpoint may have replicas that do not know them yet. */
+const NEAR = 64
 const READ_DOWN = 64
 const MAX_RETRY_MS = 15_000
-
-interface Header {
-  number: number
-  hash: Hex
-  parentHash: Hex
-  timeMs: number
-}
 
 class FollowerStoppedError extends LiquefyError {
   constructor() {
@@ -55,9 +51,6 @@ class FollowerStoppedError extends LiquefyError {
     this.name = 'FollowerStoppedError'
   }
 }
-
-/** The ledger changed while it was being read; the next look begins anew. */
-class MovedError extends Error {}
 
 /**
  * Starts following. `finality`: `head` for the embedded chain, whose blocks are on disk before they exist; else the
@@ -76,7 +69,7 @@ export function startFollower(options: {
   announce?: ((db: Queryable, change: Applied) => Promise<void>) | undefined
 }): Follower {
   const { client, deployment, database, clock, logger, pollMs, finality, finalityBlocks } = options
-  const addresses = followedAddresses(deployment)
+  const reader = openBlockReader(client, deployment)
   const listeners = new Set<(change: Applied) => void>()
   const waiting = new Set<{ block: number; resolve: () => void; reject: (error: Error) => void }>()
   let applied = -1
@@ -87,34 +80,13 @@ export function startFollower(options: {
   let again = false
   let wake = Promise.withResolvers<void>()
 
-  const headerOf = async (
-    which: { blockNumber: bigint } | { blockTag: 'latest' | 'finalized' },
-  ) => {
-    const block = await client.getBlock({ ...which, includeTransactions: false })
-    if (block.number === null || block.hash === null) throw new MovedError('A block without hash')
-    const header: Header = {
-      number: Number(block.number),
-      hash: block.hash,
-      parentHash: block.parentHash,
-      timeMs: Number(block.timestamp) * 1000,
-    }
-    return header
-  }
-
-  /** The ledger's block of that number, undefined if it has none (a chain that became shorter). */
-  const headerAt = (number: number) =>
-    headerOf({ blockNumber: BigInt(number) }).catch((error: Error) => {
-      if (error.name === 'BlockNotFoundError') return undefined
-      throw error
-    })
-
   /** The highest block that node and ledger share; undefined if they share none. */
   async function commonAncestor(): Promise<BlockRow | undefined> {
     let from = Number.MAX_SAFE_INTEGER
     for (;;) {
       const rows = await readBlocksDown(database.pool, from, READ_DOWN)
       for (const row of rows) {
-        if ((await headerAt(row.number))?.hash === row.hash) return row
+        if ((await reader.at(row.number))?.hash === row.hash) return row
       }
       const last = rows.at(-1)
       if (!last) return undefined
@@ -122,40 +94,9 @@ export function startFollower(options: {
     }
   }
 
-  /** Events of a range whose blocks all stand on the ledger, and the rows for them. */
-  async function readRange(from: number, to: Header) {
-    const logs = await client.getLogs({
-      address: addresses,
-      fromBlock: BigInt(from),
-      toBlock: BigInt(to.number),
-    })
-    const headers = new Map<number, Header>([[to.number, to]])
-    const events: LedgerEvent[] = []
-    const eventful = new Set<number>()
-    for (const log of logs) {
-      const number = Number(log.blockNumber)
-      const header = headers.get(number) ?? (await headerAt(number))
-      if (!header || header.hash !== log.blockHash)
-        throw new MovedError(`Block ${number} has changed`)
-      headers.set(number, header)
-      eventful.add(number)
-      const event = readLedgerEvent(deployment, log, header.timeMs)
-      if (event) events.push(event)
-    }
-    const blocks = [...headers.values()]
-      .sort((a, b) => a.number - b.number)
-      .map(({ number, hash, timeMs }) => ({
-        number,
-        hash,
-        timeMs,
-        hasEvents: eventful.has(number),
-      }))
-    return { blocks, events }
-  }
-
   /** Applies one range; true if there is more. */
   async function step(): Promise<boolean> {
-    const newest = await headerOf({ blockTag: 'latest' })
+    const newest = await reader.newest()
     head = newest.number
     const [top] = await readBlocksDown(database.pool, Number.MAX_SAFE_INTEGER, 1)
     if (top && top.number === newest.number && top.hash === newest.hash) {
@@ -166,33 +107,24 @@ export function startFollower(options: {
     const base = await commonAncestor()
     const reorged = top !== undefined && base?.number !== top.number
     const from = base ? base.number + 1 : deployment.fromBlock
-    const target = Math.min(newest.number, from + RANGE - 1)
-    if (target < from && !reorged) return false
-    const to = target === newest.number ? newest : await headerAt(target)
-    if (!to) throw new MovedError(`Block ${target} has gone`)
-    const range = target < from ? { blocks: [], events: [] } : await readRange(from, to)
-    await requireUnmoved(base, to)
-    await apply(base?.number ?? -1, target, range, reorged)
-    await settleFinal(target)
-    if (target === newest.number) levelMs = performance.now()
-    return target < newest.number
-  }
-
-  /** Header, logs and header again: if both ends still stand, so does what was read between them. */
-  async function requireUnmoved(base: BlockRow | undefined, to: Header): Promise<void> {
-    if ((await headerAt(to.number))?.hash !== to.hash) throw new MovedError('The end has moved')
-    if (base && base.number + 1 === to.number && to.parentHash !== base.hash) {
-      throw new MovedError('The parent has moved')
-    }
-    if (base && (await headerAt(base.number))?.hash !== base.hash) {
-      throw new MovedError('The start has moved')
-    }
+    if (newest.number < from && !reorged) return false
+    const deep = Math.min(newest.number - NEAR, from + RANGE - 1)
+    const to = deep < from ? newest : await reader.at(deep)
+    if (!to) throw new MovedError(`Block ${deep} has gone`)
+    const range =
+      to === newest
+        ? await reader.readEach(base, from, to)
+        : await reader.readAtOnce(base, from, to)
+    await apply(base?.number ?? -1, to.number, range, reorged)
+    await settleFinal(to.number)
+    if (to === newest) levelMs = performance.now()
+    return to !== newest
   }
 
   async function apply(
     base: number,
     toBlock: number,
-    { blocks, events }: { blocks: BlockRow[]; events: LedgerEvent[] },
+    { blocks, events }: BlockRange,
     reorged: boolean,
   ): Promise<void> {
     if (reorged && base < final) {
@@ -236,7 +168,7 @@ export function startFollower(options: {
 
   async function finalNumber(head: number): Promise<number> {
     if (finality === 'head') return head
-    const tagged = await headerOf({ blockTag: 'finalized' }).catch(() => undefined)
+    const tagged = await reader.finalized()
     return tagged ? tagged.number : head - finalityBlocks
   }
 

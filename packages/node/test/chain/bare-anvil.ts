@@ -34,8 +34,23 @@ export async function startBareAnvil(dataDir: string, keys: Keys): Promise<Anvil
   return anvil
 }
 
-/** What a broken network does to a request. */
-export type Fault = 'none' | 'drop-before' | 'drop-after' | 'twice'
+/**
+ * What a broken network does to a request, or a poor endpoint: `empty` leaves everything out of a list, `repeated` gives each of its items twice,
+ * `forgetful` knows the newest block only.
+ */
+export type Fault =
+  | 'none'
+  | 'drop-before'
+  | 'drop-after'
+  | 'twice'
+  | 'empty'
+  | 'repeated'
+  | 'forgetful'
+
+function withItems(answer: string, fault: 'empty' | 'repeated'): string {
+  const { result, ...rest } = JSON.parse(answer) as { result: unknown[] }
+  return JSON.stringify({ ...rest, result: fault === 'empty' ? [] : [...result, ...result] })
+}
 
 /** An RPC endpoint before another one, which mistreats chosen methods. */
 export async function startFaultyProxy(target: string, faultOf: (method: string) => Fault) {
@@ -44,10 +59,18 @@ export async function startFaultyProxy(target: string, faultOf: (method: string)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks).toString()
-    const { method, params } = JSON.parse(body) as { method: string; params: string[] }
+    const { id, method, params } = JSON.parse(body) as {
+      id: number
+      method: string
+      params: string[]
+    }
     const fault = faultOf(method)
     if (method === 'eth_sendRawTransaction') sent.push(params[0] ?? '')
     if (fault === 'drop-before') return response.destroy()
+    if (fault === 'forgetful' && params.slice(1).some((at) => at.startsWith('0x'))) {
+      const error = { code: -32_000, message: 'missing trie node' }
+      return void response.end(JSON.stringify({ jsonrpc: '2.0', id, error }))
+    }
     const ask = async () => {
       const options = { method: 'POST', body, headers: { 'content-type': 'application/json' } }
       return (await fetch(target, options)).text()
@@ -55,7 +78,9 @@ export async function startFaultyProxy(target: string, faultOf: (method: string)
     const answer = await ask()
     if (fault === 'twice') await ask()
     if (fault === 'drop-after') return response.destroy()
-    response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(fault === 'empty' || fault === 'repeated' ? withItems(answer, fault) : answer)
   }
   const server = http.createServer((request, response) => {
     answerTo(request, response).catch(() => response.destroy())

@@ -181,6 +181,59 @@ test('a chain that only becomes shorter is followed too', async () => {
   await expect.poll(machines, { timeout: 90_000 }).toHaveLength(0)
 })
 
+test('an endpoint that leaves logs out or gives them twice hides no event and doubles none', async () => {
+  const { node, follower, payer, payee, faults, sums } = await outside()
+  faults.set('eth_getLogs', 'empty')
+  const openOne = async () => {
+    const { machineId } = await registerMachine(node, payee)
+    await openAgreement(node, { payer, payee }, machineId, 5_000_000n)
+  }
+  await openOne()
+  await follower.synced()
+  const once = await sums()
+  expect(once.map(({ kind, count }) => ({ kind, count }))).toContainEqual({
+    kind: 'funded',
+    count: 1n,
+  })
+  faults.set('eth_getLogs', 'repeated')
+  await openOne()
+  await follower.synced()
+  expect(await sums()).toEqual(
+    once.map(({ kind, count, amount }) => ({
+      kind,
+      count: 2n * count,
+      amount: amount === null ? null : 2n * amount,
+    })),
+  )
+})
+
+test('what lies deep below the head is read at once, what lies near it block by block', async () => {
+  const { anvil, node, follower, payer, payee, faults, sums, mine } = await outside()
+  faults.set('eth_getBlockByNumber', 'drop-before')
+  for (const blocks of [200, 3]) {
+    const { machineId } = await registerMachine(node, payee)
+    await openAgreement(node, { payer, payee }, machineId, 5_000_000n)
+    await mine(blocks, 1)
+  }
+  faults.clear()
+  await follower.synced()
+  expect(await sums()).toContainEqual({ kind: 'funded', count: 2n, amount: 10_000_000n })
+  expect(follower.block().included).toBe(Number(await anvil.rpc.call('eth_blockNumber', [])))
+})
+
+test('an outbox goes on at an endpoint that forgets the state of older blocks', async () => {
+  const { outbox, faults, nonce, keys, follower, mine } = await outside()
+  await mine(80, 1)
+  await follower.synced()
+  expect(follower.block().final).toBeGreaterThan(0)
+  faults.set('eth_getTransactionCount', 'forgetful')
+  for (const intentId of ['one', 'two']) {
+    await outbox.submit({ intentId, kind: 'test', to: keys.operator.address, data: '0x' })
+    expect((await outbox.whenIncluded(intentId)).status).toBe('included')
+  }
+  expect(await nonce()).toBe(2)
+})
+
 test('INV-9 answers lost after broadcast, before it, and requests that arrive twice: one transaction', async () => {
   const { node, outbox, payer, payee, nonce, sums, follower, faults, proxy, status } =
     await outside()
