@@ -10,7 +10,7 @@ const RECOVERY_MS = 90_000
  * Runs `cycles` cycles: in each, up to three faults strike at their own moments, each for up to some seconds; then the devices must be heard
  * again. Every fault has its turn before one comes again. In the end all is judged.
  *
- * @throws Error if the devices are not heard again within 90 s.
+ * @throws Error if the devices are not heard again within 90 s
  */
 export async function runCampaign(options: {
   cycles: number
@@ -68,8 +68,12 @@ async function suffer(world: World, fault: Fault): Promise<void> {
   await heal()
 }
 
-/** Waits until each device has a receipt for something that it published after the call. */
-async function heardAgain({ fleet, sites }: World): Promise<void> {
+/**
+ * Waits until each device has a receipt for something that it published after the call.
+ *
+ * @throws Error if that takes more than 90 s
+ */
+export async function heardAgain({ fleet, sites }: World): Promise<void> {
   await fleet.ready()
   const from = sites.map(({ machineId }) => fleet.counted(machineId).lastSeq)
   const end = Date.now() + RECOVERY_MS

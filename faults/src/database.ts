@@ -25,6 +25,8 @@ export interface OutsideDatabase {
   /** An orderly end; it stays away until `start`. */
   stop(): Promise<void>
   start(): Promise<void>
+  /** Numbers of all its processes. */
+  processes(): Promise<number[]>
   /** Stops all its processes where they are, or lets them go on. */
   freeze(isFrozen: boolean): Promise<void>
   /** Whether its disk can be filled: mounting one takes root. */
@@ -81,6 +83,7 @@ export async function startOutsideDatabase(folder: string): Promise<OutsideDatab
       await server.stop()
     },
     start,
+    processes,
     async freeze(isFrozen) {
       for (const pid of await processes()) process.kill(pid, isFrozen ? 'SIGSTOP' : 'SIGCONT')
     },

@@ -8,6 +8,8 @@ const READY_MS = 120_000
 
 /** A program that is started again whenever it ends, as a service manager does. */
 export interface Supervised {
+  /** Of the process that runs now. */
+  pid(): number
   signal(signal: NodeJS.Signals): void
   tell(message: Serializable): void
   /** Resolves when it has said that it is ready since it was last started. */
@@ -56,6 +58,7 @@ export function supervise(options: {
   }
 
   return {
+    pid: () => child.pid ?? 0,
     signal: (signal) => void child.kill(signal),
     tell,
     async ready() {
