@@ -182,6 +182,19 @@ describe('any database', () => {
     expect(answer.rows).toEqual([])
   })
 
+  test('a connection that dies between two queries fails its transaction, and not the process', async () => {
+    const died = byUrl.transaction(async (client) => {
+      const { rows } = await client.query('SELECT pg_backend_pid() AS pid')
+      const ended = new Promise((resolve) => client.once('end', resolve))
+      await byUrl.pool.query('SELECT pg_terminate_backend($1)', [rows[0].pid])
+      await ended
+      await client.query("INSERT INTO machine_names VALUES (6, 'gone')")
+    })
+    await expect(died).rejects.toThrow('not queryable')
+    const answer = await byUrl.pool.query('SELECT * FROM machine_names WHERE machine_id = 6')
+    expect(answer.rows).toEqual([])
+  })
+
   test('migrations run once, in order; a changed one and a newer schema are refused', async () => {
     const folder = await tempFolder()
     const at = join(folder.path, 'migrations')
