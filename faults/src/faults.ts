@@ -212,10 +212,3 @@ export const FAULTS: readonly Fault[] = [
     },
   },
 ]
-
-/** A fault by its name. */
-export function faultNamed(name: string): Fault {
-  const fault = FAULTS.find((one) => one.name === name)
-  if (!fault) throw new Error(`There is no fault "${name}".`)
-  return fault
-}

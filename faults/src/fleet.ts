@@ -5,14 +5,14 @@ import type { DeviceNews, DeviceOrder, DevicePlan } from './device-plan.ts'
 import { type Supervised, supervise } from './supervised.ts'
 
 /** What a device was told of one envelope. */
-export interface HeardReceipt {
+interface HeardReceipt {
   digest: Hex
   loggedAt: number
   code: string
 }
 
 /** What is known of one device from itself alone: the model that everything else is held against. */
-export interface Counted {
+interface Counted {
   /** What its counter showed first and last, of readings that are on its disk. */
   first: bigint
   last: bigint

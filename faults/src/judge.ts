@@ -15,7 +15,6 @@ export interface Judgement {
   settlements: number
 }
 
-const PATIENCE_MS = 180_000
 const POLL_MS = 500
 /** What an honest device may hear of an envelope; the second while the node's clock was behind. */
 const HONEST_CODES = ['OK', 'CLOCK_SKEW']
@@ -30,9 +29,9 @@ interface LoggedRow {
 
 /**
  * Lets the devices finish, waits until all is paid, and holds everything against what the devices counted: the log, the registers, the ledger's
- * own events, an audit that trusts nobody, and the node's own check of its money.
+ * own events, an audit that trusts nobody, and the node's own check of its money. Each of them has `patienceMs` to become right.
  */
-export async function judge(world: World): Promise<Judgement> {
+export async function judge(world: World, patienceMs = 180_000): Promise<Judgement> {
   await world.fleet.finish()
   const judgement: Judgement = {
     wrong: [...world.fleet.contradictions],
@@ -41,7 +40,7 @@ export async function judge(world: World): Promise<Judgement> {
     paidMinor: 0n,
     settlements: 0,
   }
-  for (const site of world.sites) await judgeMoney(world, site, judgement)
+  for (const site of world.sites) await judgeMoney(world, site, judgement, patienceMs)
   const pool = new pg.Pool({ connectionString: world.database.directUrl(), max: 1 })
   try {
     for (const site of world.sites) await judgeLog(world, site, pool, judgement)
@@ -50,8 +49,8 @@ export async function judge(world: World): Promise<Judgement> {
     await pool.end()
   }
   for (const site of world.sites) await judgeLedger(world, site, judgement)
-  for (const site of world.sites) await judgeAudit(world, site, judgement)
-  await judgeHealth(world, judgement)
+  for (const site of world.sites) await judgeAudit(world, site, judgement, patienceMs)
+  await judgeHealth(world, judgement, patienceMs)
   return judgement
 }
 
@@ -61,19 +60,28 @@ function owedOf(world: World, { machineId }: Site): bigint {
   return PRICE * (last - first)
 }
 
-async function judgeMoney(world: World, site: Site, { wrong }: Judgement): Promise<void> {
+async function judgeMoney(
+  world: World,
+  site: Site,
+  { wrong }: Judgement,
+  patienceMs: number,
+): Promise<void> {
   const owed = String(owedOf(world, site))
   const expected = {
     owedMinor: owed,
     includedMinor: owed,
     escrowMinor: String(ESCROW_MINOR - BigInt(owed)),
   }
-  const found = await settled(async () => {
-    const { owedMinor, includedMinor, escrowMinor } = await world
-      .client()
-      .agreement(site.agreementId)
-    return { owedMinor, includedMinor, escrowMinor }
-  }, expected)
+  const found = await settled(
+    async () => {
+      const { owedMinor, includedMinor, escrowMinor } = await world
+        .client()
+        .agreement(site.agreementId)
+      return { owedMinor, includedMinor, escrowMinor }
+    },
+    expected,
+    patienceMs,
+  )
   if (found)
     wrong.push(`machine ${site.machineId}: money is ${found}, not ${JSON.stringify(expected)}`)
 }
@@ -82,8 +90,9 @@ async function judgeMoney(world: World, site: Site, { wrong }: Judgement): Promi
 async function settled(
   ask: () => Promise<unknown>,
   expected: unknown,
+  patienceMs: number,
 ): Promise<string | undefined> {
-  const end = Date.now() + PATIENCE_MS
+  const end = Date.now() + patienceMs
   const wanted = JSON.stringify(expected)
   for (;;) {
     const found = await ask().then(JSON.stringify, String)
@@ -163,12 +172,21 @@ async function judgeLedger(world: World, site: Site, judgement: Judgement): Prom
   judgement.settlements += events.length
 }
 
-async function judgeAudit(world: World, site: Site, { wrong }: Judgement): Promise<void> {
+async function judgeAudit(
+  world: World,
+  site: Site,
+  { wrong }: Judgement,
+  patienceMs: number,
+): Promise<void> {
   const { chainId, registry, clearingHouse, evidenceAnchor } = world.deployment
-  const anchored = await settled(async () => {
-    const { chain } = await world.client().status()
-    return chain.anchoredSize === chain.logSize
-  }, true)
+  const anchored = await settled(
+    async () => {
+      const { chain } = await world.client().status()
+      return chain.anchoredSize === chain.logSize
+    },
+    true,
+    patienceMs,
+  )
   if (anchored) wrong.push('the log is not anchored to its end')
   const { firstFault, differenceMinor } = await auditBundle({
     lines: world.client().bundle(site.agreementId),
@@ -181,7 +199,7 @@ async function judgeAudit(world: World, site: Site, { wrong }: Judgement): Promi
   }
 }
 
-async function judgeHealth(world: World, { wrong }: Judgement): Promise<void> {
+async function judgeHealth(world: World, { wrong }: Judgement, patienceMs: number): Promise<void> {
   const found = await settled(
     async () => {
       const health = await fetch(new URL('/healthz', world.url()))
@@ -189,6 +207,7 @@ async function judgeHealth(world: World, { wrong }: Judgement): Promise<void> {
       return { ok, money: money.ok }
     },
     { ok: true, money: true },
+    patienceMs,
   )
   if (found) wrong.push(`the node says of itself ${found}`)
 }

@@ -9,6 +9,7 @@ import { startWorld, type World } from '../src/world.ts'
 import { acknowledgements } from './syscalls.ts'
 
 const TIMEOUT_MS = 180_000
+const TRACED = 'trace=read,write,writev,recvfrom,sendto,fsync,fdatasync'
 const TRACED_MS = 10_000
 
 let world: World
@@ -22,11 +23,7 @@ async function traced({ folder, node, database }: World): Promise<string> {
   const pids = [node.pid(), ...(await database.processes())]
   const strace = spawn(
     'strace',
-    [
-      ...['-f', '-yy', '-x', '-s', '65536', '-o', file],
-      ...['-e', 'trace=read,write,writev,recvfrom,sendto,fsync,fdatasync'],
-      ...pids.flatMap((pid) => ['-p', String(pid)]),
-    ],
+    ['-f', '-yy', '-x', '-s', '65536', '-o', file, '-e', TRACED, ...pids.map((pid) => `-p${pid}`)],
     { stdio: 'ignore' },
   )
   await once(strace, 'spawn')

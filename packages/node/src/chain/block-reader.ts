@@ -8,7 +8,7 @@ import { followedAddresses, type LedgerEvent, readLedgerEvent } from './events.t
 export class MovedError extends Error {}
 
 /** Head of a block. */
-export interface Header {
+interface Header {
   number: number
   hash: Hex
   parentHash: Hex
