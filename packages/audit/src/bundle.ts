@@ -9,8 +9,8 @@ import {
   type ClaimLine,
   type EnvelopeLine,
   type HeaderLine,
+  lineReader,
   type MeterValueLine,
-  parseLine,
 } from './line.ts'
 
 /** The parts of a bundle that are kept; envelopes are handed on one by one. */
@@ -48,6 +48,7 @@ export async function readBundle(
   visitor: BundleVisitor,
   faults: FaultBook,
 ): Promise<BundleRest> {
+  const parseLine = lineReader()
   const rest: BundleRest = { claims: [], meterValues: [], adjustments: [] }
   let lineNumber = 0
   let ended = false

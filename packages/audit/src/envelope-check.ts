@@ -1,4 +1,12 @@
-import { decodeEnvelope, type Envelope, keyId, leafData, leafHash } from '@liquefy/protocol'
+import {
+  type Envelope,
+  keyId,
+  leafData,
+  leafHash,
+  openEnvelope,
+  readEnvelope,
+  type SealedEnvelope,
+} from '@liquefy/protocol'
 import type { Hex } from 'viem'
 import type { CheckedHead } from './checkpoint-check.ts'
 import type { FaultBook, FaultCode } from './fault.ts'
@@ -23,41 +31,41 @@ export const CLOCK_TOLERANCE_MS = 120_000
 /** What does not fit about an envelope: code, words, what was expected, what was found. */
 type Flaw = [code: FaultCode, message: string, expected?: string, found?: string]
 
-/** An envelope line whose bytes were read. Whether its signature holds is not known yet. */
-export interface OpenedEnvelope {
+/** An envelope line whose outside was read. Whether its signature holds is not known yet, and what it says is left until then: so little waits. */
+export interface OpenedLine {
   line: EnvelopeLine
   lineNumber: number
   outcome:
-    | { ok: true; envelope: Envelope; epoch: KeyEpoch; leafHash: Hex }
+    | { ok: true; sealed: SealedEnvelope; epoch: KeyEpoch; leafHash: Hex }
     | { ok: false; flaw: Flaw }
 }
 
-/** Reads the bytes of an envelope, and finds on the ledger the key that it names. */
-export function openEnvelope(
+/** Reads the outside of an envelope, and finds on the ledger the key that it names. */
+export function openLine(
   context: EnvelopeContext,
   line: EnvelopeLine,
   lineNumber: number,
-): OpenedEnvelope {
-  const flawed = (...flaw: Flaw): OpenedEnvelope => ({
+): OpenedLine {
+  const flawed = (...flaw: Flaw): OpenedLine => ({
     line,
     lineNumber,
     outcome: { ok: false, flaw },
   })
-  const decoded = decodeEnvelope(line.raw)
-  if (!decoded.ok) return flawed('ENVELOPE_INVALID', decoded.message)
-  const { envelope } = decoded
-  const foreign = foreignTo(context, line, envelope)
+  const opened = openEnvelope(line.raw)
+  if (!opened.ok) return flawed('ENVELOPE_INVALID', opened.message)
+  const { sealed } = opened
+  const foreign = foreignTo(context, line, sealed)
   if (foreign) return flawed('ENVELOPE_INVALID', ...foreign)
-  const signer = context.signers.find((one) => one.machineId === envelope.iss.machineId)
-  const epoch = signer?.keys.find((one) => one.keyId === envelope.kid)
+  const signer = context.signers.find((one) => one.machineId === sealed.iss.machineId)
+  const epoch = signer?.keys.find((one) => one.keyId === sealed.kid)
   if (!epoch) {
-    return flawed('SIGNATURE_INVALID', 'the ledger names no such key', undefined, envelope.kid)
+    return flawed('SIGNATURE_INVALID', 'the ledger names no such key', undefined, sealed.kid)
   }
-  if (epoch.key.curve !== envelope.alg || keyId(epoch.key) !== envelope.kid) {
+  if (epoch.key.curve !== sealed.alg || keyId(epoch.key) !== sealed.kid) {
     return flawed('SIGNATURE_INVALID', NOT_VERIFIED)
   }
-  const leaf = leafHash(leafData(envelope.digest, line.loggedAt, line.code))
-  return { line, lineNumber, outcome: { ok: true, envelope, epoch, leafHash: leaf } }
+  const leaf = leafHash(leafData(sealed.digest, line.loggedAt, line.code))
+  return { line, lineNumber, outcome: { ok: true, sealed, epoch, leafHash: leaf } }
 }
 
 const NOT_VERIFIED = 'the signature does not verify under the key on the ledger'
@@ -68,7 +76,7 @@ const NOT_VERIFIED = 'the signature does not verify under the key on the ledger'
  */
 export function checkEnvelope(
   { isIncluded }: EnvelopeContext,
-  { line, lineNumber, outcome }: OpenedEnvelope,
+  { line, lineNumber, outcome }: OpenedLine,
   isVerified: boolean,
   faults: FaultBook,
 ): Envelope | undefined {
@@ -85,19 +93,21 @@ export function checkEnvelope(
     })
   }
   if (!outcome.ok) return fault(...outcome.flaw)
+  const decoded = readEnvelope(outcome.sealed)
+  if (!decoded.ok) return fault('ENVELOPE_INVALID', decoded.message)
   if (!isVerified) return fault('SIGNATURE_INVALID', NOT_VERIFIED)
   const ended = afterItsEnd(outcome.epoch, line)
   if (ended) return fault('SIGNATURE_INVALID', ended)
   if (!isIncluded({ leafHash: outcome.leafHash, index: line.logIndex, proof: line.proof })) {
     fault('PROOF_INVALID', 'the log does not hold this leaf at this position')
   }
-  return outcome.envelope
+  return decoded.envelope
 }
 
 function foreignTo(
   context: EnvelopeContext,
   line: EnvelopeLine,
-  envelope: Envelope,
+  envelope: SealedEnvelope,
 ): [message: string, expected: string, found: string] | undefined {
   const { header, machineId } = context
   const differences: [string, string | number | bigint, string | number | bigint][] = [

@@ -1,18 +1,13 @@
 import type { Envelope } from '@liquefy/protocol'
-import {
-  checkEnvelope,
-  type EnvelopeContext,
-  type OpenedEnvelope,
-  openEnvelope,
-} from './envelope-check.ts'
+import { checkEnvelope, type EnvelopeContext, type OpenedLine, openLine } from './envelope-check.ts'
 import type { FaultBook } from './fault.ts'
 import type { EnvelopeLine } from './line.ts'
 import type { VerifyMany } from './verify-many.ts'
 
 /** Envelopes whose signatures are verified together. */
-const BATCH = 16
+const BATCH = 64
 /** Batches that are read ahead of the oldest one whose verdicts are not in: enough for many threads, and a bound on memory. */
-const AHEAD = 8
+const AHEAD = 4
 
 /** What becomes of an envelope of which all single checks are done; undefined if it may not be computed from. */
 type Take = (line: EnvelopeLine, envelope: Envelope | undefined) => Promise<void> | void
@@ -31,13 +26,13 @@ export function envelopeQueue(
   take: Take,
   faults: FaultBook,
 ): EnvelopeQueue {
-  const underWay: { opened: OpenedEnvelope[]; verdicts: Promise<readonly boolean[]> }[] = []
-  let opened: OpenedEnvelope[] = []
+  const underWay: { opened: OpenedLine[]; verdicts: Promise<readonly boolean[]> }[] = []
+  let opened: OpenedLine[] = []
 
   const send = () => {
     const signed = opened.flatMap(({ outcome }) => {
       if (!outcome.ok) return []
-      const { signedBytes, signature } = outcome.envelope
+      const { signedBytes, signature } = outcome.sealed
       return [{ key: outcome.epoch.key, bytes: signedBytes, signature }]
     })
     const verdicts = signed.length > 0 ? verifyMany(signed) : Promise.resolve([])
@@ -61,7 +56,7 @@ export function envelopeQueue(
 
   return {
     async add(line, lineNumber) {
-      opened.push(openEnvelope(context, line, lineNumber))
+      opened.push(openLine(context, line, lineNumber))
       if (opened.length < BATCH) return
       send()
       if (underWay.length > AHEAD) await takeOldest()

@@ -1,5 +1,7 @@
 import type { Hex } from 'viem'
 import { isAddress } from 'viem'
+import { readBase64 } from './base64.ts'
+import { plainEnvelopeReader } from './plain-envelope.ts'
 
 /** The lines of a bundle, as docs/protocol/bundle.md has them; integers that may be large are bigint here. */
 export type BundleLine =
@@ -112,19 +114,31 @@ export type ParsedLine = { ok: true; line: BundleLine } | { ok: false; message: 
 /** Longest line that is read: an envelope of 64 KiB in base64, with its proof, fits many times. */
 const MAX_LINE_CHARACTERS = 4_194_304
 
-/** Reads one line strictly: known fields only, and no second way to write the same thing. */
-export function parseLine(text: string): ParsedLine {
-  if (text.length > MAX_LINE_CHARACTERS) return { ok: false, message: 'line is too long' }
-  try {
-    const value: unknown = JSON.parse(text)
-    // One text for one value: a flipped bit that merely changes white space, an escape or a doubled key shows.
-    if (JSON.stringify(value) !== text) throw new Unreadable('is not in the one canonical form')
-    return { ok: true, line: readLine(asObject(value, 'line')) }
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    // It may quote the line, and a terminal obeys what a stranger wrote.
-    return { ok: false, message: message.replaceAll(/\p{Cc}/gu, '?') }
+/**
+ * Reads lines of one bundle, one after the other, strictly: known fields only, and no second way to write the same thing.
+ */
+export function lineReader(): (text: string) => ParsedLine {
+  const plainEnvelope = plainEnvelopeReader()
+  return (text) => {
+    if (text.length > MAX_LINE_CHARACTERS) return { ok: false, message: 'line is too long' }
+    try {
+      const plain = plainEnvelope(text)
+      if (!plain) return { ok: true, line: readLine(asObject(canonical(text), 'line')) }
+      const claims = list({ metered: canonical(plain.metered) }, 'metered').map(metered)
+      return { ok: true, line: { type: 'envelope', ...plain, metered: claims } }
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      // It may quote the line, and a terminal obeys what a stranger wrote.
+      return { ok: false, message: message.replaceAll(/\p{Cc}/gu, '?') }
+    }
   }
+}
+
+/** One text for one value: a flipped bit that merely changes white space, an escape or a doubled key shows. */
+function canonical(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  if (JSON.stringify(value) !== text) throw new Unreadable('is not in the one canonical form')
+  return value
 }
 
 class Unreadable extends Error {}
@@ -369,10 +383,7 @@ function isOneSpelling(value: string): boolean {
 function base64(fields: Fields, name: string): Uint8Array {
   const value = fields[name]
   if (typeof value !== 'string') throw new Unreadable(`${name} is no text`)
-  const binary = atob(value)
-  // Spare bits in the last character could be flipped without a trace.
-  if (btoa(binary) !== value) throw new Unreadable(`${name} is not canonical base64`)
-  const bytes = new Uint8Array(binary.length)
-  for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at)
+  const bytes = readBase64(value)
+  if (!bytes) throw new Unreadable(`${name} is not canonical base64`)
   return bytes
 }

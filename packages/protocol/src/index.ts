@@ -175,6 +175,9 @@ export {
   type EnvelopeInput,
   type EnvelopeRefusal,
   encodeEnvelope,
+  openEnvelope,
+  readEnvelope,
+  type SealedEnvelope,
   verifyEnvelope,
   ZERO_DIGEST,
 } from './trust/envelope.ts'

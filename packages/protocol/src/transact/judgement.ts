@@ -23,7 +23,9 @@ export function rebase(sample: Sample): Judgement {
 }
 
 export function baselineAt({ timeMs, value, longitude }: Sample): Baseline {
-  return { value, movedAtMs: timeMs, ...(longitude !== undefined && { longitude }) }
+  return longitude === undefined
+    ? { value, movedAtMs: timeMs }
+    : { value, movedAtMs: timeMs, longitude }
 }
 
 /** Takes a sample and bills what was measured since the last one, unless a gap lies between. Where nothing is lost, a gap does not matter. */
@@ -34,11 +36,13 @@ export function measured(sample: Sample, delta: bigint, { acrossGap }: Elapsed):
 
 /** The plausibility bound `delta <= burst + perHour x elapsed`, exact. */
 export function isPlausible(rate: RuleRate, delta: bigint, elapsedMs: number): boolean {
-  const { burstMs, perHour } = parsed(rate)
+  const { burst, burstMs, perHour } = parsed(rate)
+  // Most readings need no more than that: no time has passed that could make it less.
+  if (delta <= burst && elapsedMs >= 0) return true
   return delta * MS_PER_HOUR <= burstMs + perHour * BigInt(elapsedMs)
 }
 
-type ParsedRate = { burstMs: bigint; perHour: bigint }
+type ParsedRate = { burst: bigint; burstMs: bigint; perHour: bigint }
 
 const parsedRates = new WeakMap<RuleRate, ParsedRate>()
 
@@ -46,7 +50,8 @@ const parsedRates = new WeakMap<RuleRate, ParsedRate>()
 function parsed(rate: RuleRate): ParsedRate {
   const known = parsedRates.get(rate)
   if (known) return known
-  const made = { burstMs: BigInt(rate.burst) * MS_PER_HOUR, perHour: BigInt(rate.perHour) }
+  const burst = BigInt(rate.burst)
+  const made = { burst, burstMs: burst * MS_PER_HOUR, perHour: BigInt(rate.perHour) }
   parsedRates.set(rate, made)
   return made
 }

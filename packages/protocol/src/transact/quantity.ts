@@ -2,6 +2,7 @@ import type { Reading, SenmlValue } from '../trust/envelope.ts'
 
 /** Inputs below 2^128 and exponents within 64 keep a hostile reading from costing memory. */
 const INPUT_LIMIT = 2n ** 128n
+const LEAST_INPUT = -INPUT_LIMIT
 const EXPONENT_LIMIT = 64
 
 /**
@@ -12,16 +13,20 @@ export function inputQuantity(value: SenmlValue, scale: number): bigint | undefi
   if (value.kind !== 'decimal') return undefined
   const places = value.exponent + scale
   if (Math.abs(places) > EXPONENT_LIMIT) return undefined
+  const quantity = places === 0 ? value.mantissa : shifted(value.mantissa, places)
+  if (quantity === undefined) return undefined
+  return LEAST_INPUT < quantity && quantity < INPUT_LIMIT ? quantity : undefined
+}
+
+function shifted(mantissa: bigint, places: number): bigint | undefined {
   const power = 10n ** BigInt(Math.abs(places))
-  if (places < 0 && value.mantissa % power !== 0n) return undefined
-  const quantity = places < 0 ? value.mantissa / power : value.mantissa * power
-  return -INPUT_LIMIT < quantity && quantity < INPUT_LIMIT ? quantity : undefined
+  if (places > 0) return mantissa * power
+  return mantissa % power === 0n ? mantissa / power : undefined
 }
 
 /** Whether a reading of the pack belongs to the metered stream: its name without the base name is the stream's or empty. */
 export function countsForStream(reading: Reading, stream: string): boolean {
-  const local = reading.name.slice(
-    Math.max(reading.name.lastIndexOf('/'), reading.name.lastIndexOf(':')) + 1,
-  )
-  return local === '' || local === stream
+  const { name } = reading
+  const begin = Math.max(name.lastIndexOf('/'), name.lastIndexOf(':')) + 1
+  return begin === name.length || (name.length - begin === stream.length && name.endsWith(stream))
 }

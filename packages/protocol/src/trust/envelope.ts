@@ -79,6 +79,15 @@ export type EnvelopeRefusal = {
 /** The outcome of decoding. */
 export type DecodedEnvelope = { ok: true; envelope: Envelope } | EnvelopeRefusal
 
+/** An envelope whose content is still as it was sent. */
+export type SealedEnvelope = Omit<Envelope, 'content'> & {
+  payload: Uint8Array
+  isDeclaration: boolean
+}
+
+/** The outcome of opening. */
+export type OpenedEnvelope = { ok: true; sealed: SealedEnvelope } | EnvelopeRefusal
+
 /** The `prev` of a stream's first envelope. */
 export const ZERO_DIGEST: Hex = `0x${'00'.repeat(32)}`
 
@@ -113,6 +122,15 @@ type Read<T> = { ok: true; value: T } | EnvelopeRefusal
  * or declaration. Never throws. The signature is not verified: see `verifyEnvelope`.
  */
 export function decodeEnvelope(bytes: Uint8Array): DecodedEnvelope {
+  const opened = openEnvelope(bytes)
+  return opened.ok ? readEnvelope(opened.sealed) : opened
+}
+
+/**
+ * The first half of `decodeEnvelope`: everything but the content, which takes many times the room. For whoever holds many envelopes while their
+ * signatures are verified. Never throws.
+ */
+export function openEnvelope(bytes: Uint8Array): OpenedEnvelope {
   const decoded = decodeSign1(bytes)
   if (!decoded.ok) return decoded
   const { tagged, protectedBytes, protectedHeader, unprotectedHeader, payload, signature } =
@@ -123,27 +141,18 @@ export function decodeEnvelope(bytes: Uint8Array): DecodedEnvelope {
   if (unprotectedHeader.size > 0) return malformed('the unprotected header must be empty')
   if (payload === null) return malformed('the payload must be attached')
   if (signature.length !== 64) return malformed('a signature has 64 bytes, r and s')
-  const content = readContent(payload, header.value.isDeclaration)
-  if (!content.ok) return content
   const signedBytes = sigStructure(protectedBytes, NO_AAD, payload)
-  const { alg, kid, iss, subject, iat, seq, prev } = header.value
-  return {
-    ok: true,
-    envelope: {
-      alg,
-      kid,
-      iss,
-      machineId: subject.machineId,
-      stream: subject.stream,
-      iat,
-      seq,
-      prev,
-      content: content.value,
-      digest: toHex(sha256(signedBytes)),
-      signature,
-      signedBytes,
-    },
-  }
+  const { alg, kid, iss, subject, iat, seq, prev, isDeclaration } = header.value
+  const { machineId, stream } = subject
+  const digest = toHex(sha256(signedBytes))
+  const named = { alg, kid, iss, machineId, stream, iat, seq, prev }
+  return { ok: true, sealed: { ...named, digest, signature, signedBytes, payload, isDeclaration } }
+}
+
+/** The second half of `decodeEnvelope`. Never throws. */
+export function readEnvelope({ payload, isDeclaration, ...rest }: SealedEnvelope): DecodedEnvelope {
+  const content = readContent(payload, isDeclaration)
+  return content.ok ? { ok: true, envelope: { ...rest, content: content.value } } : content
 }
 
 /**

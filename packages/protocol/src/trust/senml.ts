@@ -92,10 +92,11 @@ export function resolvePack(pack: CborValue): ResolvedPack {
     value: undefined,
   }
   const readings: Reading[] = []
+  const readRecord = recordReader(base)
   try {
     for (const record of pack) {
       if (!(record instanceof Map)) throw new PackError('a SenML record is a map')
-      const reading = resolveRecord(record, base)
+      const reading = readRecord(record)
       if (reading) readings.push(reading)
     }
   } catch (error) {
@@ -141,58 +142,84 @@ function encodeTime(ms: number): CborValue {
   return ms % 1_000 === 0 ? ms / 1_000 : new Tagged(TAG_DECIMAL_FRACTION, [-3, ms])
 }
 
-function resolveRecord(record: CborMap, base: Base): Reading | undefined {
-  let name = ''
-  let unit: string | undefined
-  let timeMs = 0
-  let value: SenmlValue | undefined
-  let hasSum = false
-  let baseOnly = true
-  for (const [label, field] of record) {
-    if (typeof label === 'string' ? label.endsWith('_') : label === LABEL.dataValue) {
-      throw new PackError(`field ${String(label).slice(0, 40)} is not supported`)
-    }
-    if (typeof label === 'number' && label < 0) {
-      applyBase(base, label, field)
-      continue
-    }
-    switch (label) {
-      case LABEL.name:
-        name = readText(field, 'name')
-        break
-      case LABEL.unit:
-        unit = readUnit(field)
-        break
-      case LABEL.time:
-        timeMs = readTimeMs(field)
-        break
-      case LABEL.sum:
-        readNumber(field)
-        hasSum = true
-        break
-      case LABEL.updateTime:
-        readNumber(field)
-        break
-      case LABEL.value:
-      case LABEL.stringValue:
-      case LABEL.booleanValue:
-        if (value) throw new PackError('a record has one value')
-        value = readValue(label, field)
-        break
-      default:
-        // RFC 8428, section 4.4: a field that is not known is ignored unless its label ends in "_".
-        continue
-    }
-    baseOnly = false
+/** What was read of one record so far. */
+type Fields = {
+  name: string
+  unit: string | undefined
+  timeMs: number
+  value: SenmlValue | undefined
+  hasSum: boolean
+  baseOnly: boolean
+}
+
+/** Reads record after record; none needs more memory than the reading that it makes. */
+function recordReader(base: Base): (record: CborMap) => Reading | undefined {
+  const fields: Fields = {
+    name: '',
+    unit: undefined,
+    timeMs: 0,
+    value: undefined,
+    hasSum: false,
+    baseOnly: true,
   }
-  if (baseOnly) return undefined
-  if (!value && !hasSum) throw new PackError('a record has a value or a sum')
-  return {
-    name: resolveName(base, name),
-    unit: unit ?? base.unit,
-    timeMs: resolveTime(base.timeMs + timeMs),
-    value: value ? addBase(value, base.value) : { kind: 'none' },
+  const take = (field: CborValue, label: CborValue) => takeField(fields, base, label, field)
+
+  return (record) => {
+    fields.name = ''
+    fields.unit = undefined
+    fields.timeMs = 0
+    fields.value = undefined
+    fields.hasSum = false
+    fields.baseOnly = true
+    record.forEach(take)
+    const { value } = fields
+    if (fields.baseOnly) return undefined
+    if (!value && !fields.hasSum) throw new PackError('a record has a value or a sum')
+    return {
+      name: resolveName(base, fields.name),
+      unit: fields.unit ?? base.unit,
+      timeMs: resolveTime(base.timeMs + fields.timeMs),
+      value: value ? addBase(value, base.value) : { kind: 'none' },
+    }
   }
+}
+
+function takeField(fields: Fields, base: Base, label: CborValue, field: CborValue): void {
+  if (typeof label === 'string' ? label.endsWith('_') : label === LABEL.dataValue) {
+    throw new PackError(`field ${String(label).slice(0, 40)} is not supported`)
+  }
+  if (typeof label === 'number' && label < 0) {
+    applyBase(base, label, field)
+    return
+  }
+  switch (label) {
+    case LABEL.name:
+      fields.name = readText(field, 'name')
+      break
+    case LABEL.unit:
+      fields.unit = readUnit(field)
+      break
+    case LABEL.time:
+      fields.timeMs = readTimeMs(field)
+      break
+    case LABEL.sum:
+      readNumber(field)
+      fields.hasSum = true
+      break
+    case LABEL.updateTime:
+      readNumber(field)
+      break
+    case LABEL.value:
+    case LABEL.stringValue:
+    case LABEL.booleanValue:
+      if (fields.value) throw new PackError('a record has one value')
+      fields.value = readValue(label, field)
+      break
+    default:
+      // RFC 8428, section 4.4: a field that is not known is ignored unless its label ends in "_".
+      return
+  }
+  fields.baseOnly = false
 }
 
 function applyBase(base: Base, label: number, field: CborValue): void {
