@@ -88,8 +88,8 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   let checked: Checked | undefined
   let queue: EnvelopeQueue | undefined
   let busySince = performance.now()
-  const breathe = async () => {
-    if (performance.now() - busySince <= BUSY_MS) return
+  const breathe = () => (performance.now() - busySince > BUSY_MS ? pause() : undefined)
+  const pause = async () => {
     options.onProgress?.({ envelopes: tally.envelopes })
     await new Promise<void>((resolve) => setTimeout(resolve, 0))
     busySince = performance.now()
@@ -120,10 +120,10 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
         }
         queue = envelopeQueue(prepared.context, options.verifyMany ?? verifyHere, take, faults)
       },
-      async onEnvelope(line, lineNumber) {
-        if (!queue) tally.envelopes += 1
-        await queue?.add(line, lineNumber)
-        await breathe()
+      onEnvelope(line, lineNumber) {
+        if (queue) return queue.add(line, lineNumber)
+        tally.envelopes += 1
+        return breathe()
       },
     },
     faults,

@@ -1,7 +1,11 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const NONE = 64
-const VALUES = new Uint8Array(65_536).fill(NONE)
+const VALUES = new Uint8Array(128).fill(NONE)
 for (const [value, letter] of [...ALPHABET].entries()) VALUES[letter.charCodeAt(0)] = value
+
+function valueAt(text: string, place: number): number {
+  return VALUES[text.charCodeAt(place)] ?? NONE
+}
 
 /**
  * The bytes of what stands in `text` from `from` to `to` in base64 (RFC 4648, section 4), with its padding; undefined if that is not how they are
@@ -20,10 +24,10 @@ export function readBase64(
   let at = 0
   let place = from
   for (; place + 4 <= end; place += 4) {
-    const a = VALUES[text.charCodeAt(place)] ?? NONE
-    const b = VALUES[text.charCodeAt(place + 1)] ?? NONE
-    const c = VALUES[text.charCodeAt(place + 2)] ?? NONE
-    const d = VALUES[text.charCodeAt(place + 3)] ?? NONE
+    const a = valueAt(text, place)
+    const b = valueAt(text, place + 1)
+    const c = valueAt(text, place + 2)
+    const d = valueAt(text, place + 3)
     wrong |= a | b | c | d
     bytes[at] = (a << 2) | (b >> 4)
     bytes[at + 1] = (b << 4) | (c >> 2)
@@ -32,7 +36,7 @@ export function readBase64(
   }
   if (place < end) {
     const [a = NONE, b = NONE, c = 0] = [0, 1, 2].map((more) =>
-      place + more < end ? VALUES[text.charCodeAt(place + more)] : undefined,
+      place + more < end ? valueAt(text, place + more) : undefined,
     )
     wrong |= a | b | c
     bytes[at] = (a << 2) | (b >> 4)

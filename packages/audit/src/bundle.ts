@@ -23,7 +23,8 @@ export interface BundleRest {
 /** What the reader of a bundle does as its parts arrive. Answering `false` to a part skips all envelopes. */
 export interface BundleVisitor {
   onHead(header: HeaderLine, checkpoint: CheckpointLine, anchor: AnchorLine): Promise<void>
-  onEnvelope(line: EnvelopeLine, lineNumber: number): Promise<void> | void
+  /** Undefined if it is ready for the next at once: most lines are envelopes, and a promise each would cost as much as reading them. */
+  onEnvelope(line: EnvelopeLine, lineNumber: number): Promise<void> | undefined
 }
 
 const ORDER = [
@@ -37,6 +38,7 @@ const ORDER = [
   'end',
 ] as const
 const ANCHOR = ORDER.indexOf('anchor')
+const ENVELOPE = ORDER.indexOf('envelope')
 const NO_ANCHOR: AnchorLine = { type: 'anchor', size: 0n, root: emptyRoot, consistency: [] }
 
 /**
@@ -120,7 +122,14 @@ export async function readBundle(
       faults.add(archivedFault(line, lineNumber))
       return rest
     }
-    const problem = await take(line)
+    let problem: string | undefined
+    if (line.type === 'envelope' && stage === ENVELOPE) {
+      problem = streams(line)
+      const pause = visitor.onEnvelope(line, lineNumber)
+      if (pause) await pause
+    } else {
+      problem = await take(line)
+    }
     if (problem !== undefined) {
       fault(problem)
       break

@@ -10,11 +10,12 @@ const BATCH = 64
 const AHEAD = 4
 
 /** What becomes of an envelope of which all single checks are done; undefined if it may not be computed from. */
-type Take = (line: EnvelopeLine, envelope: Envelope | undefined) => Promise<void> | void
+type Take = (line: EnvelopeLine, envelope: Envelope | undefined) => Promise<void> | undefined
 
 /** Checks envelopes one by one, in order, while signatures of later ones are being verified. */
 export interface EnvelopeQueue {
-  add(line: EnvelopeLine, lineNumber: number): Promise<void>
+  /** Resolves when it is ready for the next; undefined if that is at once. */
+  add(line: EnvelopeLine, lineNumber: number): Promise<void> | undefined
   /** Resolves when everything added was taken. */
   end(): Promise<void>
 }
@@ -50,16 +51,17 @@ export function envelopeQueue(
     for (const one of oldest.opened) {
       const isVerified = one.outcome.ok && verdicts[at] === true
       if (one.outcome.ok) at += 1
-      await take(one.line, checkEnvelope(context, one, isVerified, faults))
+      const pause = take(one.line, checkEnvelope(context, one, isVerified, faults))
+      if (pause) await pause
     }
   }
 
   return {
-    async add(line, lineNumber) {
+    add(line, lineNumber) {
       opened.push(openLine(context, line, lineNumber))
-      if (opened.length < BATCH) return
+      if (opened.length < BATCH) return undefined
       send()
-      if (underWay.length > AHEAD) await takeOldest()
+      return underWay.length > AHEAD ? takeOldest() : undefined
     },
     async end() {
       send()

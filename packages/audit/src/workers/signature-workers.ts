@@ -4,14 +4,16 @@ import { Worker } from 'node:worker_threads'
 import { LiquefyError, type PublicKey } from '@liquefy/protocol'
 import type { Signed, VerifyMany } from '../verify-many.ts'
 
-/** What a thread of `signature-worker.ts` is asked: signatures one behind the other, `r || s` and then the bytes that they are over. */
+/** What a thread of `signature-worker.ts` is asked. */
 export interface SignatureBatch {
   id: number
   keys: PublicKey[]
-  /** By signature: index of its key, and how many bytes it is over. */
-  index: Uint32Array<ArrayBuffer>
-  lengths: Uint32Array<ArrayBuffer>
-  bytes: Uint8Array<ArrayBuffer>
+  count: number
+  /**
+   * All in one, for each buffer costs as much to hand over as copying it: by signature two numbers of 32 bits, which key and how many bytes it is over;
+   * then, one behind the other, each `r || s` and those bytes.
+   */
+  buffer: ArrayBuffer
 }
 
 /** Its answer: by signature 1 if it verifies, else 0. */
@@ -21,6 +23,7 @@ export interface SignatureVerdicts {
 }
 
 export const SIGNATURE_BYTES = 64
+export const HEAD_BYTES = 8
 
 /** Threads that verify signatures. */
 export interface SignatureWorkers {
@@ -53,8 +56,7 @@ export function startSignatureWorkers(): SignatureWorkers {
       const answer = Promise.withResolvers<boolean[]>()
       waiting.set(batch.id, answer)
       worker.ref()
-      const { index, lengths, bytes } = batch
-      worker.postMessage(batch, [index.buffer, lengths.buffer, bytes.buffer])
+      worker.postMessage(batch, [batch.buffer])
       return answer.promise
     },
     async stop() {
@@ -94,15 +96,17 @@ function startThread(): Thread {
 
 function packed(id: number, signed: readonly Signed[]): SignatureBatch {
   const keys = [...new Set(signed.map(({ key }) => key))]
-  const index = Uint32Array.from(signed, ({ key }) => keys.indexOf(key))
-  const lengths = Uint32Array.from(signed, ({ bytes }) => bytes.length)
-  const size = lengths.reduce((sum, length) => sum + SIGNATURE_BYTES + length, 0)
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const one of signed) {
-    bytes.set(one.signature, at)
-    bytes.set(one.bytes, at + SIGNATURE_BYTES)
-    at += SIGNATURE_BYTES + one.bytes.length
+  const head = signed.length * HEAD_BYTES
+  const size = signed.reduce((sum, { bytes }) => sum + SIGNATURE_BYTES + bytes.length, head)
+  const whole = new Uint8Array(size)
+  const numbers = new Uint32Array(whole.buffer, 0, 2 * signed.length)
+  let at = head
+  for (const [place, { key, bytes, signature }] of signed.entries()) {
+    numbers[2 * place] = keys.indexOf(key)
+    numbers[2 * place + 1] = bytes.length
+    whole.set(signature, at)
+    whole.set(bytes, at + SIGNATURE_BYTES)
+    at += SIGNATURE_BYTES + bytes.length
   }
-  return { id, keys, index, lengths, bytes }
+  return { id, keys, count: signed.length, buffer: whole.buffer }
 }

@@ -1,5 +1,5 @@
 import type { Hex } from 'viem'
-import type { Declaration } from '../trust/envelope.ts'
+import type { Declaration, Reading } from '../trust/envelope.ts'
 import { foldReading, moveRegister, type StepCode } from './fold-reading.ts'
 import { type FoldDraft, type FoldState, foldHead, freeze, thaw } from './fold-state.ts'
 import type { FoldTerms } from './fold-terms.ts'
@@ -174,7 +174,7 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
   let code: StepCode = 'OK'
   const billed = new Set<number>()
   const late = new Set<number>()
-  const counting = envelope.content.readings.filter((one) => countsForStream(one, terms.stream))
+  const counting = readingsOf(terms.stream, envelope.content.readings)
   for (const sample of samplesOf(terms.rule, counting)) {
     const verdict = foldReading(terms, draft, sample, envelope.loggedAt)
     if (code === 'OK') code = verdict.code
@@ -184,6 +184,15 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
   }
   for (const period of billed) moveRegister(terms, draft, period)
   return step(code, { billed: [...billed], late: [...late] })
+}
+
+/** Those readings that count. Most share one name, which is looked at once. */
+function readingsOf(stream: string, readings: readonly Reading[]): readonly Reading[] {
+  const name = readings[0]?.name
+  if (name === undefined || readings.some((one) => one.name !== name)) {
+    return readings.filter((one) => countsForStream(one.name, stream))
+  }
+  return countsForStream(name, stream) ? readings : []
 }
 
 function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): void {

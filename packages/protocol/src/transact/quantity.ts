@@ -1,4 +1,4 @@
-import type { Reading, SenmlValue } from '../trust/envelope.ts'
+import type { SenmlValue } from '../trust/envelope.ts'
 
 /** Inputs below 2^128 and exponents within 64 keep a hostile reading from costing memory. */
 const INPUT_LIMIT = 2n ** 128n
@@ -24,9 +24,8 @@ function shifted(mantissa: bigint, places: number): bigint | undefined {
   return mantissa % power === 0n ? mantissa / power : undefined
 }
 
-/** Whether a reading of the pack belongs to the metered stream: its name without the base name is the stream's or empty. */
-export function countsForStream(reading: Reading, stream: string): boolean {
-  const { name } = reading
+/** Whether a reading of this name belongs to the metered stream: what follows the last `/` or `:` is the stream's name or empty. */
+export function countsForStream(name: string, stream: string): boolean {
   const begin = Math.max(name.lastIndexOf('/'), name.lastIndexOf(':')) + 1
   return begin === name.length || (name.length - begin === stream.length && name.endsWith(stream))
 }

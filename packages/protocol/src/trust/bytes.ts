@@ -11,6 +11,23 @@ export function fromHex(hex: Hex): Uint8Array {
   return hexToBytes(hex.slice(2))
 }
 
+const DIGITS = new Int8Array(128).fill(-1)
+for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+  DIGITS[digit.charCodeAt(0)] = value
+  DIGITS[digit.toUpperCase().charCodeAt(0)] = value
+}
+
+/** Writes the 32 bytes of a `0x…` string into others from `at` on. Throws on another length or a digit that is none. */
+export function writeHex(hex: Hex, into: Uint8Array, at: number): void {
+  if (hex.length !== 66) throw new RangeError('A hash has 32 bytes.')
+  for (let place = 0; place < 32; place += 1) {
+    const high = DIGITS[hex.charCodeAt(2 + 2 * place)] ?? -1
+    const low = DIGITS[hex.charCodeAt(3 + 2 * place)] ?? -1
+    if (high < 0 || low < 0) throw new RangeError('A digit of a hash is none.')
+    into[at + place] = (high << 4) | low
+  }
+}
+
 /** One array of all parts, in order. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0

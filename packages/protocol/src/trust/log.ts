@@ -1,5 +1,5 @@
 import type { Hex } from 'viem'
-import { concatBytes, fromHex, toHex } from './bytes.ts'
+import { concatBytes, fromHex, toHex, writeHex } from './bytes.ts'
 import { sha256 } from './signature.ts'
 
 /** Reads the hash of the complete subtree of `2^level` leaves that is the `index`-th of its level. */
@@ -12,7 +12,10 @@ export type TreeFrontier = { size: bigint; nodes: Hex[] }
 export type CompletedNode = { level: number; index: bigint; hash: Hex }
 
 const LEAF_PREFIX = Uint8Array.of(0)
-const NODE_PREFIX = Uint8Array.of(1)
+const HASH_BYTES = 32
+/** What is hashed of a node: used again and again, for there are many. */
+const node = new Uint8Array(1 + 2 * HASH_BYTES)
+node[0] = 1
 
 /** Root of the log without leaves: SHA-256 of nothing. */
 export const emptyRoot: Hex = toHex(sha256(new Uint8Array(0)))
@@ -34,7 +37,9 @@ export function leafHash(data: Uint8Array): Hex {
 
 /** SHA-256(0x01 || left || right) (RFC 9162, section 2.1.1). */
 export function nodeHash(left: Hex, right: Hex): Hex {
-  return toHex(sha256(concatBytes(NODE_PREFIX, fromHex(left), fromHex(right))))
+  writeHex(left, node, 1)
+  writeHex(right, node, 1 + HASH_BYTES)
+  return toHex(sha256(node))
 }
 
 /** Adds one leaf; gives the new frontier and the subtrees that it completes, the leaf first. */
