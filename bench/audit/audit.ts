@@ -103,11 +103,13 @@ async function measure(
     )
   }
   await workers.stop()
+  const ownLimit = await signatureLimit(sample, LIMIT_SECONDS, 'protocol')
   return {
     readingsPerSecond: Math.round(median(runs.map(({ rate }) => rate))),
     signatureLimitPerSecond: Math.round(median(runs.map((one) => one.limit))),
     ratioToSignatureLimit:
       Math.round(1_000 * median(runs.map((one) => one.rate / (one.limit * READINGS)))) / 1_000,
+    ownVerifyPerSecond: ownLimit,
     cpuMicrosPerEnvelope: Math.round(median(runs.map(({ cpuMicros }) => cpuMicros))),
     envelopes: ENVELOPES,
     cores: availableParallelism(),

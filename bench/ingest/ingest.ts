@@ -28,6 +28,7 @@ export async function benchIngest(say: (line: string) => void): Promise<Record<s
       limit = limitAfter
       say(`round ${index + 1}: ${Math.round(round.rate)} a second, the limit is ${limit}`)
     }
+    const ownLimit = await signatureLimit(load.sample, LIMIT_SECONDS, 'protocol')
     const medianOf = (figure: (round: Round) => number) =>
       rounds.map(figure).sort((a, b) => a - b)[ROUNDS >> 1] ?? 0
     return {
@@ -35,6 +36,7 @@ export async function benchIngest(say: (line: string) => void): Promise<Record<s
       signatureLimitPerSecond: Math.round(medianOf((round) => round.limit)),
       ratioToSignatureLimit:
         Math.round(medianOf((round) => round.rate / round.limit) * 1_000) / 1_000,
+      ownVerifyPerSecond: ownLimit,
       nodeMicrosPerEnvelope: Math.round(medianOf(({ nodeMicros }) => nodeMicros)),
       databaseMicrosPerEnvelope: Math.round(medianOf(({ databaseMicros }) => databaseMicros)),
       loaderMicrosPerEnvelope: Math.round(medianOf(({ loaderMicros }) => loaderMicros)),

@@ -3,27 +3,32 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { decodeEnvelope, type PublicKey } from '@liquefy/protocol'
 
+/** How a signature is verified: by `crypto.verify` of its 64 bytes, as COSE has them, or by `verify` of `@liquefy/protocol`. */
+export type Verifier = 'crypto' | 'protocol'
+
 /** What a worker of `verifying-worker.ts` verifies, over and over. */
 export interface VerifyingOrder {
   seconds: number
-  signed: { bytes: Uint8Array; signature: Uint8Array; jwk: { x: string; y: string } }[]
+  verifier: Verifier
+  signed: { bytes: Uint8Array; signature: Uint8Array; key: PublicKey }[]
 }
 
 /**
- * How many P-256 signatures over these envelopes `crypto.verify` checks in a second, in as many workers as there are cores: no node can take
- * more envelopes than that.
+ * How many P-256 signatures over these envelopes are verified in a second, in as many workers as there are cores, by a program that does nothing
+ * else.
  */
 export async function signatureLimit(
   envelopes: readonly { bytes: Uint8Array; key: PublicKey }[],
   seconds: number,
+  verifier: Verifier = 'crypto',
 ): Promise<number> {
   const signed = envelopes.map(({ bytes, key }) => {
     const decoded = decodeEnvelope(bytes)
     if (!decoded.ok) throw new Error(decoded.message)
     const { signedBytes, signature } = decoded.envelope
-    return { bytes: signedBytes, signature, jwk: { x: base64url(key.x), y: base64url(key.y) } }
+    return { bytes: signedBytes, signature, key }
   })
-  const order: VerifyingOrder = { seconds, signed }
+  const order: VerifyingOrder = { seconds, verifier, signed }
   const counts = Array.from({ length: availableParallelism() }, () => countOf(order))
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
 }
@@ -36,8 +41,4 @@ function countOf(order: VerifyingOrder): Promise<number> {
     worker.once('message', resolve)
     worker.once('error', reject)
   })
-}
-
-function base64url(hex: string): string {
-  return Buffer.from(hex.slice(2), 'hex').toString('base64url')
 }
