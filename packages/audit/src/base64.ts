@@ -1,7 +1,7 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const NONE = 64
 const VALUES = new Uint8Array(128).fill(NONE)
-for (const [value, letter] of [...ALPHABET].entries()) VALUES[letter.charCodeAt(0)] = value
+for (let value = 0; value < NONE; value += 1) VALUES[ALPHABET.charCodeAt(value)] = value
 
 function valueAt(text: string, place: number): number {
   return VALUES[text.charCodeAt(place)] ?? NONE
