@@ -121,9 +121,8 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
         queue = envelopeQueue(prepared.context, options.verifyMany ?? verifyHere, take, faults)
       },
       onEnvelope(line, lineNumber) {
-        if (queue) return queue.add(line, lineNumber)
-        tally.envelopes += 1
-        return breathe()
+        if (!queue) tally.envelopes += 1
+        return queue?.add(line, lineNumber) ?? breathe()
       },
     },
     faults,

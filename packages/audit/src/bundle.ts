@@ -20,7 +20,7 @@ export interface BundleRest {
   adjustments: { line: AdjustmentLine; lineNumber: number }[]
 }
 
-/** What the reader of a bundle does as its parts arrive. Answering `false` to a part skips all envelopes. */
+/** What the reader of a bundle does as its parts arrive. */
 export interface BundleVisitor {
   onHead(header: HeaderLine, checkpoint: CheckpointLine, anchor: AnchorLine): Promise<void>
   /** Undefined if it is ready for the next at once: most lines are envelopes, and a promise each would cost as much as reading them. */

@@ -58,11 +58,13 @@ export function openLine(
   if (foreign) return flawed('ENVELOPE_INVALID', ...foreign)
   const signer = context.signers.find((one) => one.machineId === sealed.iss.machineId)
   const epoch = signer?.keys.find((one) => one.keyId === sealed.kid)
-  if (!epoch) {
-    return flawed('SIGNATURE_INVALID', 'the ledger names no such key', undefined, sealed.kid)
-  }
-  if (epoch.key.curve !== sealed.alg || keyId(epoch.key) !== sealed.kid) {
-    return flawed('SIGNATURE_INVALID', NOT_VERIFIED)
+  if (!epoch || epoch.key.curve !== sealed.alg || keyId(epoch.key) !== sealed.kid) {
+    // No signature is asked about: it is known already which of the two faults stands first.
+    const decoded = readEnvelope(sealed)
+    if (!decoded.ok) return flawed('ENVELOPE_INVALID', decoded.message)
+    return epoch
+      ? flawed('SIGNATURE_INVALID', NOT_VERIFIED)
+      : flawed('SIGNATURE_INVALID', 'the ledger names no such key', undefined, sealed.kid)
   }
   const leaf = leafHash(leafData(sealed.digest, line.loggedAt, line.code))
   return { line, lineNumber, outcome: { ok: true, sealed, epoch, leafHash: leaf } }

@@ -270,6 +270,15 @@ describe('INV-23 each fault is named', () => {
     )
   })
 
+  test('ENVELOPE_INVALID before SIGNATURE_INVALID: a content that does not decode, of a key that the ledger does not name', async () => {
+    const business = emptyBusiness()
+    const logged = business.log('mass', 0n, START, { signer: EDGE_KEY })
+    expect((await audit(business)).firstFault).toEqual(fault('SIGNATURE_INVALID'))
+    const signatureField = 2 + 64
+    logged.raw[logged.raw.length - signatureField - 1] = 0xff
+    expect((await audit(business)).firstFault).toEqual(fault('ENVELOPE_INVALID'))
+  })
+
   test('SIGNATURE_INVALID: a key that the ledger does not name, a meter value raised', async () => {
     const business = emptyBusiness()
     business.log('mass', 0n, START)
