@@ -342,8 +342,7 @@ describe('killed with -9', () => {
     })
     child.kill('SIGKILL')
     await gone
-    await blocker.query('ROLLBACK')
-    // Its backend notices only when it writes to the connection.
+    // Its backend notices only when it writes to the connection, and would go on when it gets the lock.
     await database.pool.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'liquefy archive' AND datname = current_database()`,
     )
@@ -353,6 +352,7 @@ describe('killed with -9', () => {
       )
       return Number(rows[0].left) === 0
     })
+    await blocker.query('ROLLBACK')
   }
 
   /** Every envelope is in the database or in a file that holds it. */

@@ -27,8 +27,8 @@ export interface OutsideBrokerOptions {
 
 const DEFAULT_CONNECTIONS = 16
 const SESSION_SECONDS = 86_400
-/** The broker gives up a session that is silent for one and a half times this long, and its messages go to other processes. */
-const SHARED_KEEPALIVE_SECONDS = 4
+/** A broker gives up a session that is silent for one and a half times this long (mosquitto looks every 6 s), and its messages go to other processes. */
+const SHARED_KEEPALIVE_SECONDS = 2
 /** What waits here is out of reach of other processes, and the answer to our own keep-alive waits behind it. */
 const SHARED_RECEIVE_MAXIMUM = 2
 const RECONNECT_MS = 500

@@ -14,7 +14,6 @@ const ENVELOPES = 120
 const WINDOW = 8
 /** What has no receipt is sent again after that: as devices do (docs/protocol/transport.md). */
 const REPEAT_MS = 1_000
-const TAKE_OVER_MS = 10_000
 
 interface Sent {
   bytes: Uint8Array
@@ -51,13 +50,14 @@ async function startDevice(mqttUrl: string, machineId: bigint, envelopes: readon
   atEnd(async () => clearInterval(timer))
 }
 
+// Of a process that stands still the broker learns by its silence: 3 to 4 s, and mosquitto looks for silence every 6 s.
 test.runIf(hasMosquitto).for([
-  { signal: 'SIGKILL', became: 'killed' },
-  { signal: 'SIGSTOP', became: 'stopped' },
+  { signal: 'SIGKILL', became: 'killed', takeOverMs: 10_000 },
+  { signal: 'SIGSTOP', became: 'stopped', takeOverMs: 15_000 },
 ] as const)(
   'two ingest processes, one $became under load: all is logged exactly once, and the other goes on',
   { timeout: 180_000 },
-  async ({ signal, became }) => {
+  async ({ signal, became, takeOverMs }) => {
     const site = await openSite()
     const [api, one] = await Promise.all([
       site.start('api'),
@@ -119,12 +119,12 @@ test.runIf(hasMosquitto).for([
     const missing = new Set(onTheWay)
     await expect
       .poll(() => [...missing].filter(({ receiptMs }) => receiptMs === undefined).length, {
-        timeout: TAKE_OVER_MS,
+        timeout: takeOverMs,
         interval: 20,
       })
       .toBe(0)
-    const takeOverMs = Math.max(...onTheWay.map(({ receiptMs = 0 }) => receiptMs)) - killedMs
-    expect(takeOverMs).toBeLessThan(TAKE_OVER_MS)
+    const tookMs = Math.max(...onTheWay.map(({ receiptMs = 0 }) => receiptMs)) - killedMs
+    expect(tookMs).toBeLessThan(takeOverMs)
     // Who was only stopped goes on where he was, with what others have logged meanwhile.
     one.child.kill('SIGCONT')
     await expect.poll(receipted, { timeout: 60_000 }).toBe(all.length)
@@ -145,6 +145,6 @@ test.runIf(hasMosquitto).for([
     )
     // The head is signed over what two processes appended, and its root follows from the leaves.
     expect((await client.logHead()).size).toBe(String(all.length))
-    process.stderr.write(`${became}: taken over in ${Math.round(takeOverMs)} ms\n`)
+    process.stderr.write(`${became}: taken over in ${Math.round(tookMs)} ms\n`)
   },
 )
