@@ -23,12 +23,23 @@ function wholeNumber(name: string, text: string): number {
   process.exit(2)
 }
 
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    process.stdout.write('  ending after this cycle\n')
+    process.exitCode = 130
+    ending.abort()
+  })
+}
+
 for (const seed of seeds) {
+  if (ending.signal.aborted) break
   process.stdout.write(`seed ${seed}, ${cycles} cycles\n`)
   try {
     const found = await runCampaign({
       cycles,
       seed,
+      signal: ending.signal,
       say: (line) => process.stdout.write(`  ${line}\n`),
     })
     for (const what of found.wrong) process.stdout.write(`  WRONG: ${what}\n`)
@@ -39,6 +50,7 @@ for (const seed of seeds) {
     if (folder === undefined) continue
     process.stdout.write(`  What was found lies in ${folder}.\n`)
   } catch (error) {
+    if (ending.signal.aborted) break
     process.stdout.write(`  FAILED: ${error instanceof Error ? error.stack : error}\n`)
   }
   process.stdout.write(`  Again: npm run test:faults -- --cycles ${cycles} --seed ${seed}\n`)

@@ -10,14 +10,16 @@ const RECOVERY_MS = 90_000
  * Runs `cycles` cycles: in each, up to three faults strike at their own moments, each for up to some seconds; then the devices must be heard
  * again. Every fault has its turn before one comes again. In the end all is judged.
  *
- * @throws Error if the devices are not heard again within 90 s
+ * @throws Error if the devices are not heard again within 90 s, and the reason of `signal`
  */
 export async function runCampaign(options: {
   cycles: number
   seed: number
+  /** Ends it between two cycles, and leaves nothing behind. */
+  signal: AbortSignal
   say: (line: string) => void
 }): Promise<Judgement & { folder: string | undefined }> {
-  const { cycles, seed, say } = options
+  const { cycles, seed, signal, say } = options
   const world = await startWorld({ seed })
   let isRight = false
   try {
@@ -32,13 +34,14 @@ export async function runCampaign(options: {
       const took = ((struckMs - begunMs) / 1_000).toFixed(1)
       const until = ((performance.now() - struckMs) / 1_000).toFixed(1)
       say(`${cycle}/${cycles} ${names}: ${took} s, heard again after ${until} s`)
+      signal.throwIfAborted()
     }
     say('judging')
     const judgement = await judge(world)
     isRight = judgement.wrong.length === 0
     return { ...judgement, folder: isRight ? undefined : world.folder }
   } finally {
-    await world.stop({ keep: !isRight })
+    await world.stop({ keep: !isRight && !signal.aborted })
   }
 }
 
