@@ -404,8 +404,8 @@ describe('killed with -9', () => {
     await killAtLock('LOCK TABLE archives IN EXCLUSIVE MODE')
     const [path = ''] = await archivesIn(archive)
     const bytes = await readFile(path)
-    const signature = Buffer.from(chain[300]?.bytes.slice(-16) ?? [])
-    const at = bytes.indexOf(signature)
+    // A signature may lie across two blocks of the compression: not every one is found.
+    const at = Math.max(...chain.map((sealed) => bytes.indexOf(sealed.bytes.subarray(-16))))
     expect(at).toBeGreaterThan(0)
     bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
     await writeFile(path, bytes)
