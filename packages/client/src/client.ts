@@ -17,6 +17,7 @@ import type {
   Notice,
   ReadingSeries,
   Refusal,
+  Session,
   Status,
   TimelineEntry,
 } from './types.ts'
@@ -59,6 +60,15 @@ export interface Client {
   submitAttestation(attestation: AttestationJson): Promise<AcceptedAttestation>
   /** Makes rules known to the node; it finds them by their hash. */
   submitRules(rules: unknown[]): Promise<{ ruleHashes: Hex[] }>
+  /** A nonce for one message of EIP-4361, to be signed within ten minutes. */
+  signInNonce(): Promise<{ nonce: string; expiresMs: number }>
+  /** Signs in whoever signed the message. Throws `SIGN_IN_EXPIRED`, `SIGN_IN_ELSEWHERE`, `SIGN_IN_NETWORK`, `SIGNATURE_INVALID`. */
+  signIn(signed: { message: string; signature: Hex }): Promise<Session>
+  /** Who is signed in by the client's token. Throws `SESSION_MISSING` or `SESSION_INVALID`. */
+  session(): Promise<Omit<Session, 'token'>>
+  signOut(): Promise<void>
+  /** Signs or sends as one of the embedded chain's people (EIP-1193), where `Deployment.actAsPeople` says so. */
+  walletRequest(address: Hex, call: { method: string; params: unknown[] }): Promise<Hex>
   /**
    * Follows the node's events until `signal` aborts; after a cut it resumes behind the last event seen.
    * `onState` tells whether the stream is connected.
@@ -73,15 +83,24 @@ export interface Client {
 const retryMs = 1_000
 
 /**
- * A client of the node at `url` (origin, without a path).
+ * A client of the node at `url` (origin, without a path). `token` answers that of a session, for what only people who are signed in may do.
  *
  * @throws {ApiError} `NODE_UNREACHABLE` if nothing answers, else the code that the node gave.
  */
-export const createClient = ({ url }: { url: string }): Client => {
+export const createClient = ({
+  url,
+  token = () => undefined,
+}: {
+  url: string
+  token?: () => string | undefined
+}): Client => {
   const request = async (path: string, init?: RequestInit): Promise<Response> => {
     let response: Response
+    const headers = new Headers(init?.headers)
+    const session = token()
+    if (session !== undefined) headers.set('authorization', `Bearer ${session}`)
     try {
-      response = await fetch(new URL(path, url), init)
+      response = await fetch(new URL(path, url), { ...init, headers })
     } catch (cause) {
       throw new ApiError(0, {
         code: 'NODE_UNREACHABLE',
@@ -133,6 +152,16 @@ export const createClient = ({ url }: { url: string }): Client => {
     submitMeterValue: (value) => post(`agreements/${value.agreementId}/meter-values`, value),
     submitAttestation: (attestation) => post('attestations', attestation),
     submitRules: (rules) => post('rules', rules),
+    signInNonce: () => post('sessions/nonce', {}),
+    signIn: (signed) => post('sessions', signed),
+    session: () => get('session'),
+    signOut: async () => {
+      await request('/v1/session', { method: 'DELETE' })
+    },
+    walletRequest: async (address, call) => {
+      const { result } = await post<{ result: Hex }>(`people/${address}/wallet`, call)
+      return result
+    },
     events: async ({ signal, onEvent, onState }) => {
       let lastId: string | undefined
       while (!signal.aborted) {

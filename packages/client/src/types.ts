@@ -26,6 +26,8 @@ export interface Deployment {
   mqttUrl: string
   /** Named accounts of the embedded chain, empty on an outside one. */
   people: { name: string; address: Hex }[]
+  /** Whether the node signs for these people when asked: `Client.walletRequest`. */
+  actAsPeople: boolean
 }
 
 export interface Status {
@@ -258,6 +260,14 @@ export interface AcceptedMeterValue {
 export interface AcceptedAttestation {
   attestationId: Hex
   items: { agreementId: Hex; period: number; code: string; message?: string }[]
+}
+
+/** Somebody signed in by EIP-4361. `token` is what `createClient` takes. */
+export interface Session {
+  token: string
+  /** Lower case. */
+  address: Hex
+  expiresMs: number
 }
 
 /** Every answer that is not 2xx. */

@@ -7,6 +7,7 @@ import type { Chain } from './chain/chain.ts'
 import { publicRpcUrl } from './chain/rpc-transport.ts'
 import type { Config } from './config.ts'
 import type { Broker } from './connect/inbox.ts'
+import { isLoopback } from './loopback.ts'
 
 /** Ends one part of what was started. */
 export type End = () => Promise<void> | void
@@ -108,6 +109,7 @@ export function deploymentOf(
       ? publicMqttUrl(mqttUrl)
       : `${tls ? 'mqtts' : 'mqtt'}://${name}:${broker.port}`,
     people,
+    actAsPeople: embedded && isLoopback(config.host),
   }
 }
 

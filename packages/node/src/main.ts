@@ -4,6 +4,7 @@ import type { Deployment } from '@liquefy/client'
 import { openCertificate } from './certificate.ts'
 import { type Chain, startChain } from './chain/chain.ts'
 import { type Keys, openKeys } from './chain/keys.ts'
+import { createPeopleWallets } from './chain/people-wallets.ts'
 import type { Clock } from './clock.ts'
 import {
   deploymentOf,
@@ -35,6 +36,7 @@ import { createSettlement } from './transact/settlement.ts'
 import { openEvidence } from './trust/evidence.ts'
 import { createIdentity } from './trust/identity.ts'
 import { createQuotas } from './trust/quotas.ts'
+import { createSessions } from './trust/sessions.ts'
 
 /** A node that runs. */
 export interface RunningNode {
@@ -249,6 +251,19 @@ async function start(
     onRules: () => changes.rulesKnown(),
     submitMeterValue: (json) => metering.submitMeterValue(json),
     submitAttestation: (json) => metering.submitAttestation(json),
+    sessions: await createSessions({
+      database,
+      clock,
+      chainId,
+      contractAccepts: (signed) => chain.publicClient.verifyMessage(signed),
+    }),
+    peopleWallets: deployment.actAsPeople
+      ? createPeopleWallets({
+          people: keys.people,
+          rpcUrl: chain.rpcUrl,
+          chain: chain.publicClient.chain,
+        })
+      : undefined,
     logger,
   })
   started.push(() => api.close())

@@ -25,6 +25,7 @@ const deployment: Deployment = {
   asset: { address: address('77'), symbol: 'tEUR', decimals: 6 },
   mqttUrl: 'mqtt://127.0.0.1:1',
   people: [],
+  actAsPeople: false,
 }
 
 let dataDir = ''

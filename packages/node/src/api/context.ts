@@ -1,5 +1,6 @@
 import type { Deployment, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
+import type { PeopleWallets } from '../chain/people-wallets.ts'
 import type { Clock } from '../clock.ts'
 import type { HttpIngest } from '../connect/http-ingest.ts'
 import type { NodeEvents } from '../events.ts'
@@ -10,8 +11,9 @@ import type { AttestationAnswer } from '../transact/attestation.ts'
 import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
 import type { Evidence } from '../trust/evidence.ts'
+import type { Sessions } from '../trust/sessions.ts'
 
-/** What the API reads. It takes in nothing but envelopes, rules and what the signers of agreements signed. */
+/** What the API reads. It takes in envelopes, rules, what the signers of agreements signed, and what people say who are signed in. */
 export interface ApiContext {
   deployment: Deployment
   database: Database
@@ -44,5 +46,8 @@ export interface ApiContext {
   submitMeterValue(json: unknown): Promise<MeterAnswer>
   /** Judges one signature over many meter values. */
   submitAttestation(json: unknown): Promise<AttestationAnswer>
+  sessions: Sessions
+  /** Of the embedded chain's people, if whoever asks may act as them: the node is reached on loopback only. */
+  peopleWallets: PeopleWallets | undefined
   logger: BaseLogger
 }

@@ -13,7 +13,9 @@ import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
+import { route } from './route.ts'
 import * as schemas from './schemas.ts'
+import { addSessionRoutes } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
 
@@ -21,15 +23,6 @@ const REFUSALS_SHOWN = 200
 const RULES_BODY_BYTES = 262_144
 const VALUE_BODY_BYTES = 16_384
 const ATTESTATION_BODY_BYTES = 524_288
-
-/** Schema of a route: what it takes and answers, and that every other answer is a problem. */
-function route(
-  summary: string,
-  answer: object,
-  takes: Pick<FastifySchema, 'params' | 'querystring' | 'body'> = {},
-): { schema: FastifySchema & { summary: string } } {
-  return { schema: { summary, ...takes, response: { 200: answer, default: schemas.problem } } }
-}
 
 /** All routes under /v1, and /healthz and /metrics. */
 export function addRoutes(app: FastifyInstance, context: ApiContext, stream: EventStream): void {
@@ -44,6 +37,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addMachineRoutes(app, context)
   addAgreementRoutes(app, context)
   addLogRoutes(app, context)
+  addSessionRoutes(app, context)
   app.get(
     '/v1/events',
     {

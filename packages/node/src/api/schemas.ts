@@ -45,6 +45,7 @@ export const deployment = object({
   asset: object({ address: hex, symbol: text, decimals: integer }),
   mqttUrl: text,
   people: list(object({ name: text, address: hex })),
+  actAsPeople: boolean,
 })
 
 export const status = object({
@@ -269,6 +270,11 @@ export const attestationTaken = object({
 
 export const rulesTaken = object({ ruleHashes: list(hex) })
 
+export const signInNonce = object({ nonce: text, expiresMs: integer })
+export const sessionOwner = object({ address: hex, expiresMs: integer })
+export const session = object({ token: text, address: hex, expiresMs: integer })
+export const walletAnswer = object({ result: hex })
+
 export const health = object({
   ok: boolean,
   log: text,
@@ -292,6 +298,15 @@ export const refusalParams = object({
   id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
 })
 export const agreementParams = object({ id: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } })
+export const signIn = object({
+  message: { type: 'string', maxLength: 4_096 },
+  signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
+})
+export const personParams = object({ address: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } })
+export const walletRequest = object({
+  method: text,
+  params: { type: 'array', items: {}, maxItems: 4 },
+})
 export const noticesQuery = object({ party: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } }, [
   'party',
 ])

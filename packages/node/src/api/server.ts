@@ -68,6 +68,7 @@ export async function startApi(context: ApiContext, options: ApiOptions): Promis
       components: {
         securitySchemes: {
           machineToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          session: { type: 'http', scheme: 'bearer' },
         },
       },
     },

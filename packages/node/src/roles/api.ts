@@ -13,6 +13,7 @@ import { createMetering } from '../transact/metering.ts'
 import { createMoneyCheck } from '../transact/money-check.ts'
 import { createNotices } from '../transact/notices.ts'
 import type { Evidence } from '../trust/evidence.ts'
+import { createSessions } from '../trust/sessions.ts'
 import { followBulletins, type Keyless, openIntake, openKeyless } from './keyless.ts'
 import type { Site } from './site.ts'
 
@@ -102,6 +103,13 @@ export async function startApiRole(site: Site): Promise<string> {
     },
     submitMeterValue: (json) => metering.submitMeterValue(json),
     submitAttestation: (json) => metering.submitAttestation(json),
+    sessions: await createSessions({
+      database,
+      clock,
+      chainId: contracts.chainId,
+      contractAccepts: (signed) => client.verifyMessage(signed),
+    }),
+    peopleWallets: undefined,
     logger,
   })
   started.push(() => api.close())

@@ -69,7 +69,11 @@ describe('OpenAPI', () => {
       '/v1/machines/{id}/refusals',
       '/v1/machines/{id}/timeline',
       '/v1/notices',
+      '/v1/people/{address}/wallet',
       '/v1/rules',
+      '/v1/session',
+      '/v1/sessions',
+      '/v1/sessions/nonce',
       '/v1/status',
     ])
   })
