@@ -1,13 +1,17 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Agreement, createClient, type Hex, type Notice } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
-
-const desktop = { viewport: { width: 1200, height: 900 }, locale: 'en-GB' } as const
-const phone = { viewport: { width: 390, height: 844 }, locale: 'en-GB', hasTouch: true } as const
-const screenshots = process.env.LIQUEFY_SCREENSHOTS
+import {
+  amountOf,
+  desktop,
+  expectAccessible,
+  firstAgreementAt,
+  keep,
+  overflowOf,
+  phone,
+  visitIn,
+} from './visit.ts'
 
 let demo: Demo
 let browser: Browser
@@ -22,49 +26,13 @@ afterAll(async () => {
   await demo?.stop()
 }, 300_000)
 
-/** Opens a page, lets `look` use it, and fails if the page's own code failed meanwhile. */
-const visit = async (
+const visit = (
   path: string,
   look: (page: Page) => Promise<void>,
-  options: BrowserContextOptions = desktop,
-) => {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  const crashes: string[] = []
-  page.on('pageerror', (error) => crashes.push(error.message))
-  try {
-    await page.goto(new URL(path, demo.url).href)
-    await look(page)
-    expect(crashes).toEqual([])
-  } finally {
-    await context.close()
-  }
-}
+  options?: BrowserContextOptions,
+) => visitIn(browser, new URL(path, demo.url), look, options)
 
-const keep = async (page: Page, name: string) => {
-  if (screenshots === undefined) return
-  mkdirSync(screenshots, { recursive: true })
-  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
-}
-
-const figure = (page: Page, name: string) =>
-  page.locator('.figure').filter({ hasText: name }).locator('.money').first()
-
-/** Exact amount of a figure, from its title. */
-const amountOf = async (page: Page, name: string): Promise<number> => {
-  const title = await figure(page, name).getAttribute('title')
-  return Number(title?.replaceAll(/[^\d]/g, ''))
-}
-
-/** Pixels by which a page is wider than its window. */
-const overflowOf = (page: Page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-
-const firstAgreement = async () => {
-  const [agreement] = await createClient({ url: demo.url }).agreements()
-  if (!agreement) throw new Error('the demo has no agreement')
-  return agreement
-}
+const firstAgreement = () => firstAgreementAt(demo.url)
 
 describe('overview', () => {
   test('shows the machines, and money that moves without a reload', async () => {
@@ -323,6 +291,21 @@ const withOneBitFlipped = (bundle: string): string => {
     })
     .join('\n')
 }
+
+describe.each(['light', 'dark'] as const)('axe, %s', (colorScheme) => {
+  test('finds nothing serious on overview, machine and agreement', async () => {
+    const { agreementId, machineId } = await firstAgreement()
+    for (const path of ['/', `/machines/${machineId}`, `/agreements/${agreementId}`, '/nowhere']) {
+      const options = { ...desktop, colorScheme, reducedMotion: 'reduce' } as const
+      const look = async (page: Page) => {
+        await page.locator('.card, .empty').first().waitFor()
+        await page.getByText('Live', { exact: true }).waitFor()
+        await expectAccessible(page)
+      }
+      await visit(path, look, options)
+    }
+  })
+})
 
 test('a machine and an agreement fit a phone', async () => {
   const { agreementId, machineId } = await firstAgreement()

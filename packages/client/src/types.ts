@@ -165,6 +165,8 @@ export interface AgreementSummary {
   includedMinor: string
   finalMinor: string
   escrowMinor: string
+  /** Who owns what it earns, and what he has not credited to his balance yet. */
+  position: { owner: Hex; accruedMinor: string }
 }
 
 export interface Agreement extends AgreementSummary {
@@ -178,7 +180,6 @@ export interface Agreement extends AgreementSummary {
   /** Who signs the meter values, in words: `machine 7`, `the edge (machine 3)`, `the payer (0x…)`, `nobody: time alone counts`. */
   metersSignedBy: string
   periods: PeriodView[]
-  position: { owner: Hex; accruedMinor: string }
   /** The agreement that this one is linked to (its salt), and those that are linked to it. */
   linkedTo: Hex | null
   linkedFrom: Hex[]

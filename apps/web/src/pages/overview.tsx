@@ -1,12 +1,17 @@
 import type { AgreementSummary, MachineSummary, NodeEvent } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
 import { useLive } from '../live/live.tsx'
 import { useAgreements, useDeployment, useMachines, useReadings, useStatus } from '../queries.ts'
+import { useSession } from '../session/use-session.ts'
 import { PaymentBars, Sparkline } from '../ui/charts.tsx'
+import { Choice } from '../ui/choice.tsx'
 import { formatCount, formatExact, nameOf } from '../ui/format.ts'
 import { Money } from '../ui/money.tsx'
 import { Ago, Card, Figure, StateBadge } from '../ui/parts.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
+import { agreementsOf, machinesOf } from './mine.ts'
+import { MyMoney } from './transact/my-money.tsx'
 import { NoticeBanner } from './transact/notices.tsx'
 import { agreementTitle } from './transact/title.ts'
 import { verdictWords } from './trust/verdict-words.ts'
@@ -15,14 +20,34 @@ import { verdictWords } from './trust/verdict-words.ts'
 export const Overview = () => {
   const machines = useMachines()
   const agreements = useAgreements()
+  const me = useSession()?.address
+  const [everything, showEverything] = useState(false)
+  const mine = me === undefined || everything ? undefined : me
+  const myAgreements = agreementsOf(mine, agreements.data ?? [])
   return (
     <>
       <h1 className="visually-hidden">Overview</h1>
+      {me === undefined ? null : (
+        <Choice
+          label="Whose"
+          options={[
+            { words: 'Mine', value: 'mine' },
+            { words: 'All', value: 'all' },
+          ]}
+          value={everything ? 'all' : 'mine'}
+          onChoose={(chosen) => showEverything(chosen === 'all')}
+        />
+      )}
       <NoticeBanner />
-      <MoneyBand />
+      {mine === undefined ? <MoneyBand /> : <MyMoney me={mine} agreements={agreements} />}
       <Loaded query={machines} what="the machines">
         {(list) =>
-          list.length === 0 ? (
+          machinesOf(mine, list, myAgreements).length === 0 && mine !== undefined ? (
+            <Empty title="No machine is yours">
+              You own none, and none of your agreements names one. Register one with{' '}
+              <code>npx liquefy machine register</code>, or look at all of them above.
+            </Empty>
+          ) : list.length === 0 ? (
             <Empty title="No machines yet">
               Register one with <code>npx liquefy machine register</code>, or start the demo with{' '}
               <code>npm start</code>.
@@ -33,7 +58,7 @@ export const Overview = () => {
                 Machines
               </h2>
               <ul className="grid">
-                {list.map((machine) => (
+                {machinesOf(mine, list, myAgreements).map((machine) => (
                   <MachineCard key={machine.machineId} machine={machine} />
                 ))}
               </ul>
@@ -43,7 +68,7 @@ export const Overview = () => {
       </Loaded>
       <div className="columns">
         <Loaded query={agreements} what="the agreements">
-          {(list) => <Agreements list={list} />}
+          {() => <Agreements list={myAgreements} />}
         </Loaded>
         <Feed />
       </div>

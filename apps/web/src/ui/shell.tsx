@@ -1,6 +1,7 @@
 import { Link, Outlet } from '@tanstack/react-router'
 import { useLive } from '../live/live.tsx'
 import { useDeployment } from '../queries.ts'
+import { Account } from '../session/account.tsx'
 import { Problem } from './states.tsx'
 
 /** What stands around every page: the way home, whether the figures are live, on which ledger they stand. */
@@ -14,7 +15,10 @@ export const Shell = () => (
         <img src="/icon.svg" alt="" width="26" height="26" />
         Liquefy
       </Link>
-      <LiveState />
+      <div className="top-end">
+        <LiveState />
+        <Account />
+      </div>
     </header>
     <main id="content">
       <Outlet />

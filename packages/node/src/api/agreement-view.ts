@@ -29,10 +29,11 @@ const SETTLEMENTS_SHOWN = 200
 /** All agreements, the oldest first. */
 export async function agreementList(context: ApiContext): Promise<AgreementSummary[]> {
   const db = context.database.pool
-  const [money, owed, names] = await Promise.all([
+  const [money, owed, names, owners] = await Promise.all([
     readMoney(db, context.block().final),
     readOwed(db),
     readMachineNames(db),
+    readPositionOwners(db),
   ])
   const owedById = Map.groupBy(owed, ({ agreementId }) => agreementId)
   return context.agreements
@@ -43,6 +44,7 @@ export async function agreementList(context: ApiContext): Promise<AgreementSumma
         names.get(agreement.machineId),
         money.get(agreement.agreementId) ?? noMoney(),
         owedById.get(agreement.agreementId) ?? [],
+        owners.get(agreement.agreementId),
       ),
     )
 }
@@ -52,6 +54,7 @@ function summaryOf(
   name: string | undefined,
   money: AgreementMoney,
   owed: readonly OwedRow[],
+  owner: Hex | undefined,
 ): AgreementSummary {
   return {
     agreementId,
@@ -64,6 +67,7 @@ function summaryOf(
     includedMinor: String(money.paidMinor),
     finalMinor: String(money.paidFinalMinor),
     escrowMinor: String(money.escrowMinor),
+    position: { owner: owner ?? payee, accruedMinor: String(money.accruedMinor) },
   }
 }
 
@@ -87,7 +91,7 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
   return {
-    ...summaryOf(agreement, names.get(agreement.machineId), money, owed),
+    ...summaryOf(agreement, names.get(agreement.machineId), money, owed, owners.get(agreementId)),
     problem:
       agreement.problem ?? archiveProblem(ahead) ?? moneyProblem(context, money) ?? skipped ?? null,
     terms: agreement.terms ? termsToJson(agreement.terms) : agreement.termsJson,
@@ -103,10 +107,6 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
     registerUnits: units,
     metersSignedBy: metersSignedBy(context, agreement),
     periods: periodsOf(agreement, money, owed, signed),
-    position: {
-      owner: owners.get(agreementId) ?? agreement.payee,
-      accruedMinor: String(money.accruedMinor),
-    },
     ...linksOf(context, agreement),
     settlements: settlements.map((one) => ({
       kind: one.kind,

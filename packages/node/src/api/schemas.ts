@@ -195,6 +195,7 @@ const agreementSummaryFields = {
   includedMinor: digits,
   finalMinor: digits,
   escrowMinor: digits,
+  position: object({ owner: hex, accruedMinor: digits }),
 }
 export const agreementSummaries = list(object(agreementSummaryFields))
 
@@ -224,7 +225,6 @@ export const agreement = object({
       heads: list(object({ stream: text, seq: digits })),
     }),
   ),
-  position: object({ owner: hex, accruedMinor: digits }),
   linkedTo: orNull(hex),
   linkedFrom: list(hex),
   settlements: list(

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useMachine, useReadings, useRefusals, useTimeline } from '../../queries.ts'
 import { machineRoute } from '../../router.tsx'
 import { TimeChart } from '../../ui/charts.tsx'
+import { Choice } from '../../ui/choice.tsx'
 import { formatCount, shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
@@ -134,33 +135,6 @@ const Streams = ({ machine }: { machine: Machine }) => {
     </Card>
   )
 }
-
-const Choice = <T extends string | number>({
-  label,
-  options,
-  value,
-  onChoose,
-}: {
-  label: string
-  options: { words: string; value: T }[]
-  value: T
-  onChoose: (value: T) => void
-}) => (
-  <fieldset className="choice">
-    <legend className="visually-hidden">{label}</legend>
-    {options.map((option) => (
-      <label key={option.value}>
-        <input
-          type="radio"
-          name={label}
-          checked={option.value === value}
-          onChange={() => onChoose(option.value)}
-        />
-        <span>{option.words}</span>
-      </label>
-    ))}
-  </fieldset>
-)
 
 const Refusals = ({ machineId }: { machineId: string }) => {
   const refusals = useRefusals(machineId)

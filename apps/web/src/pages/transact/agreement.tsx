@@ -8,6 +8,7 @@ import { Money } from '../../ui/money.tsx'
 import { At, Card, Figure, Party } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { CheckIt } from '../trust/check-it.tsx'
+import { MoneyActions } from './money-actions.tsx'
 import { AgreementNotice } from './notices.tsx'
 import { registersInWords } from './registers.tsx'
 
@@ -22,6 +23,7 @@ export const AgreementPage = () => {
           <Head agreement={loaded} />
           <AgreementNotice agreementId={agreementId} problem={loaded.problem} />
           <MoneyCard agreement={loaded} />
+          <MoneyActions agreement={loaded} />
           <CheckIt agreementId={agreementId} />
           <div className="columns">
             <Periods agreement={loaded} />

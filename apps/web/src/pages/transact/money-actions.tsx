@@ -1,0 +1,134 @@
+import type { Agreement } from '@liquefy/client'
+import { parseDecimal } from '@liquefy/protocol'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { useDeployment } from '../../queries.ts'
+import { useErrorWords } from '../../session/use-error-words.ts'
+import { useSession } from '../../session/use-session.ts'
+import { formatExact } from '../../ui/format.ts'
+import { Card } from '../../ui/parts.tsx'
+import { useWallets } from '../../wallet/use-wallets.ts'
+
+/** What whoever is signed in may do with an agreement's money; nothing for anybody else. */
+export const MoneyActions = ({ agreement }: { agreement: Agreement }) => {
+  const me = useSession()?.address
+  if (me === undefined) return null
+  const pays = agreement.payer.toLowerCase() === me && agreement.open
+  const earns = agreement.position.owner.toLowerCase() === me
+  if (!pays && !earns) return null
+  return (
+    <div className="columns">
+      {pays ? <Fund agreement={agreement} /> : null}
+      {earns ? <Withdraw agreement={agreement} /> : null}
+    </div>
+  )
+}
+
+const Fund = ({ agreement }: { agreement: Agreement }) => {
+  const asset = useDeployment().data?.asset
+  const [text, setText] = useState('')
+  const amount = amountIn(text, asset?.decimals ?? 0)
+  const step = useStep(async (wallets, say) => {
+    if (typeof amount !== 'bigint') throw new Error(amount)
+    const { fundAgreement } = await import('../../wallet/payments.ts')
+    await fundAgreement(wallets, { agreementId: agreement.agreementId, amountMinor: amount }, say)
+    setText('')
+    return `${text} ${asset?.symbol ?? ''} more in escrow.`
+  })
+  return (
+    <Card title="Top up escrow">
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault()
+          step.start()
+        }}
+      >
+        <label className="field">
+          <span>Amount in {asset?.symbol}</span>
+          <input
+            inputMode="decimal"
+            autoComplete="off"
+            value={text}
+            placeholder="250.00"
+            onChange={({ target }) => setText(target.value)}
+          />
+        </label>
+        {text !== '' && typeof amount === 'string' ? <p className="note">{amount}</p> : null}
+        <button
+          type="submit"
+          className="button"
+          disabled={typeof amount !== 'bigint' || step.isPending}
+        >
+          Put into escrow
+        </button>
+        {step.words}
+      </form>
+    </Card>
+  )
+}
+
+/** Exact, in smallest units, or what is wrong with it. */
+const amountIn = (text: string, decimals: number): bigint | string => {
+  try {
+    const amount = parseDecimal(text.trim(), decimals)
+    return amount > 0n ? amount : 'It must be more than nothing.'
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+const Withdraw = ({ agreement }: { agreement: Agreement }) => {
+  const asset = useDeployment().data?.asset
+  const step = useStep(async (wallets, say) => {
+    const { withdrawEarnings } = await import('../../wallet/payments.ts')
+    const amount = await withdrawEarnings(wallets, agreement, say)
+    const decimals = asset?.decimals ?? 0
+    return `${formatExact(String(amount), decimals, decimals)} ${asset?.symbol ?? ''} paid out to your account.`
+  })
+  return (
+    <Card title="Withdraw">
+      <p className="note">
+        Credits what this agreement has earned, and pays out all that is yours in the clearing
+        house.
+      </p>
+      <div className="form">
+        <button type="button" className="button" disabled={step.isPending} onClick={step.start}>
+          Withdraw
+        </button>
+        {step.words}
+      </div>
+    </Card>
+  )
+}
+
+type Work = (
+  wallets: NonNullable<ReturnType<typeof useWallets>['data']>,
+  say: (step: string) => void,
+) => Promise<string>
+
+/** Something done with the wallet: says which step is under way, what came of it, or why not. */
+const useStep = (work: Work): { start: () => void; isPending: boolean; words: ReactNode } => {
+  const wallets = useWallets({ wanted: true }).data
+  const queries = useQueryClient()
+  const [step, say] = useState('')
+  const doing = useMutation({
+    mutationFn: async () => {
+      if (!wallets) throw new Error('The wallets are still loading: try again.')
+      return work(wallets, say)
+    },
+    onSettled: () => {
+      say('')
+      void queries.invalidateQueries()
+    },
+  })
+  const problem = useErrorWords(doing.error)
+  const words = (
+    <div role="status">
+      {doing.isPending ? <p className="note">{step || 'Asking the wallet…'}</p> : null}
+      {doing.data ? <p className="good-words">{doing.data}</p> : null}
+      {problem ? <p className="problem-words">{problem}</p> : null}
+    </div>
+  )
+  return { start: () => doing.mutate(), isPending: doing.isPending, words }
+}

@@ -1,0 +1,131 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { node } from '../api.ts'
+import { useDeployment } from '../queries.ts'
+import { Dialog } from '../ui/dialog.tsx'
+import { nameOf } from '../ui/format.ts'
+import { Loading } from '../ui/states.tsx'
+import { useWallets } from '../wallet/use-wallets.ts'
+import type { Choice } from '../wallet/wallets.ts'
+import { keepSession, type SignedIn } from './kept-session.ts'
+import { useErrorWords } from './use-error-words.ts'
+import { useSession } from './use-session.ts'
+
+/** Who looks at the page: a way in, or the name and a way out. */
+export const Account = () => {
+  const session = useSession()
+  const deployment = useDeployment().data
+  const [open, setOpen] = useState(false)
+  useEndedSession(session)
+  const close = () => setOpen(false)
+  return (
+    <>
+      <button type="button" className="button button-quiet" onClick={() => setOpen(true)}>
+        {session ? nameOf(deployment, session.address) : 'Sign in'}
+      </button>
+      {open && session ? <SignedInAs session={session} onDone={close} /> : null}
+      {open && !session ? <SignIn onDone={close} /> : null}
+    </>
+  )
+}
+
+/** A session that the node no longer knows is dropped, so that the page shows what is true. */
+const useEndedSession = (session: SignedIn | undefined) => {
+  const token = session?.token
+  useEffect(() => {
+    if (token === undefined) return
+    node.session().catch((error: unknown) => {
+      if ((error as { code?: unknown }).code === 'SESSION_INVALID') keepSession(undefined)
+    })
+  }, [token])
+}
+
+const SignedInAs = ({ session, onDone }: { session: SignedIn; onDone: () => void }) => {
+  const deployment = useDeployment().data
+  const queries = useQueryClient()
+  const signOut = async () => {
+    // Whether or not the node hears of it, this page forgets.
+    await node.signOut().catch(() => undefined)
+    keepSession(undefined)
+    void queries.invalidateQueries()
+    onDone()
+  }
+  return (
+    <Dialog title={nameOf(deployment, session.address)} onClose={onDone}>
+      <p className="note">
+        Signed in as <code>{session.address}</code>, by{' '}
+        {session.wallet.kind === 'person'
+          ? 'a demo wallet that the node keeps'
+          : 'the wallet in this browser'}
+        .
+      </p>
+      <button type="button" className="button" onClick={() => void signOut()}>
+        Sign out
+      </button>
+    </Dialog>
+  )
+}
+
+const SignIn = ({ onDone }: { onDone: () => void }) => {
+  const deployment = useDeployment().data
+  const wallets = useWallets({ wanted: true })
+  const queries = useQueryClient()
+  const signIn = useMutation({
+    mutationFn: async (choice: Choice) => wallets.data?.signIn(choice),
+    onSuccess: () => {
+      void queries.invalidateQueries()
+      onDone()
+    },
+  })
+  const words = useErrorWords(signIn.error ?? wallets.error)
+  const people = deployment?.actAsPeople ? deployment.people : []
+  return (
+    <Dialog title="Sign in" onClose={onDone}>
+      <p className="note">
+        By a signature of your account (Sign-In with Ethereum). It moves no money, and shows you
+        your own machines and bills first.
+      </p>
+      {wallets.data ? (
+        <>
+          {people.length > 0 ? (
+            <fieldset className="choices-list">
+              <legend>Act as one of the people of this embedded ledger</legend>
+              {people.map(({ name, address }) => (
+                <button
+                  key={address}
+                  type="button"
+                  className="button button-wide"
+                  disabled={signIn.isPending}
+                  onClick={() => signIn.mutate({ kind: 'person', address, name })}
+                >
+                  {name}
+                </button>
+              ))}
+            </fieldset>
+          ) : null}
+          <fieldset className="choices-list">
+            <legend>With a wallet of your own</legend>
+            {wallets.data.inBrowser().map(({ id, name }) => (
+              <button
+                key={id}
+                type="button"
+                className="button button-wide button-quiet"
+                disabled={signIn.isPending}
+                onClick={() => signIn.mutate({ kind: 'browser', id })}
+              >
+                {name}
+              </button>
+            ))}
+          </fieldset>
+        </>
+      ) : null}
+      {wallets.isPending ? <Loading what="the wallets" /> : null}
+      {signIn.isPending ? <p role="status">Waiting for the wallet…</p> : null}
+      {words ? (
+        <p className="problem-words" role="alert">
+          {words}
+        </p>
+      ) : null}
+    </Dialog>
+  )
+}

@@ -1,0 +1,34 @@
+import { approve, balanceOf, credit, fund, type Hex, withdraw } from '@liquefy/client'
+import type { Wallets } from './wallets.ts'
+
+/** Puts money into an agreement's escrow: an approval of just as much, then the funding. `say` is told of each step. */
+export const fundAgreement = async (
+  wallets: Wallets,
+  { agreementId, amountMinor }: { agreementId: Hex; amountMinor: bigint },
+  say: (step: string) => void,
+): Promise<void> => {
+  const action = await wallets.sender()
+  const asset = action.deployment.asset.address
+  say('1 of 2: allow the clearing house to take this amount')
+  await approve({ ...action, asset, amountMinor })
+  say('2 of 2: put it into escrow')
+  await fund({ ...action, agreementId, amountMinor })
+}
+
+/** Pays out what an agreement has earned, and all else that the account holds in the clearing house. Answers how much. */
+export const withdrawEarnings = async (
+  wallets: Wallets,
+  { agreementId }: { agreementId: Hex },
+  say: (step: string) => void,
+): Promise<bigint> => {
+  const action = await wallets.sender()
+  const asset = action.deployment.asset.address
+  const account = action.wallet.account.address
+  say('1 of 2: credit what was earned to your balance')
+  await credit({ ...action, agreementIds: [agreementId] })
+  const amountMinor = await balanceOf({ ...action, account, asset })
+  if (amountMinor === 0n) return 0n
+  say('2 of 2: pay it out to your account')
+  await withdraw({ ...action, asset, amountMinor })
+  return amountMinor
+}

@@ -1,0 +1,80 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type AgreementSummary, createClient } from '@liquefy/client'
+import axe from 'axe-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+export const desktop = { viewport: { width: 1200, height: 900 }, locale: 'en-GB' } as const
+export const phone = {
+  viewport: { width: 390, height: 844 },
+  locale: 'en-GB',
+  hasTouch: true,
+} as const
+const screenshots = process.env.LIQUEFY_SCREENSHOTS
+
+/** Opens a page of `site`, lets `look` use it, and fails if the page's own code failed meanwhile. */
+export const visitIn = async (
+  browser: Browser,
+  url: URL,
+  look: (page: Page) => Promise<void>,
+  options: BrowserContextOptions = desktop,
+): Promise<void> => {
+  const context = await browser.newContext(options)
+  const page = await context.newPage()
+  const crashes: string[] = []
+  page.on('pageerror', (error) => crashes.push(error.message))
+  try {
+    await page.goto(url.href)
+    await look(page)
+    expect(crashes).toEqual([])
+  } finally {
+    await context.close()
+  }
+}
+
+/** Keeps a picture where `LIQUEFY_SCREENSHOTS` names a folder. */
+export const keep = async (page: Page, name: string): Promise<void> => {
+  if (screenshots === undefined) return
+  mkdirSync(screenshots, { recursive: true })
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
+}
+
+const figure = (page: Page, name: string) =>
+  page.locator('.figure').filter({ hasText: name }).locator('.money').first()
+
+/** Exact amount of a figure, in smallest units, from its title. */
+export const amountOf = async (page: Page, name: string): Promise<number> => {
+  const title = await figure(page, name).getAttribute('title')
+  return Number(title?.replaceAll(/[^\d]/g, ''))
+}
+
+/** Pixels by which a page is wider than its window. */
+export const overflowOf = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+/** Fails on what axe calls a serious or critical violation of WCAG 2.2 A and AA. */
+export const expectAccessible = async (page: Page): Promise<void> => {
+  await page.evaluate(axe.source)
+  const found = await page.evaluate(async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+    const { violations, passes } = await (
+      window as unknown as { axe: typeof import('axe-core') }
+    ).axe.run(document, { runOnly: tags })
+    const serious = violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)
+    return { serious, passes: passes.length }
+  })
+  expect(found.passes).toBeGreaterThan(5)
+  expect(found.serious).toEqual([])
+}
+
+/** The demo's first agreement, as soon as it is open. */
+export const firstAgreementAt = async (url: string): Promise<AgreementSummary> => {
+  const client = createClient({ url })
+  await expect.poll(() => client.agreements(), { timeout: 60_000 }).not.toHaveLength(0)
+  const [agreement] = await client.agreements()
+  if (!agreement) throw new Error('the agreement is gone')
+  return agreement
+}
