@@ -27,6 +27,17 @@ export const useRefusals = (machineId: string) =>
     queryFn: () => node.refusals(machineId),
   })
 
+/** The newest dozen of a machine. */
+export const useEnvelopes = (machineId: string) =>
+  useQuery({
+    queryKey: ['machine', machineId, 'envelopes'],
+    queryFn: () => node.envelopes(machineId, { limit: 12 }),
+  })
+
+/** One envelope with its proof; neither changes once it is logged, but the proof's root is of the moment. */
+export const useEnvelope = (logIndex: string) =>
+  useQuery({ queryKey: ['envelope', logIndex], queryFn: () => node.envelope(logIndex) })
+
 /** The last `spanMs` of one stream (null: none yet), in about `points` buckets. */
 export const useReadings = (
   machineId: string,

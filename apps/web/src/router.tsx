@@ -1,4 +1,9 @@
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from '@tanstack/react-router'
 import { MachinePage } from './pages/connect/machine.tsx'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
@@ -21,9 +26,19 @@ export const agreementRoute = createRoute({
   path: '/agreements/$agreementId',
   component: AgreementPage,
 })
+export const evidenceRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/evidence/$logIndex',
+  component: lazyRouteComponent(() => import('./pages/trust/evidence.tsx'), 'EvidencePage'),
+})
+const check = createRoute({
+  getParentRoute: () => root,
+  path: '/check',
+  component: lazyRouteComponent(() => import('./pages/trust/check-page.tsx'), 'CheckPage'),
+})
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, machineRoute, agreementRoute]),
+  routeTree: root.addChildren([overview, machineRoute, agreementRoute, evidenceRoute, check]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,
 })

@@ -10,6 +10,7 @@ const startMs = 90_000
 
 export interface Demo {
   url: string
+  dataDir: string
   stop(): Promise<void>
 }
 
@@ -28,12 +29,28 @@ export const startDemo = async (): Promise<Demo> => {
     rmSync(dataDir, { recursive: true, force: true })
   }
   try {
-    return { url: await addressOf(node), stop }
+    return { url: await addressOf(node), dataDir, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
+
+/** Runs one command of the command line on the demo's data folder. Answers what it printed, whatever its exit code. */
+export const runCommand = (demo: Demo, args: readonly string[]): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const command = spawn(
+      process.execPath,
+      [join(root, 'packages/cli/bin/liquefy.js'), ...args, '--data-dir', demo.dataDir],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    let printed = ''
+    command.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk
+    })
+    command.on('error', reject)
+    command.on('close', () => resolve(printed))
+  })
 
 const addressOf = (node: ChildProcess) =>
   new Promise<string>((resolve, reject) => {

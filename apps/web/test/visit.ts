@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type AgreementSummary, createClient } from '@liquefy/client'
 import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 
 export const desktop = { viewport: { width: 1200, height: 900 }, locale: 'en-GB' } as const
 export const phone = {
@@ -55,6 +55,8 @@ export const overflowOf = (page: Page): Promise<number> =>
 
 /** Fails on what axe calls a serious or critical violation of WCAG 2.2 A and AA. */
 export const expectAccessible = async (page: Page): Promise<void> => {
+  // What is still fading in has less contrast than what is there.
+  await page.emulateMedia({ reducedMotion: 'reduce' })
   await page.evaluate(axe.source)
   const found = await page.evaluate(async () => {
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
@@ -71,10 +73,12 @@ export const expectAccessible = async (page: Page): Promise<void> => {
 }
 
 /** The demo's first agreement, as soon as it is open. */
-export const firstAgreementAt = async (url: string): Promise<AgreementSummary> => {
-  const client = createClient({ url })
-  await expect.poll(() => client.agreements(), { timeout: 60_000 }).not.toHaveLength(0)
-  const [agreement] = await client.agreements()
-  if (!agreement) throw new Error('the agreement is gone')
-  return agreement
-}
+export const firstAgreementAt = (url: string): Promise<AgreementSummary> =>
+  vi.waitFor(
+    async () => {
+      const [agreement] = await createClient({ url }).agreements()
+      if (!agreement) throw new Error('the demo has no agreement yet')
+      return agreement
+    },
+    { timeout: 60_000, interval: 200 },
+  )

@@ -287,6 +287,8 @@ export interface Refusal {
 /** One logged envelope with what proves that it stands in the log. */
 export interface EnvelopeProof extends EnvelopeSummary {
   machineId: string
+  /** What stands in its leaf of the log; `code` is the fold's where this is `OK`. */
+  admission: string
   /** The envelope as received, base64. */
   raw: string
   /** Inclusion proof (RFC 9162) towards `checkpoint`. */

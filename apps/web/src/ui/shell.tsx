@@ -15,6 +15,9 @@ export const Shell = () => (
         <img src="/icon.svg" alt="" width="26" height="26" />
         Liquefy
       </Link>
+      <nav className="nav" aria-label="Pages">
+        <Link to="/check">Check evidence</Link>
+      </nav>
       <div className="top-end">
         <LiveState />
         <Account />

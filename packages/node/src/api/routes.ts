@@ -254,6 +254,7 @@ function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
       return {
         ...summaryOf(row, codes.get(row.digest)),
         machineId: String(row.machineId),
+        admission: row.code,
         raw: row.raw.toString('base64'),
         proof: await evidence.inclusionProof(row.logIndex, BigInt(checkpoint.size)),
         checkpoint,

@@ -172,6 +172,7 @@ const checkpoint = { size: digits, root: hex, timestamp: integer, signature: hex
 export const envelopeProof = object({
   ...envelopeFields,
   machineId: digits,
+  admission: text,
   raw: text,
   proof: list(hex),
   checkpoint: object(checkpoint),

@@ -10,6 +10,7 @@ import { Money } from '../../ui/money.tsx'
 import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
+import { Envelopes } from '../trust/envelopes.tsx'
 import { verdictWords } from '../trust/verdict-words.ts'
 
 /** One machine: what it measures, what it earns, what happened to it. */
@@ -36,7 +37,10 @@ export const MachinePage = () => {
             </Card>
             <Refusals machineId={machineId} />
           </div>
-          <Timeline machineId={machineId} />
+          <div className="columns">
+            <Envelopes machineId={machineId} />
+            <Timeline machineId={machineId} />
+          </div>
         </>
       )}
     </Loaded>

@@ -1,48 +1,15 @@
-import type { AuditReport } from '@liquefy/audit'
 import type { Hex } from '@liquefy/client'
-import { useEffect, useRef, useState } from 'react'
-import { useDeployment } from '../../queries.ts'
-import { formatCount } from '../../ui/format.ts'
-import { Money } from '../../ui/money.tsx'
-import { Card, Figure } from '../../ui/parts.tsx'
-import { Problem } from '../../ui/states.tsx'
-import type { AuditMessage, AuditRequest } from './audit.worker.ts'
-
-type State =
-  | { step: 'idle' }
-  | { step: 'running'; envelopes: number }
-  | { step: 'done'; report: AuditReport }
-  | { step: 'failed'; message: string }
+import { Link } from '@tanstack/react-router'
+import { Card } from '../../ui/parts.tsx'
+import { AuditOutcome } from './audit-outcome.tsx'
+import { useAudit } from './use-audit.ts'
 
 /**
  * The audit of one agreement in this browser: signatures, chains, proofs, registers and money, from the raw bundle and
  * the ledger. The node is only the postman.
  */
 export const CheckIt = ({ agreementId }: { agreementId: Hex }) => {
-  const deployment = useDeployment().data
-  const [state, setState] = useState<State>({ step: 'idle' })
-  const worker = useRef<Worker>(undefined)
-  useEffect(() => () => worker.current?.terminate(), [])
-
-  const start = () => {
-    if (!deployment) return
-    worker.current?.terminate()
-    const next = new Worker(new URL('./audit.worker.ts', import.meta.url), { type: 'module' })
-    worker.current = next
-    setState({ step: 'running', envelopes: 0 })
-    next.onmessage = ({ data }: MessageEvent<AuditMessage>) => {
-      if (data.type === 'progress') setState({ step: 'running', envelopes: data.envelopes })
-      else if (data.type === 'report') setState({ step: 'done', report: data.report })
-      else setState({ step: 'failed', message: data.message })
-    }
-    next.onerror = ({ message }) => setState({ step: 'failed', message })
-    next.postMessage({
-      agreementId,
-      nodeUrl: window.location.origin,
-      deployment,
-    } satisfies AuditRequest)
-  }
-
+  const audit = useAudit()
   return (
     <Card
       title="Check it yourself"
@@ -50,118 +17,23 @@ export const CheckIt = ({ agreementId }: { agreementId: Hex }) => {
         <button
           type="button"
           className="button"
-          onClick={start}
-          disabled={!deployment || state.step === 'running'}
+          onClick={() => audit.start({ kind: 'node', agreementId })}
+          disabled={!audit.isReady}
         >
-          {state.step === 'done' ? 'Check again' : 'Check this bill'}
+          {audit.state.step === 'done' ? 'Check again' : 'Check this bill'}
         </button>
       }
     >
       <p className="note">
         Your browser takes every signed reading, verifies signatures, chain and log proofs, meters
         and prices them anew, and compares with what the ledger paid. It believes neither this page
-        nor the node.
+        nor the node. Or{' '}
+        <a href={`/v1/agreements/${agreementId}/bundle`} download={`${agreementId}.jsonl`}>
+          keep the evidence
+        </a>{' '}
+        and <Link to="/check">check the file</Link> whenever you like.
       </p>
-      <div aria-live="polite">
-        {state.step === 'running' ? (
-          <p>
-            <progress aria-label="Checking" /> {formatCount(state.envelopes)} envelopes checked
-          </p>
-        ) : null}
-        {state.step === 'failed' ? (
-          <Problem title="The check could not run" error={state.message} />
-        ) : null}
-        {state.step === 'done' ? <Report report={state.report} /> : null}
-      </div>
+      <AuditOutcome state={audit.state} />
     </Card>
   )
 }
-
-const Report = ({ report }: { report: AuditReport }) => (
-  <div
-    className={holds(report) ? 'verdict verdict-good' : 'verdict verdict-bad'}
-    data-testid="audit"
-  >
-    <p className="verdict-words">
-      {report.firstFault ? `Does not fit: ${report.firstFault.message}` : wordsOf(report)}
-    </p>
-    {report.firstFault ? (
-      <p>
-        <code>{report.firstFault.code}</code> {placeOf(report.firstFault)}
-      </p>
-    ) : null}
-    <dl className="figures">
-      <Figure name="Envelopes verified">{formatCount(report.envelopes)}</Figure>
-      <Figure name="Recomputed" note={<Unpaid report={report} />}>
-        <Money minor={report.owedMinor} />
-      </Figure>
-      <Figure name="Paid on the ledger">
-        <Money minor={report.settledMinor} />
-      </Figure>
-      <Figure name="Difference">
-        <Money minor={report.differenceMinor} />
-      </Figure>
-    </dl>
-    {report.settledAfterMinor === '0' ? null : (
-      <p>
-        <Money minor={report.settledAfterMinor} /> more was paid after this evidence was written and
-        is not checked: check again.
-      </p>
-    )}
-    <p className="note">
-      {report.metersSignedBy === null ? '' : `Meter values signed by ${report.metersSignedBy}. `}
-      Readings signed by {report.signedBy.join(', ') || 'nobody yet'};{' '}
-      {formatCount(report.readings)} readings;{' '}
-      {report.unanchored === 0
-        ? 'all of them anchored on the ledger'
-        : `${formatCount(report.unanchored)} envelopes not anchored yet`}
-      .
-    </p>
-    {report.restsOn ? (
-      <p className="note">
-        Rests on chain {report.restsOn.chainId} and these contracts: compare them with those you
-        trust. Clearing house <code>{report.restsOn.clearingHouse}</code>, registry{' '}
-        <code>{report.restsOn.registry}</code>, anchor <code>{report.restsOn.evidenceAnchor}</code>,
-        log <code>{report.restsOn.log}</code>.
-      </p>
-    ) : null}
-  </div>
-)
-
-/** What is owed and not paid yet is no difference: the ledger pays it with the next meter value. */
-const Unpaid = ({ report }: { report: AuditReport }) => {
-  const unpaid = BigInt(report.owedMinor) - BigInt(report.settledMinor)
-  if (unpaid <= 0n || !holds(report)) return null
-  return (
-    <>
-      <Money minor={String(unpaid)} /> of it not paid yet
-    </>
-  )
-}
-
-/** Nothing is amiss, and not one unit was paid that the evidence does not support. */
-const holds = ({ firstFault, differenceMinor }: AuditReport): boolean =>
-  firstFault === null && differenceMinor === '0'
-
-const wordsOf = (report: AuditReport): string => {
-  if (!holds(report)) return 'Does not fit: the ledger paid another sum than the evidence supports.'
-  return report.settledAfterMinor === '0'
-    ? 'Every reading, every proof and every unit of money fits.'
-    : 'Every reading and every proof fits, and the money paid until this evidence was written.'
-}
-
-/** Where a fault is, for people: "level, seq 2, log index 17". */
-const placeOf = ({
-  stream,
-  seq,
-  logIndex,
-  period,
-}: NonNullable<AuditReport['firstFault']>): string =>
-  [
-    stream,
-    seq === undefined ? undefined : `seq ${seq}`,
-    logIndex === undefined ? undefined : `log index ${logIndex}`,
-    period === undefined ? undefined : `period ${period}`,
-  ]
-    .filter((part) => part !== undefined)
-    .join(', ')
