@@ -70,7 +70,7 @@ export interface Client {
   /** Signs or sends as one of the embedded chain's people (EIP-1193), where `Deployment.actAsPeople` says so. */
   walletRequest(address: Hex, call: { method: string; params: unknown[] }): Promise<Hex>
   /**
-   * Follows the node's events until `signal` aborts; after a cut it resumes behind the last event seen.
+   * Follows the node's events until `signal` aborts; after a cut it resumes behind the last event seen, or is told `missed`.
    * `onState` tells whether the stream is connected.
    */
   events(options: {

@@ -206,7 +206,9 @@ export interface LogHead {
   anchored: { size: string; root: Hex; txHash: Hex } | null
 }
 
-/** Server-sent events of `GET /v1/events`; `id` rises, so that `Last-Event-ID` resumes. */
+/**
+ * Server-sent events of `GET /v1/events`; `Last-Event-ID` resumes behind one within a minute. `missed`: what happened since is not told any more; read anew what you show.
+ */
 export type NodeEvent =
   | { type: 'logged'; machineId: string; stream: string; seq: string; atMs: number }
   | { type: 'refused'; machineId: string; code: string; atMs: number }
@@ -231,6 +233,7 @@ export type NodeEvent =
       Notice,
       'agreementId' | 'party' | 'role' | 'kind'
     >)
+  | { type: 'missed'; atMs: number }
   | { type: 'status'; status: Status; atMs: number }
 
 /** A warning to one party of an open agreement, for as long as it holds. Amounts in smallest units. */

@@ -1,4 +1,4 @@
-import type { NodeEvent } from '@liquefy/client'
+import type { MachineSummary, NodeEvent } from '@liquefy/client'
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
 import { node } from '../api.ts'
@@ -21,24 +21,42 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
   const queries = useQueryClient()
   const [live, setLive] = useState<Live>({ connected: false, recent: [] })
   const pending = useRef<NodeEvent[]>([])
+  const waiting = useRef(new Set<string>())
+  const listsReadMs = useRef(0)
   const count = useRef(0)
 
   useEffect(() => {
     const stop = new AbortController()
     const timer = setInterval(() => {
       const events = pending.current
-      if (events.length === 0) return
+      if (events.length === 0 && waiting.current.size === 0) return
       pending.current = []
       const shown = events
         .filter(({ type }) => type === 'settled' || type === 'refused' || type === 'meter-value')
         .map((event) => ({ key: count.current++, event }))
         .reverse()
-      setLive((before) => ({
-        ...before,
-        recent: [...shown, ...before.recent].slice(0, keptEvents),
-      }))
-      const touched = new Set(events.flatMap(touchedBy))
-      for (const what of touched) void queries.invalidateQueries({ queryKey: [what] })
+      if (shown.length > 0) {
+        setLive((before) => ({
+          ...before,
+          recent: [...shown, ...before.recent].slice(0, keptEvents),
+        }))
+      }
+      if (events.some(({ type }) => type === 'missed')) {
+        void queries.invalidateQueries()
+        return
+      }
+      queries.setQueryData<MachineSummary[]>(
+        ['machines'],
+        (list) => list && withNewest(list, events),
+      )
+      for (const what of events.flatMap(touchedBy)) waiting.current.add(what)
+      const mayRead = performance.now() - listsReadMs.current > listMs
+      if (mayRead) listsReadMs.current = performance.now()
+      for (const what of waiting.current) {
+        if (lists.includes(what) && !mayRead) continue
+        waiting.current.delete(what)
+        void queries.invalidateQueries({ queryKey: [what] })
+      }
     }, refreshMs)
     void node.events({
       signal: stop.signal,
@@ -54,10 +72,14 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
   return <LiveContext value={live}>{children}</LiveContext>
 }
 
+/** Lists are long and change all the time: their rows are kept true one by one, and all of them are read anew this seldom. */
+const listMs = 5_000
+const lists = ['machines', 'agreements', 'sparkline']
+
 const touchedBy = (event: NodeEvent): string[] => {
   switch (event.type) {
     case 'logged':
-      return ['machines', 'readings', 'machine']
+      return ['machines', 'sparkline', 'readings', 'machine']
     case 'refused':
       return ['machines', 'machine', 'status']
     case 'owed':
@@ -69,5 +91,24 @@ const touchedBy = (event: NodeEvent): string[] => {
       return ['notices', 'agreement']
     case 'status':
       return ['status']
+    case 'missed':
+      return []
   }
+}
+
+/** The newest reading of each machine, written into the list; rows of machines that were silent stay the same object. */
+const withNewest = (list: MachineSummary[], events: NodeEvent[]): MachineSummary[] => {
+  const newest = new Map<string, { atMs: number; envelopes: number }>()
+  for (const event of events) {
+    if (event.type !== 'logged') continue
+    const envelopes = (newest.get(event.machineId)?.envelopes ?? 0) + 1
+    newest.set(event.machineId, { atMs: event.atMs, envelopes })
+  }
+  if (newest.size === 0) return list
+  return list.map((machine) => {
+    const seen = newest.get(machine.machineId)
+    if (!seen) return machine
+    const lastReadingMs = Math.max(machine.lastReadingMs ?? 0, seen.atMs)
+    return { ...machine, lastReadingMs, envelopes: machine.envelopes + seen.envelopes }
+  })
 }

@@ -1,8 +1,8 @@
 import type { AgreementSummary, MachineSummary, NodeEvent } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
+import { memo, useCallback, useState } from 'react'
 import { useLive } from '../live/live.tsx'
-import { useAgreements, useDeployment, useMachines, useReadings, useStatus } from '../queries.ts'
+import { useAgreements, useDeployment, useMachines, useSparkline, useStatus } from '../queries.ts'
 import { useSession } from '../session/use-session.ts'
 import { PaymentBars, Sparkline } from '../ui/charts.tsx'
 import { Choice } from '../ui/choice.tsx'
@@ -131,13 +131,14 @@ const Payments = () => {
   )
 }
 
-const sparkSpanMs = 15 * 60_000
-
-const MachineCard = ({ machine }: { machine: MachineSummary }) => {
-  const series = useReadings(machine.machineId, machine.mainStream, sparkSpanMs, 60).data?.[0]
+const MachineCard = memo(({ machine }: { machine: MachineSummary }) => {
+  const [seen, setSeen] = useState(false)
+  const item = useSeen(setSeen)
+  const stream = seen ? machine.mainStream : null
+  const series = useSparkline(machine.machineId, stream).data?.[0]
   const values = series?.buckets.map(({ mean }) => mean) ?? []
   return (
-    <li>
+    <li ref={item} className="machine-item">
       <Link
         to="/machines/$machineId"
         params={{ machineId: machine.machineId }}
@@ -167,7 +168,21 @@ const MachineCard = ({ machine }: { machine: MachineSummary }) => {
       </Link>
     </li>
   )
-}
+})
+
+/** Tells whether an element is on the screen or near it: what is not, need not be loaded. */
+const useSeen = (tell: (seen: boolean) => void) =>
+  useCallback(
+    (element: HTMLElement | null) => {
+      if (!element) return
+      const observer = new IntersectionObserver(([entry]) => tell(entry?.isIntersecting === true), {
+        rootMargin: '200px',
+      })
+      observer.observe(element)
+      return () => observer.disconnect()
+    },
+    [tell],
+  )
 
 const Agreements = ({ list }: { list: AgreementSummary[] }) => {
   const deployment = useDeployment().data

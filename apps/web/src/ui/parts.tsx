@@ -1,5 +1,5 @@
 import type { MachineState } from '@liquefy/client'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useSyncExternalStore } from 'react'
 import { useDeployment } from '../queries.ts'
 import { formatAge, formatTime, formatTimeWithZone, nameOf } from './format.ts'
 
@@ -78,11 +78,23 @@ export const At = ({ timeMs }: { timeMs: number }) => (
   </time>
 )
 
-const useNow = (): number => {
-  const [now, setNow] = useState(Date.now)
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000)
-    return () => clearInterval(timer)
-  }, [])
-  return now
+// One clock for all: hundreds of ages on a page would be as many timers.
+let now = Date.now()
+let timer: ReturnType<typeof setInterval> | undefined
+const watchers = new Set<() => void>()
+
+const watchNow = (watcher: () => void): (() => void) => {
+  watchers.add(watcher)
+  timer ??= setInterval(() => {
+    now = Date.now()
+    for (const each of watchers) each()
+  }, 1_000)
+  return () => {
+    watchers.delete(watcher)
+    if (watchers.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
 }
+
+const useNow = (): number => useSyncExternalStore(watchNow, () => now)

@@ -217,15 +217,15 @@ describe('what else is served', () => {
 })
 
 describe('events', () => {
-  const event = (seq: number): NodeEvent => ({
+  const event = (seq: number, stream = 'weight'): NodeEvent => ({
     type: 'logged',
     machineId: '1',
-    stream: 'weight',
+    stream,
     seq: String(seq),
     atMs: seq,
   })
 
-  /** Reads events until `count` of type logged have come; answers their `seq` and the last id. */
+  /** Reads until `count` events of type logged or missed have come; answers the types, each `seq` and the last id. */
   const read = async (count: number, lastId?: string) => {
     const abort = new AbortController()
     const response = await ask('/v1/events', {
@@ -233,6 +233,7 @@ describe('events', () => {
       headers: lastId === undefined ? {} : { 'last-event-id': lastId },
     })
     const seqs: string[] = []
+    const types: string[] = []
     let id = ''
     let text = ''
     const chunks = response.body?.pipeThrough(new TextDecoderStream()) ?? []
@@ -240,17 +241,18 @@ describe('events', () => {
       text += chunk
       for (const block of text.split('\n\n').slice(0, -1)) {
         const data = /^data: (.*)$/m.exec(block)?.[1]
-        if (data === undefined || seqs.length === count) continue
+        if (data === undefined || types.length === count) continue
         const told = JSON.parse(data) as NodeEvent
-        if (told.type !== 'logged') continue
-        id = /^id: (\d+)$/m.exec(block)?.[1] ?? ''
-        seqs.push(told.seq)
+        if (told.type !== 'logged' && told.type !== 'missed') continue
+        id = /^id: (\S+)$/m.exec(block)?.[1] ?? ''
+        types.push(told.type)
+        if (told.type === 'logged') seqs.push(told.seq)
       }
       text = text.slice(text.lastIndexOf('\n\n') + 2)
-      if (seqs.length === count) break
+      if (types.length === count) break
     }
     abort.abort()
-    return { seqs, id }
+    return { seqs, types, id }
   }
 
   test('come in order, and Last-Event-ID resumes behind the last one seen', async () => {
@@ -263,6 +265,25 @@ describe('events', () => {
     node.events.emit(event(3))
     node.events.emit(event(4))
     expect((await read(2, seen.id)).seqs).toEqual(['3', '4'])
+  })
+
+  test('who was away for longer than events are kept, or comes from another process, is told so', async () => {
+    const listening = read(1)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    node.events.emit(event(30))
+    const seen = await listening
+    const other = seen.id.replace(/^./, (letter) => (letter === 'f' ? '0' : 'f'))
+    for (const lastId of [other, '17', `${seen.id}9`, 'x.y']) {
+      expect((await read(1, lastId)).types).toEqual(['missed'])
+    }
+    // More than is kept: the first is gone when the last has come.
+    for (let seq = 0; seq < 300; seq += 1) {
+      node.events.emit(event(seq, 'x'.repeat(32_768)))
+    }
+    const told = await read(1, seen.id)
+    expect(told.types).toEqual(['missed'])
+    node.events.emit(event(31))
+    expect((await read(1, told.id)).seqs).toEqual(['31'])
   })
 
   test('a client that hangs up harms nobody', async () => {
