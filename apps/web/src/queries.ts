@@ -15,6 +15,15 @@ export const useMachines = () =>
 export const useMachine = (machineId: string) =>
   useQuery({ queryKey: ['machine', machineId], queryFn: () => node.machine(machineId) })
 
+/** One that was registered a moment ago: the node sees it with the next block. */
+export const useMachineSoon = (machineId: string) =>
+  useQuery({
+    queryKey: ['machine', machineId],
+    queryFn: () => node.machine(machineId),
+    retry: 20,
+    retryDelay: 500,
+  })
+
 export const useTimeline = (machineId: string) =>
   useQuery({
     queryKey: ['machine', machineId, 'timeline'],

@@ -16,6 +16,11 @@ const root = createRootRoute({
   errorComponent: Crash,
 })
 const overview = createRoute({ getParentRoute: () => root, path: '/', component: Overview })
+const onboarding = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/new',
+  component: lazyRouteComponent(() => import('./pages/connect/onboarding.tsx'), 'OnboardingPage'),
+})
 export const machineRoute = createRoute({
   getParentRoute: () => root,
   path: '/machines/$machineId',
@@ -38,7 +43,14 @@ const check = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, machineRoute, agreementRoute, evidenceRoute, check]),
+  routeTree: root.addChildren([
+    overview,
+    onboarding,
+    machineRoute,
+    agreementRoute,
+    evidenceRoute,
+    check,
+  ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,
 })

@@ -4,12 +4,14 @@ import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
 import {
+  account,
   amountOf,
   expectAccessible,
   firstAgreementAt,
   keep,
   overflowOf,
   phone,
+  signInAs,
   visitIn,
 } from './visit.ts'
 
@@ -33,16 +35,6 @@ const visit = (
 ) => visitIn(browser, new URL(path, demo.url), look, options)
 
 const firstAgreement = () => firstAgreementAt(demo.url)
-
-/** The button in the head of the page: not those of the dialog that it opens. */
-const account = (page: Page, name: string) =>
-  page.locator('.top-end > button').filter({ hasText: name })
-
-const signInAs = async (page: Page, name: string) => {
-  await account(page, 'Sign in').click()
-  await page.getByRole('dialog').getByRole('button', { name }).click()
-  await account(page, name).waitFor()
-}
 
 describe('sign-in', () => {
   test('as one of the people: what one sees follows from the address, and stays after a reload', async () => {

@@ -82,3 +82,14 @@ export const firstAgreementAt = (url: string): Promise<AgreementSummary> =>
     },
     { timeout: 60_000, interval: 200 },
   )
+
+/** The button of whoever looks, in the head of the page: not those of the dialog that it opens. */
+export const account = (page: Page, name: string) =>
+  page.locator('.top-end > button').filter({ hasText: name })
+
+/** Signs in as one of the demo's people. */
+export const signInAs = async (page: Page, name: string): Promise<void> => {
+  await account(page, 'Sign in').click()
+  await page.getByRole('dialog').getByRole('button', { name }).click()
+  await account(page, name).waitFor()
+}

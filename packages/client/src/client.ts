@@ -28,6 +28,8 @@ export interface Client {
   status(): Promise<Status>
   machines(): Promise<MachineSummary[]>
   machine(machineId: string): Promise<Machine>
+  /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
+  nameMachine(machineId: string, name: string): Promise<void>
   /** Buckets of one stream between two times, at most `points` of them. */
   readings(
     machineId: string,
@@ -121,20 +123,24 @@ export const createClient = ({
     return (await response.json()) as T
   }
 
-  const post = async <T>(path: string, body: unknown) => {
+  const send = async <T>(method: 'POST' | 'PUT', path: string, body: unknown) => {
     const response = await request(`/v1/${path}`, {
-      method: 'POST',
+      method,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     })
     return (await response.json()) as T
   }
+  const post = <T>(path: string, body: unknown) => send<T>('POST', path, body)
 
   return {
     deployment: () => get('deployment'),
     status: () => get('status'),
     machines: () => get('machines'),
     machine: (machineId) => get(`machines/${machineId}`),
+    nameMachine: async (machineId, name) => {
+      await send('PUT', `machines/${machineId}/name`, { name })
+    },
     readings: (machineId, query) => get(`machines/${machineId}/readings`, query),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),

@@ -58,6 +58,12 @@ export {
   type ValueSigner,
 } from './meter-values.ts'
 export {
+  type RegistrationRequest,
+  readRegistration,
+  registerRequested,
+  writeRegistration,
+} from './registration.ts'
+export {
   type Call,
   type Sender,
   send,

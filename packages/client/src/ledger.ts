@@ -83,7 +83,8 @@ export async function registerControlledMachine(
   return registeredId(await send(action, call))
 }
 
-function registeredId({ logs }: TransactionReceipt): bigint {
+/** The id that a receipt of `register` tells. */
+export function registeredId({ logs }: TransactionReceipt): bigint {
   const [event] = parseEventLogs({ abi: machineRegistryAbi, eventName: 'MachineRegistered', logs })
   if (!event) throw new TypeError('The ledger registered a machine without saying so.')
   return event.args.machineId

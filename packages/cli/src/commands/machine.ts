@@ -1,13 +1,16 @@
+import { writeRegistration } from '@liquefy/client'
 import {
   createKey,
   hasKey,
   loadIdentity,
   loadKey,
   passwordToken,
+  proofOfPossession,
   saveIdentity,
 } from '@liquefy/machine'
-import { type Curve, keyId, tariffContracts } from '@liquefy/protocol'
+import { type Curve, keyId, type PrivateKey, tariffContracts } from '@liquefy/protocol'
 import { Command, Option } from 'commander'
+import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
@@ -26,12 +29,16 @@ import {
 } from './machine-life.ts'
 
 const TOKEN_SECONDS = 3_600
+/** So long the owner may take to register what a device has signed. */
+const PROOF_SECONDS = 86_400
 
 /** `liquefy machine`: keys, registration, tokens, and what the node knows of machines. */
 export function machineCommand(): Command {
   const command = new Command('machine').description('keys, registration and passwords of machines')
   command.addCommand(keygen())
   command.addCommand(register())
+  command.addCommand(prove())
+  command.addCommand(adopt())
   command.addCommand(token())
   command.addCommand(list())
   command.addCommand(show())
@@ -70,12 +77,7 @@ function register(): Command {
     .action(
       async (folder: string, options: { as?: string; keyFile?: string }, command: Command) => {
         const context = contextOf(command)
-        if (!hasKey(folder)) {
-          throw new CliError(
-            'KEY_MISSING',
-            `${folder} holds no key. Make one: liquefy machine keygen ${folder}`,
-          )
-        }
+        const key = keyIn(folder)
         const known = loadIdentity(folder)
         if (known) {
           throw new CliError(
@@ -85,9 +87,7 @@ function register(): Command {
         }
         const owner = walletOf(context.folder, options)
         const { ledger, contracts, mqttUrl } = await ledgerOf(context)
-        const [machineId] = await registerMachines(ledger, contracts.registry, owner, [
-          loadKey(folder, machinePassphrase()),
-        ])
+        const [machineId] = await registerMachines(ledger, contracts.registry, owner, [key])
         if (machineId === undefined) throw new RangeError('One key gives one machine.')
         saveIdentity(folder, {
           machineId,
@@ -109,6 +109,61 @@ function register(): Command {
         )
       },
     )
+}
+
+function prove(): Command {
+  return new Command('prove')
+    .description('print what the owner of a new machine needs to register it')
+    .argument('<folder>', 'folder that `liquefy machine keygen` made')
+    .requiredOption('--owner <address>', 'who will own it')
+    .action(async (folder: string, { owner }: { owner: string }, command: Command) => {
+      const { node, out } = contextOf(command)
+      if (!isAddress(owner, { strict: false })) {
+        throw new CliError('OWNER_INVALID', `${owner} is no address: 0x and 40 hex digits.`)
+      }
+      const key = keyIn(folder)
+      const { chainId, registry, p256Sha256Verifier } = await node().deployment()
+      const verifier = key.publicKey.curve === 'P-256' ? p256Sha256Verifier : zeroAddress
+      const deadline = BigInt(Math.floor(Date.now() / 1000) + PROOF_SECONDS)
+      const { proof } = proofOfPossession(key, { chainId, registry, owner, verifier, deadline })
+      const request = { chainId, registry, owner, verifier, deadline, key: key.publicKey, proof }
+      const line = writeRegistration(request)
+      out.result(JSON.parse(line), line)
+    })
+}
+
+function adopt(): Command {
+  return new Command('adopt')
+    .description('tell a folder which machine its owner has registered its key as')
+    .argument('<folder>', 'folder that `liquefy machine keygen` made')
+    .argument('<machineId>')
+    .action(async (folder: string, machineId: string, _options: object, command: Command) => {
+      const { node, out } = contextOf(command)
+      const id = keyId(keyIn(folder).publicKey)
+      const [{ key, state }, deployment] = await Promise.all([
+        node().machine(machineIdOf(machineId)),
+        node().deployment(),
+      ])
+      if (key?.keyId !== id) {
+        throw new CliError(
+          'KEY_DIFFERS',
+          `Machine ${machineId} has another key than the one in ${folder} (${id}). Which machine was it registered as?`,
+        )
+      }
+      const { chainId, registry, clearingHouse, mqttUrl } = deployment
+      const tariffs = tariffContracts(deployment)
+      const known = { chainId, registry, clearingHouse, mqttUrl, tariffs }
+      saveIdentity(folder, { machineId: BigInt(machineId), ...known })
+      out.result({ machineId, state, folder }, `${folder} is machine ${machineId}, ${state}.`)
+    })
+}
+
+function keyIn(folder: string): PrivateKey {
+  if (hasKey(folder)) return loadKey(folder, machinePassphrase())
+  throw new CliError(
+    'KEY_MISSING',
+    `${folder} holds no key. Make one: liquefy machine keygen ${folder}`,
+  )
 }
 
 function token(): Command {
@@ -165,16 +220,10 @@ function show(): Command {
     .description('one machine: key, streams, agreements, money')
     .argument('<machineId>')
     .action(async (machineId: string, _options: object, command: Command) => {
-      if (!/^[1-9]\d{0,76}$/.test(machineId)) {
-        throw new CliError(
-          'MACHINE_INVALID',
-          `${machineId} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-        )
-      }
       const { node, out } = contextOf(command)
       const client = node()
       const [machine, { asset }] = await Promise.all([
-        client.machine(machineId),
+        client.machine(machineIdOf(machineId)),
         client.deployment(),
       ])
       const money = moneyText(asset)
@@ -196,4 +245,12 @@ function show(): Command {
         ]),
       )
     })
+}
+
+function machineIdOf(text: string): string {
+  if (/^[1-9]\d{0,76}$/.test(text)) return text
+  throw new CliError(
+    'MACHINE_INVALID',
+    `${text} is no machine id: a number from 1. See \`liquefy machine list\`.`,
+  )
 }

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import { readArchiveFiles } from '../store/archives.ts'
 import { readEnvelope } from '../store/envelopes.ts'
 import { readFineSeries } from '../store/fine-series.ts'
-import { readFoldCodes } from '../store/overview.ts'
+import { readFoldCodes, saveMachineName } from '../store/overview.ts'
 import { readRefusals } from '../store/refusals.ts'
 import { agreementList, agreementView } from './agreement-view.ts'
 import { openBundle } from './bundle.ts'
@@ -15,7 +15,7 @@ import { createMetrics } from './metrics.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
-import { addSessionRoutes } from './session-routes.ts'
+import { addSessionRoutes, sessionOf } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
 
@@ -84,6 +84,24 @@ function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
     '/v1/machines/:id',
     route('One machine', schemas.machine, { params }),
     ({ params: { id } }) => machineView(context, BigInt(id)),
+  )
+  app.put<{ Params: { id: string }; Body: { name: string } }>(
+    '/v1/machines/:id/name',
+    route('Names a machine for pages; for its owner', schemas.machineName, {
+      params,
+      body: schemas.machineName,
+      security: [{ session: [] }],
+    }),
+    async (request) => {
+      const { address } = await sessionOf(context, request)
+      const machineId = BigInt(request.params.id)
+      const { owner } = await machineView(context, machineId)
+      if (owner.toLowerCase() !== address) {
+        throw new ProblemError(403, 'NOT_OWNER', `Only its owner ${owner} may name a machine.`)
+      }
+      await saveMachineName(db, machineId, request.body.name)
+      return request.body
+    },
   )
   app.get<{
     Params: { id: string }

@@ -295,6 +295,15 @@ const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } a
 export const machineParams = object({
   id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
 })
+/** Seen by people, in one line. */
+export const machineName = object({
+  name: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 60,
+    pattern: '^[^\\p{C}]*[^\\p{C}\\s][^\\p{C}]*$',
+  },
+})
 export const refusalParams = object({
   id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
 })

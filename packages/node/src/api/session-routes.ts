@@ -13,7 +13,7 @@ const WALLET_BODY_BYTES = 262_144
 const security = [{ session: [] }]
 
 /** Who asks. @throws ProblemError 401 `SESSION_MISSING`, `SESSION_INVALID`. */
-async function sessionOf(
+export async function sessionOf(
   { sessions }: Pick<ApiContext, 'sessions'>,
   { headers }: Pick<FastifyRequest, 'headers'>,
 ): Promise<{ address: Hex; expiresMs: number }> {

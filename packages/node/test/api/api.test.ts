@@ -65,6 +65,7 @@ describe('OpenAPI', () => {
       '/v1/machines',
       '/v1/machines/{id}',
       '/v1/machines/{id}/envelopes',
+      '/v1/machines/{id}/name',
       '/v1/machines/{id}/readings',
       '/v1/machines/{id}/refusals',
       '/v1/machines/{id}/timeline',

@@ -1,13 +1,11 @@
 import type { Agreement } from '@liquefy/client'
 import { parseDecimal } from '@liquefy/protocol'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type ReactNode, useState } from 'react'
+import { useState } from 'react'
 import { useDeployment } from '../../queries.ts'
-import { useErrorWords } from '../../session/use-error-words.ts'
 import { useSession } from '../../session/use-session.ts'
 import { formatExact } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
-import { useWallets } from '../../wallet/use-wallets.ts'
+import { useStep } from '../../wallet/use-step.tsx'
 
 /** What whoever is signed in may do with an agreement's money; nothing for anybody else. */
 export const MoneyActions = ({ agreement }: { agreement: Agreement }) => {
@@ -34,7 +32,7 @@ const Fund = ({ agreement }: { agreement: Agreement }) => {
     await fundAgreement(wallets, { agreementId: agreement.agreementId, amountMinor: amount }, say)
     setText('')
     return `${text} ${asset?.symbol ?? ''} more in escrow.`
-  })
+  }, asItIs)
   return (
     <Card title="Top up escrow">
       <form
@@ -85,7 +83,7 @@ const Withdraw = ({ agreement }: { agreement: Agreement }) => {
     const amount = await withdrawEarnings(wallets, agreement, say)
     const decimals = asset?.decimals ?? 0
     return `${formatExact(String(amount), decimals, decimals)} ${asset?.symbol ?? ''} paid out to your account.`
-  })
+  }, asItIs)
   return (
     <Card title="Withdraw">
       <p className="note">
@@ -102,33 +100,4 @@ const Withdraw = ({ agreement }: { agreement: Agreement }) => {
   )
 }
 
-type Work = (
-  wallets: NonNullable<ReturnType<typeof useWallets>['data']>,
-  say: (step: string) => void,
-) => Promise<string>
-
-/** Something done with the wallet: says which step is under way, what came of it, or why not. */
-const useStep = (work: Work): { start: () => void; isPending: boolean; words: ReactNode } => {
-  const wallets = useWallets({ wanted: true }).data
-  const queries = useQueryClient()
-  const [step, say] = useState('')
-  const doing = useMutation({
-    mutationFn: async () => {
-      if (!wallets) throw new Error('The wallets are still loading: try again.')
-      return work(wallets, say)
-    },
-    onSettled: () => {
-      say('')
-      void queries.invalidateQueries()
-    },
-  })
-  const problem = useErrorWords(doing.error)
-  const words = (
-    <div role="status">
-      {doing.isPending ? <p className="note">{step || 'Asking the wallet…'}</p> : null}
-      {doing.data ? <p className="good-words">{doing.data}</p> : null}
-      {problem ? <p className="problem-words">{problem}</p> : null}
-    </div>
-  )
-  return { start: () => doing.mutate(), isPending: doing.isPending, words }
-}
+const asItIs = (words: string) => words

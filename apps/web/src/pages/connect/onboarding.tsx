@@ -1,0 +1,252 @@
+import { type RegistrationRequest, readRegistration } from '@liquefy/client'
+import { keyId } from '@liquefy/protocol'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { type ReactNode, useState } from 'react'
+import { node } from '../../api.ts'
+import { useDeployment, useEnvelopes, useMachineSoon } from '../../queries.ts'
+import { useSession } from '../../session/use-session.ts'
+import { Copyable } from '../../ui/copyable.tsx'
+import { formatCount } from '../../ui/format.ts'
+import { Empty } from '../../ui/states.tsx'
+import { registerDevice } from '../../wallet/registering.ts'
+import { useStep } from '../../wallet/use-step.tsx'
+import { verdictWords } from '../trust/verdict-words.ts'
+
+/** From a device with a key of its own to a machine that is seen measuring, step by step. */
+export const OnboardingPage = () => {
+  const owner = useSession()?.address
+  return (
+    <>
+      <section className="head">
+        <p className="crumb">
+          <Link to="/">Overview</Link> / new machine
+        </p>
+        <h1>Add a machine</h1>
+        <p className="lead">
+          Its key never leaves the device. You register the public half, and own the machine.
+        </p>
+      </section>
+      {owner === undefined ? (
+        <Empty title="Sign in first">
+          The machine will belong to the account that you sign in with: the button stands at the
+          top.
+        </Empty>
+      ) : (
+        <Steps key={owner} owner={owner} />
+      )}
+    </>
+  )
+}
+
+const Steps = ({ owner }: { owner: string }) => {
+  const [request, setRequest] = useState<RegistrationRequest>()
+  const [machineId, setMachineId] = useState<string>()
+  return (
+    <ol className="steps">
+      <Step number={1} title="A key on the device" done={request !== undefined}>
+        <KeyStep owner={owner} onRequest={setRequest} />
+      </Step>
+      <Step number={2} title="Register it on the ledger" done={machineId !== undefined}>
+        {request ? (
+          <RegisterStep key={request.proof} request={request} onRegistered={setMachineId} />
+        ) : null}
+      </Step>
+      <Step number={3} title="Its name, and what the device needs" done={false}>
+        {machineId === undefined ? null : <DeviceStep machineId={machineId} />}
+      </Step>
+      <Step number={4} title="A first reading" done={false}>
+        {machineId === undefined ? null : <ReadingStep machineId={machineId} />}
+      </Step>
+    </ol>
+  )
+}
+
+const Step = ({
+  number,
+  title,
+  done,
+  children,
+}: {
+  number: number
+  title: string
+  done: boolean
+  children: ReactNode
+}) => (
+  <li className="card step">
+    <h2>
+      <span className="step-number" aria-hidden="true">
+        {done ? '✓' : number}
+      </span>
+      {title}
+      {done ? <span className="visually-hidden">, done</span> : null}
+    </h2>
+    {children ?? <p className="note">After the step before.</p>}
+  </li>
+)
+
+const folder = './my-machine'
+
+const KeyStep = ({
+  owner,
+  onRequest,
+}: {
+  owner: string
+  onRequest: (request: RegistrationRequest | undefined) => void
+}) => {
+  const [text, setText] = useState('')
+  const [problem, setProblem] = useState('')
+  const [known, setKnown] = useState('')
+  const take = (given: string) => {
+    setText(given)
+    setProblem('')
+    setKnown('')
+    onRequest(undefined)
+    if (given.trim() === '') return
+    try {
+      const request = readRegistration(given.trim())
+      setKnown(
+        `${request.key.curve}, ${keyId(request.key)}: the device has proved that it holds it.`,
+      )
+      onRequest(request)
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error))
+    }
+  }
+  return (
+    <div className="form form-wide">
+      <Copyable
+        label="On the device"
+        text={[
+          `npx liquefy machine keygen ${folder}`,
+          `LIQUEFY_URL=${window.location.origin} npx liquefy machine prove ${folder} --owner ${owner}`,
+        ].join('\n')}
+      />
+      <label className="field">
+        <span>The line that the second command printed</span>
+        <textarea
+          rows={3}
+          value={text}
+          spellCheck={false}
+          onChange={({ target }) => take(target.value)}
+        />
+      </label>
+      <div role="status">
+        {problem ? <p className="problem-words">{problem}</p> : null}
+        {known ? <p className="good-words">{known}</p> : null}
+      </div>
+    </div>
+  )
+}
+
+const RegisterStep = ({
+  request,
+  onRegistered,
+}: {
+  request: RegistrationRequest
+  onRegistered: (machineId: string) => void
+}) => {
+  const step = useStep(
+    async (wallets, say) => {
+      const machineId = await registerDevice(wallets, request, say)
+      onRegistered(machineId)
+      return machineId
+    },
+    (machineId) => `Machine ${machineId} is registered and active.`,
+  )
+  return (
+    <div className="form">
+      {step.outcome === undefined ? (
+        <button type="button" className="button" disabled={step.isPending} onClick={step.start}>
+          Register and make active
+        </button>
+      ) : null}
+      {step.words}
+    </div>
+  )
+}
+
+const DeviceStep = ({ machineId }: { machineId: string }) => {
+  const mqttUrl = useDeployment().data?.mqttUrl
+  return (
+    <div className="form form-wide">
+      <NameForm machineId={machineId} />
+      <Copyable
+        label="On the device: which machine it is"
+        text={`LIQUEFY_URL=${window.location.origin} npx liquefy machine adopt ${folder} ${machineId}`}
+      />
+      <Copyable
+        label={`device.ts: measures, signs, and publishes over ${mqttUrl ?? 'MQTT'}`}
+        text={[
+          `import { openMachine } from '@liquefy/machine'`,
+          '',
+          `const machine = await openMachine({ folder: '${folder}' })`,
+          `await machine.sample('volume', { unit: 'l', value: 12n })`,
+          'await machine.flushed()',
+          'await machine.close()',
+        ].join('\n')}
+      />
+    </div>
+  )
+}
+
+const NameForm = ({ machineId }: { machineId: string }) => {
+  const [name, setName] = useState('')
+  const queries = useQueryClient()
+  const naming = useMutation({
+    mutationFn: () => node.nameMachine(machineId, name.trim()),
+    onSuccess: () => queries.invalidateQueries(),
+  })
+  return (
+    <form
+      className="form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        naming.mutate()
+      }}
+    >
+      <label className="field">
+        <span>What people call it</span>
+        <input
+          value={name}
+          maxLength={60}
+          autoComplete="off"
+          placeholder="Pump in hall 2"
+          onChange={({ target }) => setName(target.value)}
+        />
+      </label>
+      <button type="submit" className="button" disabled={name.trim() === '' || naming.isPending}>
+        Keep the name
+      </button>
+      <div role="status">
+        {naming.isSuccess ? <p className="good-words">Kept.</p> : null}
+        {naming.isError ? <p className="problem-words">{naming.error.message}</p> : null}
+      </div>
+    </form>
+  )
+}
+
+const ReadingStep = ({ machineId }: { machineId: string }) => {
+  const machine = useMachineSoon(machineId).data
+  const [newest] = useEnvelopes(machineId).data ?? []
+  const link = (
+    <Link to="/machines/$machineId" params={{ machineId }}>
+      {machine?.name ?? `machine ${machineId}`}
+    </Link>
+  )
+  return (
+    <div role="status">
+      {newest ? (
+        <p className="good-words">
+          {newest.stream}, number {formatCount(newest.seq)}: {verdictWords(newest.code)}. See {link}
+          ; an agreement makes it earn.
+        </p>
+      ) : (
+        <p className="note">
+          Waiting for {link} to send its first signed envelope. It shows here within a second of its
+          arrival; what is refused shows on the page of the machine, with the reason.
+        </p>
+      )}
+    </div>
+  )
+}
