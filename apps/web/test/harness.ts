@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import chromium from '@sparticuz/chromium'
 import { type Browser, chromium as playwright } from 'playwright-core'
+import { chromiumPath } from './chromium.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const startMs = 90_000
@@ -78,10 +78,9 @@ const ended = (node: ChildProcess) =>
     node.kill('SIGTERM')
   })
 
-/** Chromium from npm, or the one that CHROMIUM_PATH names. */
 export const startBrowser = async (): Promise<Browser> =>
   playwright.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? (await chromium.executablePath()),
+    executablePath: await chromiumPath(),
     headless: true,
     args: [
       '--no-sandbox',
