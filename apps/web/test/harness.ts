@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium as playwright } from 'playwright-core'
-import { chromiumPath } from './chromium.ts'
+import { findChromium } from './chromium.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const startMs = 90_000
@@ -80,7 +80,7 @@ const ended = (node: ChildProcess) =>
 
 export const startBrowser = async (): Promise<Browser> =>
   playwright.launch({
-    executablePath: await chromiumPath(),
+    ...(await findChromium()),
     headless: true,
     args: [
       '--no-sandbox',
