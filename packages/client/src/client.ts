@@ -15,6 +15,7 @@ import type {
   MachineSummary,
   NodeEvent,
   Notice,
+  Operation,
   ReadingSeries,
   Refusal,
   Session,
@@ -26,6 +27,8 @@ import type {
 export interface Client {
   deployment(): Promise<Deployment>
   status(): Promise<Status>
+  /** What an operator watches, and what he is warned of. */
+  operation(): Promise<Operation>
   machines(): Promise<MachineSummary[]>
   machine(machineId: string): Promise<Machine>
   /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
@@ -136,6 +139,7 @@ export const createClient = ({
   return {
     deployment: () => get('deployment'),
     status: () => get('status'),
+    operation: () => get('operation'),
     machines: () => get('machines'),
     machine: (machineId) => get(`machines/${machineId}`),
     nameMachine: async (machineId, name) => {
