@@ -42,6 +42,12 @@ const check = createRoute({
   component: lazyRouteComponent(() => import('./pages/trust/check-page.tsx'), 'CheckPage'),
 })
 
+const operation = createRoute({
+  getParentRoute: () => root,
+  path: '/operation',
+  component: lazyRouteComponent(() => import('./pages/operation/operation.tsx'), 'OperationPage'),
+})
+
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
@@ -50,6 +56,7 @@ export const router = createRouter({
     agreementRoute,
     evidenceRoute,
     check,
+    operation,
   ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { activateMachine, createClient, registerMachine } from '@liquefy/client'
-import { privateKeyFromBytes } from '@liquefy/protocol'
+import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
 import pino from 'pino'
 import { createWalletClient, http } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -105,6 +105,7 @@ function parseScrape(text: string): Map<string, Exported> {
 let dataDir: string
 let node: RunningNode
 let scrape: string
+let digests: Hex[]
 const key = privateKeyFromBytes('P-256', randomBytes(32))
 
 beforeAll(async () => {
@@ -126,6 +127,7 @@ beforeAll(async () => {
   await node.anchorNow()
   scrape = await (await fetch(`${node.url}/metrics`)).text()
   await device.close()
+  digests = device.digests
 }, 300_000)
 
 afterAll(async () => {
@@ -198,12 +200,15 @@ describe('what the operator’s page reads', () => {
   })
 
   test('counts what is logged in steps of two seconds', async () => {
-    const sum = async () => {
+    const steps = async () => {
       const { throughput } = await createClient({ url: node.url }).operation()
-      return throughput.logged.reduce<number>((all, step) => all + (step ?? 0), 0)
+      return throughput.logged
     }
+    const sum = async () => (await steps()).reduce<number>((all, step) => all + (step ?? 0), 0)
+    // Nothing more is under way.
+    await expect.poll(async () => (await steps()).at(-1), { timeout: 20_000 }).toBe(0)
     const before = await sum()
-    const device = await connectDevice(node, 1n, key)
+    const device = await connectDevice(node, 1n, key, digests)
     for (const value of [4n, 5n]) await device.publish(value)
     await expect.poll(sum, { timeout: 20_000 }).toBe(before + 2)
     await device.close()

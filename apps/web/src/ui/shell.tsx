@@ -18,6 +18,7 @@ export const Shell = () => (
       <nav className="nav" aria-label="Pages">
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
+        <Link to="/operation">Operation</Link>
       </nav>
       <div className="top-end">
         <LiveState />

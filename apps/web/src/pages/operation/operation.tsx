@@ -1,0 +1,64 @@
+import { useOperation } from '../../queries.ts'
+import { Ago, Card } from '../../ui/parts.tsx'
+import { Loaded } from '../../ui/states.tsx'
+import { Alerts, nodeDown } from './alerts.tsx'
+import { Gas } from './gas.tsx'
+import { Intake } from './intake.tsx'
+import { LedgerAndLog } from './ledger-and-log.tsx'
+import { NodeHealth } from './node-health.tsx'
+import { PathToMoney } from './path-to-money.tsx'
+import { RefusalsByCode } from './refusals-by-code.tsx'
+import './operation.css'
+
+/** What whoever keeps the node up watches: nobody's rows, and what needs him first. */
+export const OperationPage = () => {
+  const operation = useOperation()
+  const { isError, dataUpdatedAt } = operation
+  return (
+    <>
+      <section className="head operation-head">
+        <h1>Operation</h1>
+        {operation.data ? (
+          <p className="note">
+            {isError ? 'Stands still: as it was ' : 'As it was '}
+            <Ago timeMs={dataUpdatedAt} />
+          </p>
+        ) : null}
+      </section>
+      <Loaded query={operation} what="the figures of the node">
+        {(now) => (
+          <>
+            <Alerts alerts={isError ? [nodeDown(dataUpdatedAt), ...now.alerts] : now.alerts} />
+            {now.process.role === 'api' ? <OneOfSeveral /> : null}
+            <div className="columns">
+              <Intake operation={now} />
+              <PathToMoney operation={now} />
+            </div>
+            <div className="columns">
+              <LedgerAndLog operation={now} />
+              <Gas operation={now} />
+            </div>
+            <div className="columns">
+              {now.refusals ? <RefusalsByCode refusals={now.refusals} /> : null}
+              <NodeHealth operation={now} />
+            </div>
+            <p className="note">
+              For Prometheus and Grafana: <a href="/metrics">/metrics</a>. What each figure and
+              alert means stands in docs/operation.md.
+            </p>
+          </>
+        )}
+      </Loaded>
+    </>
+  )
+}
+
+const OneOfSeveral = () => (
+  <Card title="One process of several">
+    <p className="note">
+      This one serves the API and the page. It knows of the others what the database tells: not
+      which frames they hold, how long they take to commit, what gas they have spent since their
+      start, or their memory.
+    </p>
+  </Card>
+)
