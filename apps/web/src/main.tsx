@@ -3,9 +3,12 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { Guard } from './failures/guard.tsx'
+import { watchUnexpected } from './failures/unexpected.ts'
 import { LiveProvider } from './live/live.tsx'
 import { router } from './router.tsx'
 import './styles.css'
+import './failures/failures.css'
 
 const queries = new QueryClient({
   defaultOptions: { queries: { retry: mayHelp, staleTime: 1_000, refetchOnWindowFocus: false } },
@@ -17,15 +20,18 @@ function mayHelp(failures: number, error: Error): boolean {
   return !refused && failures < 1
 }
 
+watchUnexpected()
 const container = document.getElementById('app')
 if (container) {
   createRoot(container).render(
     <StrictMode>
-      <QueryClientProvider client={queries}>
-        <LiveProvider>
-          <RouterProvider router={router} />
-        </LiveProvider>
-      </QueryClientProvider>
+      <Guard what="Liquefy">
+        <QueryClientProvider client={queries}>
+          <LiveProvider>
+            <RouterProvider router={router} />
+          </LiveProvider>
+        </QueryClientProvider>
+      </Guard>
     </StrictMode>,
   )
 }

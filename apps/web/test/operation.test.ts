@@ -1,6 +1,6 @@
 import { createClient, type Operation } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
 import { desktop, expectAccessible, keep, overflowOf, phone, visitIn } from './visit.ts'
 
@@ -11,9 +11,13 @@ beforeAll(async () => {
   browser = await startBrowser()
   demo = await startDemo()
   // Something is paid: what is shown of gas and of the way to money is real.
-  const operation = () => createClient({ url: demo.url }).operation()
-  await expect.poll(async () => (await operation()).gas.settling.length).toBeGreaterThan(0)
-  await expect.poll(async () => (await operation()).log?.anchored).toBeTruthy()
+  await vi.waitFor(
+    async () => {
+      const { gas, log } = await createClient({ url: demo.url }).operation()
+      if (gas.settling.length === 0 || !log?.anchored) throw new Error('nothing is paid yet')
+    },
+    { timeout: 120_000, interval: 500 },
+  )
 }, 300_000)
 
 afterAll(async () => {
