@@ -86,6 +86,8 @@ export interface Client {
 }
 
 const retryMs = 1_000
+/** A node says something every 15 s, if only that it is there: one that is silent for longer is gone. */
+const silenceMs = 40_000
 
 /**
  * A client of the node at `url` (origin, without a path). `token` answers that of a session, for what only people who are signed in may do.
@@ -175,19 +177,25 @@ export const createClient = ({
     events: async ({ signal, onEvent, onState }) => {
       let lastId: string | undefined
       while (!signal.aborted) {
+        const silence = new AbortController()
+        let timer = setTimeout(() => silence.abort(), silenceMs)
         try {
           const response = await request('/v1/events', {
-            signal,
+            signal: AbortSignal.any([signal, silence.signal]),
             headers: lastId === undefined ? {} : { 'last-event-id': lastId },
           })
           onState?.(true)
           for await (const line of linesOf(response)) {
+            clearTimeout(timer)
+            timer = setTimeout(() => silence.abort(), silenceMs)
             if (line.startsWith('id:')) lastId = line.slice(3).trim()
             if (line.startsWith('data:')) onEvent(JSON.parse(line.slice(5)) as NodeEvent)
           }
         } catch (error) {
-          if (!signal.aborted && !(error instanceof ApiError) && !(error instanceof TypeError))
-            throw error
+          const isCut = error instanceof ApiError || error instanceof TypeError
+          if (!signal.aborted && !silence.signal.aborted && !isCut) throw error
+        } finally {
+          clearTimeout(timer)
         }
         onState?.(false)
         await pause(retryMs, signal)

@@ -30,17 +30,17 @@ export const OperationPage = () => {
           <>
             <Alerts alerts={isError ? [nodeDown(dataUpdatedAt), ...now.alerts] : now.alerts} />
             {now.process.role === 'api' ? <OneOfSeveral /> : null}
-            <div className="columns">
-              <Intake operation={now} />
-              <PathToMoney operation={now} />
-            </div>
-            <div className="columns">
-              <LedgerAndLog operation={now} />
-              <Gas operation={now} />
-            </div>
-            <div className="columns">
-              {now.refusals ? <RefusalsByCode refusals={now.refusals} /> : null}
-              <NodeHealth operation={now} />
+            <div className="columns operation">
+              <div className="operation-column">
+                <Intake operation={now} />
+                <LedgerAndLog operation={now} />
+                <NodeHealth operation={now} />
+              </div>
+              <div className="operation-column">
+                <PathToMoney operation={now} />
+                <Gas operation={now} />
+                {now.refusals ? <RefusalsByCode refusals={now.refusals} /> : null}
+              </div>
             </div>
             <p className="note">
               For Prometheus and Grafana: <a href="/metrics">/metrics</a>. What each figure and

@@ -28,6 +28,7 @@ export const PathToMoney = ({ operation }: { operation: Operation }) => (
           <LagRow what="owed" note="since its commit; last 15 min" lag={operation.lag.owed} />
           <LagRow
             what="paid"
+            isByBlock
             note="since its commit, with the wait until a payment is worth its gas; last 15 min"
             lag={operation.lag.paid}
           />
@@ -38,24 +39,40 @@ export const PathToMoney = ({ operation }: { operation: Operation }) => (
   </Card>
 )
 
-const LagRow = ({ what, note, lag }: { what: string; note: string; lag: Lag | null }) => (
-  <tr>
-    <th scope="row">
-      <strong>{what}</strong>
-      <span className="note">{note}</span>
-    </th>
-    {lag ? (
-      <>
-        <td className="number">{formatLag(lag.p50Ms)}</td>
-        <td className="number">{formatLag(lag.p99Ms)}</td>
-      </>
-    ) : (
-      <td className="number" colSpan={2}>
-        none in this time
-      </td>
-    )}
-  </tr>
-)
+/** Blocks have whole seconds: what is told by their time is no finer. */
+const formatByBlock = (ms: number): string => (ms < 1_000 ? 'under 1 s' : formatLag(ms))
+
+const LagRow = ({
+  what,
+  note,
+  lag,
+  isByBlock = false,
+}: {
+  what: string
+  note: string
+  lag: Lag | null
+  isByBlock?: boolean
+}) => {
+  const format = isByBlock ? formatByBlock : formatLag
+  return (
+    <tr>
+      <th scope="row">
+        <strong>{what}</strong>
+        <span className="note">{note}</span>
+      </th>
+      {lag ? (
+        <>
+          <td className="number">{format(lag.p50Ms)}</td>
+          <td className="number">{format(lag.p99Ms)}</td>
+        </>
+      ) : (
+        <td className="number" colSpan={2}>
+          none in this time
+        </td>
+      )}
+    </tr>
+  )
+}
 
 const Queue = ({ settlement }: { settlement: NonNullable<Operation['settlement']> }) => {
   const { waiting, waitingSinceMs, givenUp, transactions, oldest } = settlement
