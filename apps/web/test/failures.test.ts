@@ -65,7 +65,7 @@ describe('an error in the page itself', () => {
     await visit('/', async (page) => {
       await live(page).waitFor()
       const machine = await createClient({ url: demo.url }).machine('1')
-      await answering(page, '/v1/machines/1', { ...machine, streams: null })
+      await answering(page, '/v1/machines/1', { ...machine, agreements: null })
       await page.locator('.machine-card').first().click()
       const problem = page.getByRole('alert')
       await problem.getByRole('heading', { name: 'This page stopped' }).waitFor()
@@ -131,7 +131,7 @@ describe('an error in the page itself', () => {
       await page.getByText(/it was upgraded since this page was opened/).waitFor()
       await keep(page, 'part-missing')
       await page.context().unroute(part)
-      await page.getByRole('button', { name: 'Load the page again' }).click()
+      await page.getByRole('button', { name: 'Try again' }).click()
       await page.getByRole('heading', { level: 1, name: 'Operation' }).waitFor()
     })
   })

@@ -15,6 +15,8 @@ export interface AlertWatch {
 
 const EVERY_MS = 60_000
 const METRIC = /\bliquefy_\w+/g
+/** From the arrival of frames to their commit. */
+export const COMMIT_LAG = 'liquefy_ingest_lag_seconds'
 const LOOP_LAG = 'nodejs_eventloop_lag_p99_seconds'
 const RANGE = /\b(liquefy_\w+)(?:\{[^}]*\})?\[(\d+)([mhd])\]/g
 const UNIT_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -71,7 +73,7 @@ export function startAlertWatch(metrics: Registry, nowMs: () => number): AlertWa
   const delay = monitorEventLoopDelay()
   delay.enable()
   const look = async () => {
-    const scrape = await scrapeOf(metrics)
+    const scrape = await scrapeOf(metrics, NAMED)
     scrape.set(LOOP_LAG, delay.percentile(99) / 1e9)
     return judge(nowMs(), scrape)
   }
@@ -79,6 +81,8 @@ export function startAlertWatch(metrics: Registry, nowMs: () => number): AlertWa
     await look().catch(() => undefined)
     delay.reset()
   }
+  // What is counted in this process begins with it; the rest is known from the first look on.
+  void scrapeOf(metrics, [COMMIT_LAG]).then((begin) => recorded.take(nowMs(), begin))
   const timer = setInterval(() => void lookAndForget(), EVERY_MS)
   timer.unref()
   return {
@@ -92,9 +96,9 @@ export function startAlertWatch(metrics: Registry, nowMs: () => number): AlertWa
 }
 
 /** Only what conditions name: other figures may be dear to read. */
-async function scrapeOf(metrics: Registry): Promise<Map<string, number>> {
+async function scrapeOf(metrics: Registry, names: readonly string[]): Promise<Map<string, number>> {
   const scrape = new Map<string, number>()
-  for (const name of NAMED) {
+  for (const name of names) {
     const metric = await metrics.getSingleMetric(name)?.get()
     for (const { metricName = name, labels, value } of (metric?.values ?? []) as {
       metricName?: string

@@ -4,7 +4,7 @@ import type { Alert, Hex, Lag, Operation, Throughput } from '@liquefy/client'
 import type { Figures } from '../store/figures.ts'
 import { readBlocksDown } from '../store/ledger.ts'
 import * as stored from '../store/operation.ts'
-import type { AlertWatch } from './alert-watch.ts'
+import { type AlertWatch, COMMIT_LAG } from './alert-watch.ts'
 import type { ApiContext } from './context.ts'
 import { paced } from './paced.ts'
 import type { PacedFigures } from './paced-figures.ts'
@@ -110,7 +110,7 @@ async function readRows({ database, deployment, clock }: ApiContext) {
 }
 
 function committedLag({ recorded }: AlertWatch): Lag | null {
-  const part = (of: number) => recorded.quantile('liquefy_ingest_lag_seconds', of, COMMIT_LAG_MS)
+  const part = (of: number) => recorded.quantile(COMMIT_LAG, of, COMMIT_LAG_MS)
   const [p50, p99] = [part(0.5), part(0.99)]
   if (p50 === undefined || p99 === undefined) return null
   return { p50Ms: Math.round(p50 * 1_000), p99Ms: Math.round(p99 * 1_000) }
