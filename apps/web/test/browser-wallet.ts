@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { privateKeyToAccount } from 'viem/accounts'
 
 /** What a wallet does when it is asked; may be changed while the page is open. */
-export interface Mood {
+interface Mood {
   /** Methods that its owner refuses. */
   refuses: string[]
   /** The network that it is on. */

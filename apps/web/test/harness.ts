@@ -62,15 +62,12 @@ export const startEmptyNode = async (): Promise<EmptyNode> => {
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'liquefy-page-'))
 
-const up = (dataDir: string, options: readonly string[]): ChildProcess =>
-  spawn(
-    process.execPath,
-    [
-      ...[join(root, 'packages/cli/bin/liquefy.js'), 'up', '--data-dir', dataDir],
-      ...['--mqtt-port', '0', ...options],
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+const up = (dataDir: string, options: readonly string[]): ChildProcess => {
+  const command = ['up', '--data-dir', dataDir, '--mqtt-port', '0', ...options]
+  return spawn(process.execPath, [join(root, 'packages/cli/bin/liquefy.js'), ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
 
 /** Runs one command of the command line on the demo's data folder. Answers what it printed, whatever its exit code. */
 export const runCommand = (demo: Demo, args: readonly string[]): Promise<string> =>

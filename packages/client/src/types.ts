@@ -337,6 +337,8 @@ export interface Operation {
     memoryBytes: number
     loopLagMs: number | null
     connectedMachines: number | null
+    /** Of several processes: how many do now what only one at a time may do, by role. */
+    workers: Record<string, number> | null
   }
   throughput: Throughput
   /** Frames since the start, and what has arrived and is not committed. */

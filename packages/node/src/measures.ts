@@ -14,7 +14,7 @@ export interface OutboxObserver {
 }
 
 /** What our transactions of one kind have used since the start. */
-export interface Spent {
+interface Spent {
   kind: string
   transactions: number
   gas: bigint

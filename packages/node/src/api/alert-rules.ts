@@ -17,7 +17,7 @@ export interface AlertRule {
 }
 
 /** `label`: the code or kind that it is about; empty where there is one case only. */
-export interface Finding {
+interface Finding {
   label: string
   value: number
 }

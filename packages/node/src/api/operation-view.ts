@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Alert, Hex, Lag, Operation, Throughput } from '@liquefy/client'
 import type { Figures } from '../store/figures.ts'
+import { countHolders } from '../store/leases.ts'
 import { readBlocksDown } from '../store/ledger.ts'
 import * as stored from '../store/operation.ts'
 import { type AlertWatch, COMMIT_LAG } from './alert-watch.ts'
@@ -58,6 +59,7 @@ export function createOperationView(
         memoryBytes: process.memoryUsage.rss(),
         loopLagMs: loopLag === undefined ? null : Math.round(loopLag * 1_000),
         connectedMachines: isAlone ? context.connectedMachines() : null,
+        workers: isAlone ? null : (lists?.workers ?? null),
       },
       throughput: throughput(),
       frames: isAlone ? context.frames() : null,
@@ -96,17 +98,19 @@ type Rows = Awaited<ReturnType<typeof readRows>>
 
 async function readRows({ database, deployment, clock }: ApiContext) {
   const db = database.pool
-  const [lags, waiting, givenUp, refusalTimes, sinceMs, anchored, [newest]] = await Promise.all([
-    stored.readLags(db, clock.nowMs() - LAG_MS),
-    stored.readWaitingTransactions(db, WAITING_SHOWN),
-    stored.countGivenUp(db),
-    stored.readRefusalTimes(db),
-    stored.readDatabaseBirth(db),
-    stored.readAnchorPlace(db, deployment.log),
-    readBlocksDown(db, Number.MAX_SAFE_INTEGER, 1),
-  ])
+  const [lags, waiting, givenUp, refusalTimes, sinceMs, anchored, workers, [newest]] =
+    await Promise.all([
+      stored.readLags(db, clock.nowMs() - LAG_MS),
+      stored.readWaitingTransactions(db, WAITING_SHOWN),
+      stored.countGivenUp(db),
+      stored.readRefusalTimes(db),
+      stored.readDatabaseBirth(db),
+      stored.readAnchorPlace(db, deployment.log),
+      countHolders(db),
+      readBlocksDown(db, Number.MAX_SAFE_INTEGER, 1),
+    ])
   const newestBlockMs = newest?.timeMs
-  return { lags, waiting, givenUp, refusalTimes, sinceMs, anchored, newestBlockMs }
+  return { lags, waiting, givenUp, refusalTimes, sinceMs, anchored, workers, newestBlockMs }
 }
 
 function committedLag({ recorded }: AlertWatch): Lag | null {

@@ -361,6 +361,7 @@ export const operation = object({
     memoryBytes: integer,
     loopLagMs: orNull(integer),
     connectedMachines: orNull(integer),
+    workers: orNull(counts),
   }),
   throughput: object({ stepMs: integer, endMs: integer, logged: list(orNull(integer)) }),
   frames: objectOrNull({

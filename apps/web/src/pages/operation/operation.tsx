@@ -1,5 +1,6 @@
 import { useOperation } from '../../queries.ts'
-import { Ago, Card } from '../../ui/parts.tsx'
+import { formatCount } from '../../ui/format.ts'
+import { Ago, Card, Figure } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import { Alerts, nodeDown } from './alerts.tsx'
 import { Gas } from './gas.tsx'
@@ -29,7 +30,7 @@ export const OperationPage = () => {
         {(now) => (
           <>
             <Alerts alerts={isError ? [nodeDown(dataUpdatedAt), ...now.alerts] : now.alerts} />
-            {now.process.role === 'api' ? <OneOfSeveral /> : null}
+            {now.process.role === 'api' ? <OneOfSeveral workers={now.process.workers} /> : null}
             <div className="columns operation">
               <div className="operation-column">
                 <Intake operation={now} />
@@ -53,12 +54,31 @@ export const OperationPage = () => {
   )
 }
 
-const OneOfSeveral = () => (
+/** Work that stands still if nobody does it. */
+const works = [
+  ['meter', 'nothing is metered'],
+  ['settle', 'the ledger is not followed, and nothing is anchored or paid'],
+] as const
+
+const OneOfSeveral = ({ workers }: { workers: Record<string, number> | null }) => (
   <Card title="One process of several">
     <p className="note">
       This one serves the API and the page. It knows of the others what the database tells: not
       which frames they hold, how long they take to commit, what gas they have spent since their
       start, or their memory.
     </p>
+    {workers === null ? null : (
+      <dl className="figures operation-below">
+        {works.map(([role, without]) => (
+          <Figure
+            key={role}
+            name={`Processes that ${role}`}
+            note={workers[role] ? undefined : `${without}: start one with --role ${role}`}
+          >
+            {formatCount(workers[role] ?? 0)}
+          </Figure>
+        ))}
+      </dl>
+    )}
   </Card>
 )
