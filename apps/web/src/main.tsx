@@ -11,7 +11,16 @@ import './styles.css'
 import './failures/failures.css'
 
 const queries = new QueryClient({
-  defaultOptions: { queries: { retry: mayHelp, staleTime: 1_000, refetchOnWindowFocus: false } },
+  defaultOptions: {
+    // A browser that believes itself offline may well reach a node on its own computer or network.
+    queries: {
+      networkMode: 'always',
+      retry: mayHelp,
+      staleTime: 1_000,
+      refetchOnWindowFocus: false,
+    },
+    mutations: { networkMode: 'always' },
+  },
 })
 
 /** What the node refused it will refuse again; what did not reach it is tried once more. */

@@ -349,12 +349,16 @@ describe('a node on which nothing has happened yet', () => {
       await expectAccessible(watching)
       await keep(watching, 'node-down')
       await keep(page, 'node-down-registering')
+      await watching.getByRole('link', { name: 'Check evidence' }).click()
+      await watching.getByRole('heading', { name: 'This page did not arrive' }).waitFor()
 
       await empty.startAgain()
       await live(page).waitFor()
       await page
         .getByRole('heading', { name: 'The node does not answer' })
         .waitFor({ state: 'detached' })
+      await watching.getByText(/Give a file of evidence/).waitFor()
+      await watching.getByRole('link', { name: 'Operation' }).click()
       await watching.getByText('Nothing needs you.').waitFor()
       await register.click()
       await page.getByText(/Machine \d+ is registered and active/).waitFor()

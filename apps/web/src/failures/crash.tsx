@@ -1,4 +1,5 @@
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
+import { useLive } from '../live/live.tsx'
 import { failureWords, MissingPartError } from './failure-words.ts'
 import { Report } from './report.tsx'
 
@@ -14,6 +15,7 @@ export const Crash = ({
 }) => {
   const [atMs] = useState(Date.now)
   const isMissing = error instanceof MissingPartError
+  useComeBack(isMissing ? reset : undefined)
   return (
     <section className="card problem" role="alert">
       <h2>{isMissing ? `${what} did not arrive` : `${what} stopped`}</h2>
@@ -39,4 +41,15 @@ export const Crash = ({
       {isMissing ? null : <Report error={error} atMs={atMs} />}
     </section>
   )
+}
+
+/** What was missing because the node was away is fetched when it is back. */
+const useComeBack = (fetchAgain: (() => void) | undefined) => {
+  const { connected } = useLive()
+  const before = useRef(connected)
+  useEffect(() => {
+    const isBack = connected && !before.current
+    before.current = connected
+    if (isBack) fetchAgain?.()
+  }, [connected, fetchAgain])
 }
