@@ -64,6 +64,7 @@ describe('an error in the page itself', () => {
   test('stops one page: says so, gives details for a report, and the others go on', async () => {
     await visit('/', async (page) => {
       await live(page).waitFor()
+      await page.locator('.machine-card').first().waitFor()
       const machine = await createClient({ url: demo.url }).machine('1')
       await answering(page, '/v1/machines/1', { ...machine, agreements: null })
       await page.locator('.machine-card').first().click()
@@ -131,7 +132,7 @@ describe('an error in the page itself', () => {
       await page.getByText(/it was upgraded since this page was opened/).waitFor()
       await keep(page, 'part-missing')
       await page.context().unroute(part)
-      await page.getByRole('button', { name: 'Try again' }).click()
+      await page.getByRole('button', { name: 'Load the page again' }).click()
       await page.getByRole('heading', { level: 1, name: 'Operation' }).waitFor()
     })
   })

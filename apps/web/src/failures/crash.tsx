@@ -5,20 +5,22 @@ import { Report } from './report.tsx'
 
 /** A page, or a part of one, that an error has stopped: what happened, and what to do. All around it goes on. */
 export const Crash = ({
-  what = 'This page',
+  what,
   error,
   reset,
 }: {
+  /** A part of a page by its name; without it a whole page. */
   what?: string
   error: unknown
   reset: () => void
 }) => {
   const [atMs] = useState(Date.now)
   const isMissing = error instanceof MissingPartError
-  useComeBack(isMissing ? reset : undefined)
+  useComeBack(isMissing && what === undefined)
+  const name = what ?? 'This page'
   return (
     <section className="card problem" role="alert">
-      <h2>{isMissing ? `${what} did not arrive` : `${what} stopped`}</h2>
+      <h2>{isMissing ? `${name} did not arrive` : `${name} stopped`}</h2>
       <p>{failureWords(error)}</p>
       {isMissing ? null : (
         <p>
@@ -27,12 +29,14 @@ export const Crash = ({
         </p>
       )}
       <p className="actions">
-        <button type="button" className="button" onClick={reset}>
-          Try again
-        </button>
+        {isMissing ? null : (
+          <button type="button" className="button" onClick={reset}>
+            Try again
+          </button>
+        )}
         <button
           type="button"
-          className="button button-quiet"
+          className={isMissing ? 'button' : 'button button-quiet'}
           onClick={() => window.location.reload()}
         >
           Load the page again
@@ -43,13 +47,16 @@ export const Crash = ({
   )
 }
 
-/** What was missing because the node was away is fetched when it is back. */
-const useComeBack = (fetchAgain: (() => void) | undefined) => {
-  const { connected } = useLive()
-  const before = useRef(connected)
+/**
+ * A page that did not arrive because the node was away is loaded when it is back: there is nothing else on it to be lost. One that is missing
+ * although the node answers would be missing again.
+ */
+const useComeBack = (isWanted: boolean) => {
+  const { connected, wasConnected } = useLive()
+  const before = useRef({ connected, wasConnected })
   useEffect(() => {
-    const isBack = connected && !before.current
-    before.current = connected
-    if (isBack) fetchAgain?.()
-  }, [connected, fetchAgain])
+    const wasLost = before.current.wasConnected && !before.current.connected
+    if (isWanted && wasLost && connected) window.location.reload()
+    before.current = { connected, wasConnected }
+  }, [connected, wasConnected, isWanted])
 }

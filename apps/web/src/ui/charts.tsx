@@ -1,6 +1,6 @@
 import type { ReadingBucket } from '@liquefy/client'
 import { Suspense } from 'react'
-import { lazyPart } from '../failures/lazy-part.tsx'
+import { lazyPart } from '../failures/lazy-part.ts'
 import { Loading } from './states.tsx'
 
 /** A line without axes, for lists. Says in words what it shows. */

@@ -1,9 +1,11 @@
 import { Link, Outlet } from '@tanstack/react-router'
+import { Suspense } from 'react'
 import { OutageNotice, useOutage } from '../failures/outage.tsx'
 import { UnexpectedNotice } from '../failures/unexpected-notice.tsx'
 import { useLive } from '../live/live.tsx'
 import { useDeployment } from '../queries.ts'
 import { Account } from '../session/account.tsx'
+import { Loading } from './states.tsx'
 
 /** What stands around every page: the way home, whether the figures are live, on which ledger they stand. */
 export const Shell = () => (
@@ -38,7 +40,9 @@ const Content = () => {
     <main id="content" className={isStill ? 'still' : undefined}>
       <OutageNotice />
       <UnexpectedNotice />
-      <Outlet />
+      <Suspense fallback={<Loading what="this page" />}>
+        <Outlet />
+      </Suspense>
     </main>
   )
 }
