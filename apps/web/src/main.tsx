@@ -3,12 +3,24 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { Guard } from './failures/guard.tsx'
+import { watchUnexpected } from './failures/unexpected.ts'
 import { LiveProvider } from './live/live.tsx'
 import { router } from './router.tsx'
 import './styles.css'
+import './failures/failures.css'
 
 const queries = new QueryClient({
-  defaultOptions: { queries: { retry: mayHelp, staleTime: 1_000, refetchOnWindowFocus: false } },
+  defaultOptions: {
+    // A browser that believes itself offline may well reach a node on its own computer or network.
+    queries: {
+      networkMode: 'always',
+      retry: mayHelp,
+      staleTime: 1_000,
+      refetchOnWindowFocus: false,
+    },
+    mutations: { networkMode: 'always' },
+  },
 })
 
 /** What the node refused it will refuse again; what did not reach it is tried once more. */
@@ -17,15 +29,18 @@ function mayHelp(failures: number, error: Error): boolean {
   return !refused && failures < 1
 }
 
+watchUnexpected()
 const container = document.getElementById('app')
 if (container) {
   createRoot(container).render(
     <StrictMode>
-      <QueryClientProvider client={queries}>
-        <LiveProvider>
-          <RouterProvider router={router} />
-        </LiveProvider>
-      </QueryClientProvider>
+      <Guard what="Liquefy">
+        <QueryClientProvider client={queries}>
+          <LiveProvider>
+            <RouterProvider router={router} />
+          </LiveProvider>
+        </QueryClientProvider>
+      </Guard>
     </StrictMode>,
   )
 }

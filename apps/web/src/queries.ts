@@ -9,6 +9,15 @@ export const useDeployment = () =>
 export const useStatus = () =>
   useQuery({ queryKey: ['status'], queryFn: () => node.status(), refetchInterval: 5_000 })
 
+/** What an operator watches: asked every two seconds, and not while nobody sees it. */
+export const useOperation = () =>
+  useQuery({
+    queryKey: ['operation'],
+    queryFn: () => node.operation(),
+    refetchInterval: 2_000,
+    retry: false,
+  })
+
 export const useMachines = () =>
   useQuery({ queryKey: ['machines'], queryFn: () => node.machines() })
 

@@ -1,14 +1,11 @@
-import {
-  createRootRoute,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-} from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router'
+import { Crash } from './failures/crash.tsx'
+import { lazyPart } from './failures/lazy-part.ts'
 import { MachinePage } from './pages/connect/machine.tsx'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
-import { Crash, Shell } from './ui/shell.tsx'
+import { Shell } from './ui/shell.tsx'
 
 const root = createRootRoute({
   component: Shell,
@@ -19,7 +16,7 @@ const overview = createRoute({ getParentRoute: () => root, path: '/', component:
 const onboarding = createRoute({
   getParentRoute: () => root,
   path: '/machines/new',
-  component: lazyRouteComponent(() => import('./pages/connect/onboarding.tsx'), 'OnboardingPage'),
+  component: lazyPart(async () => (await import('./pages/connect/onboarding.tsx')).OnboardingPage),
 })
 export const machineRoute = createRoute({
   getParentRoute: () => root,
@@ -34,12 +31,18 @@ export const agreementRoute = createRoute({
 export const evidenceRoute = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
-  component: lazyRouteComponent(() => import('./pages/trust/evidence.tsx'), 'EvidencePage'),
+  component: lazyPart(async () => (await import('./pages/trust/evidence.tsx')).EvidencePage),
 })
 const check = createRoute({
   getParentRoute: () => root,
   path: '/check',
-  component: lazyRouteComponent(() => import('./pages/trust/check-page.tsx'), 'CheckPage'),
+  component: lazyPart(async () => (await import('./pages/trust/check-page.tsx')).CheckPage),
+})
+
+const operation = createRoute({
+  getParentRoute: () => root,
+  path: '/operation',
+  component: lazyPart(async () => (await import('./pages/operation/operation.tsx')).OperationPage),
 })
 
 export const router = createRouter({
@@ -50,6 +53,7 @@ export const router = createRouter({
     agreementRoute,
     evidenceRoute,
     check,
+    operation,
   ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,

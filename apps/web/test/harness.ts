@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createClient } from '@liquefy/client'
 import { type Browser, chromium as playwright } from 'playwright-core'
 import { findChromium } from './chromium.ts'
 
@@ -16,14 +17,8 @@ export interface Demo {
 
 /** The product as a newcomer runs it: the command line's node with the silo demo, on free ports and a folder of its own. */
 export const startDemo = async (): Promise<Demo> => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'liquefy-page-'))
-  const command = ['up', '--demo', 'silo', '--data-dir', dataDir]
-  const ports = ['--port', '0', '--mqtt-port', '0', '--rpc-port', '0']
-  const node = spawn(
-    process.execPath,
-    [join(root, 'packages/cli/bin/liquefy.js'), ...command, ...ports],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const dataDir = newFolder()
+  const node = up(dataDir, ['--demo', 'silo', '--port', '0', '--rpc-port', '0'])
   const stop = async () => {
     await ended(node)
     rmSync(dataDir, { recursive: true, force: true })
@@ -34,6 +29,44 @@ export const startDemo = async (): Promise<Demo> => {
     await stop()
     throw error
   }
+}
+
+/** A node without a demo: nobody has registered a machine yet. It can be killed, and started again where it was. */
+export interface EmptyNode extends Demo {
+  kill(): Promise<void>
+  startAgain(): Promise<void>
+}
+
+export const startEmptyNode = async (): Promise<EmptyNode> => {
+  const dataDir = newFolder()
+  let node = up(dataDir, ['--port', '0', '--rpc-port', '0'])
+  const kill = () => ended(node, 'SIGKILL')
+  const stop = async () => {
+    await ended(node)
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  try {
+    const url = await addressOf(node)
+    const { rpcUrl } = await createClient({ url }).deployment()
+    const ports = ['--port', new URL(url).port, '--rpc-port', new URL(rpcUrl).port]
+    const startAgain = async () => {
+      node = up(dataDir, ports)
+      await addressOf(node)
+    }
+    return { url, dataDir, kill, startAgain, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'liquefy-page-'))
+
+const up = (dataDir: string, options: readonly string[]): ChildProcess => {
+  const command = ['up', '--data-dir', dataDir, '--mqtt-port', '0', ...options]
+  return spawn(process.execPath, [join(root, 'packages/cli/bin/liquefy.js'), ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 /** Runs one command of the command line on the demo's data folder. Answers what it printed, whatever its exit code. */
@@ -71,11 +104,11 @@ const addressOf = (node: ChildProcess) =>
     node.on('close', (code) => reject(new Error(`the node ended with ${code}:\n${printed}`)))
   })
 
-const ended = (node: ChildProcess) =>
+const ended = (node: ChildProcess, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') =>
   new Promise<void>((resolve) => {
-    if (node.exitCode !== null) return resolve()
-    node.on('close', () => resolve())
-    node.kill('SIGTERM')
+    if (node.exitCode !== null || node.signalCode !== null) return resolve()
+    node.on('exit', () => resolve())
+    node.kill(signal)
   })
 
 export const startBrowser = async (): Promise<Browser> =>

@@ -142,7 +142,7 @@ describe('a wallet of the reader', () => {
     await visit('/', async (page) => {
       await withWallet(page, { refuses: true })
       await choose(page)
-      await problem(page).getByText('You refused it in the wallet. Nothing was signed').waitFor()
+      await problem(page).getByText('You refused it in the wallet: nothing was signed').waitFor()
       await keep(page, 'sign-in-refused')
     })
   })

@@ -15,6 +15,7 @@ import type {
   MachineSummary,
   NodeEvent,
   Notice,
+  Operation,
   ReadingSeries,
   Refusal,
   Session,
@@ -26,6 +27,8 @@ import type {
 export interface Client {
   deployment(): Promise<Deployment>
   status(): Promise<Status>
+  /** What an operator watches, and what he is warned of. */
+  operation(): Promise<Operation>
   machines(): Promise<MachineSummary[]>
   machine(machineId: string): Promise<Machine>
   /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
@@ -83,6 +86,8 @@ export interface Client {
 }
 
 const retryMs = 1_000
+/** A node says something every 15 s, if only that it is there: one that is silent for longer is gone. */
+const silenceMs = 40_000
 
 /**
  * A client of the node at `url` (origin, without a path). `token` answers that of a session, for what only people who are signed in may do.
@@ -136,6 +141,7 @@ export const createClient = ({
   return {
     deployment: () => get('deployment'),
     status: () => get('status'),
+    operation: () => get('operation'),
     machines: () => get('machines'),
     machine: (machineId) => get(`machines/${machineId}`),
     nameMachine: async (machineId, name) => {
@@ -171,19 +177,25 @@ export const createClient = ({
     events: async ({ signal, onEvent, onState }) => {
       let lastId: string | undefined
       while (!signal.aborted) {
+        const silence = new AbortController()
+        let timer = setTimeout(() => silence.abort(), silenceMs)
         try {
           const response = await request('/v1/events', {
-            signal,
+            signal: AbortSignal.any([signal, silence.signal]),
             headers: lastId === undefined ? {} : { 'last-event-id': lastId },
           })
           onState?.(true)
           for await (const line of linesOf(response)) {
+            clearTimeout(timer)
+            timer = setTimeout(() => silence.abort(), silenceMs)
             if (line.startsWith('id:')) lastId = line.slice(3).trim()
             if (line.startsWith('data:')) onEvent(JSON.parse(line.slice(5)) as NodeEvent)
           }
         } catch (error) {
-          if (!signal.aborted && !(error instanceof ApiError) && !(error instanceof TypeError))
-            throw error
+          const isCut = error instanceof ApiError || error instanceof TypeError
+          if (!signal.aborted && !silence.signal.aborted && !isCut) throw error
+        } finally {
+          clearTimeout(timer)
         }
         onState?.(false)
         await pause(retryMs, signal)

@@ -56,6 +56,21 @@ const AUTHORIZATION_TYPES = {
   ],
 } as const
 
+/** What the wallet's own account holds of a token, smallest units. */
+export function tokensOf({
+  publicClient,
+  wallet,
+  asset,
+}: Pick<AgreementAction, 'publicClient' | 'wallet'> & { asset: Hex }): Promise<bigint> {
+  const args = [wallet.account.address] as const
+  return publicClient.readContract({
+    address: asset,
+    abi: testEuroAbi,
+    functionName: 'balanceOf',
+    args,
+  })
+}
+
 /** Allows the clearing house to take `amountMinor` of the asset for funding. */
 export function approve(action: AgreementAction & { asset: Hex; amountMinor: bigint }) {
   return send(action, approveCall(action))

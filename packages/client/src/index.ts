@@ -34,6 +34,7 @@ export {
   signAuthorization,
   signFunding,
   signPermit,
+  tokensOf,
 } from './funding.ts'
 export {
   activateMachine,
@@ -65,6 +66,7 @@ export {
 } from './registration.ts'
 export {
   type Call,
+  GasMoneyMissingError,
   type Sender,
   send,
   sendAll,

@@ -5,6 +5,7 @@ import {
   BaseError,
   type Chain,
   ContractFunctionRevertedError,
+  formatEther,
   type Hash,
   type PublicClient,
   type TransactionReceipt,
@@ -42,6 +43,17 @@ export class TransactionRevertedError extends LiquefyError {
   }
 }
 
+/** The sender has too little of the ledger's coin. Ledgers take a transaction only from who has the most that it may cost. */
+export class GasMoneyMissingError extends LiquefyError {
+  constructor(address: Hex, have: bigint, needed: bigint) {
+    super(
+      'GAS_MONEY_MISSING',
+      `The account ${address} has ${formatEther(have)} ETH, and up to ${formatEther(needed)} ETH of gas are needed: send it coin of this ledger, and try again.`,
+    )
+    this.name = 'GasMoneyMissingError'
+  }
+}
+
 /** Transactions under way at once: a ledger holds a bounded number that wait for a lower nonce. */
 const IN_FLIGHT = 200
 /** In percent: what comes before it in its block may make a call cost more than when it was estimated. */
@@ -51,6 +63,7 @@ const GAS_MARGIN = 150n
  * Sends one call and waits for its block.
  *
  * @throws TransactionRevertedError before anything is sent if the contract would refuse it.
+ * @throws GasMoneyMissingError before anything is sent if the account cannot pay for the gas.
  */
 export async function send(sender: Sender, call: Call): Promise<TransactionReceipt> {
   const [receipt] = await sendAll(sender, [call])
@@ -62,6 +75,7 @@ export async function send(sender: Sender, call: Call): Promise<TransactionRecei
  * Sends calls that are alike with rising nonces, many in a block. Answers their receipts in order.
  *
  * @throws TransactionRevertedError before anything is sent if the contract would refuse the first; later if another one.
+ * @throws GasMoneyMissingError before anything is sent if the account cannot pay for the gas of the first.
  */
 export async function sendAll(
   sender: Sender,
@@ -74,6 +88,8 @@ export async function sendAll(
   const gas = ((await estimateGas(sender, first)) * GAS_MARGIN) / 100n
   const { maxFeePerGas, maxPriorityFeePerGas } = await publicClient.estimateFeesPerGas()
   const { address } = wallet.account
+  const [have, needed] = [await publicClient.getBalance({ address }), gas * maxFeePerGas * 2n]
+  if (have < needed) throw new GasMoneyMissingError(address, have, needed)
   const nonce = await publicClient.getTransactionCount({ address, blockTag: 'pending' })
   const fees = { gas, maxFeePerGas: maxFeePerGas * 2n, maxPriorityFeePerGas }
   const receipts: Promise<TransactionReceipt>[] = []

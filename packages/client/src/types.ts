@@ -298,3 +298,113 @@ export interface EnvelopeProof extends EnvelopeSummary {
   proof: Hex[]
   checkpoint: { size: string; root: Hex; timestamp: number; signature: Hex }
 }
+
+/** A warning to whoever runs the node, as long as it stands: the same names and conditions as in operation/prometheus-rules.yml. */
+export interface Alert {
+  name: string
+  severity: 'critical' | 'warning' | 'info'
+  /** Since when its condition holds. */
+  sinceMs: number
+  /** What happened, and what to do: `code` stands in backquotes. */
+  words: string
+  toDo: string
+  /** As Prometheus has it. */
+  condition: string
+}
+
+/** Envelopes logged in each step of the last quarter of an hour, oldest first; null: not known. The last step ended at `endMs`. */
+export interface Throughput {
+  stepMs: number
+  endMs: number
+  logged: (number | null)[]
+}
+
+/** Half of all are quicker than `p50Ms`, 99 of 100 quicker than `p99Ms`. */
+export interface Lag {
+  p50Ms: number
+  p99Ms: number
+}
+
+/** What an operator watches. Null: not known to the process that answers, or not now. Gas costs in smallest units of the ledger's coin. */
+export interface Operation {
+  atMs: number
+  /** `role` api: one of several processes, which knows of the others what the database tells. */
+  process: {
+    role: 'all' | 'api'
+    version: string
+    nodeVersion: string
+    startedMs: number
+    memoryBytes: number
+    loopLagMs: number | null
+    connectedMachines: number | null
+    /** Of several processes: how many do now what only one at a time may do, by role. */
+    workers: Record<string, number> | null
+  }
+  throughput: Throughput
+  /** Frames since the start, and what has arrived and is not committed. */
+  frames: Record<
+    'received' | 'logged' | 'duplicate' | 'refused' | 'held' | 'heldBytes',
+    number
+  > | null
+  /** From arrival to commit in the last 5 minutes; from the commit of the newest reading until it was owed, and until it was paid, in the last 15. */
+  lag: { committed: Lag | null; owed: Lag | null; paid: Lag | null }
+  log: {
+    /** Why nothing is logged any more; null: it runs. */
+    halted: string | null
+    size: string
+    anchored: { size: string; txHash: Hex; block: number; atMs: number } | null
+    checkpointMs: number | null
+    /** Logged envelopes that metering has not read yet. */
+    foldLag: number
+  } | null
+  settlement: {
+    /** Accepted meter values that wait for a transaction. */
+    waiting: number
+    waitingSinceMs: number | null
+    /** Values that the ledger skipped until the node gave up. */
+    givenUp: number
+    /** Transactions by state: queued, sent, included, final, reverted. */
+    transactions: Record<string, number>
+    /** The oldest that are not in a block. */
+    oldest: {
+      kind: string
+      status: 'queued' | 'sent'
+      sinceMs: number
+      problem: string | null
+    }[]
+  } | null
+  gas: {
+    balanceWei: string | null
+    /** Of this process, since its start. */
+    spent: { kind: string; transactions: number; gas: string; feeWei: string }[] | null
+    /** The newest transactions that settled, newest first, with the bills that each settled. */
+    settling: { txHash: Hex; atMs: number; bills: number; gas: string; feeWei: string }[]
+  }
+  ledger: {
+    chainId: number
+    embedded: boolean
+    applied: number
+    final: number
+    behindBlocks: number
+    behindMs: number
+    newestBlockMs: number | null
+  }
+  /** Frames and connections turned away since then, by code, most often first. */
+  refusals: {
+    sinceMs: number
+    codes: { code: string; count: number; lastMs: number | null }[]
+  } | null
+  database: {
+    up: boolean
+    bytes: number | null
+    connections: number
+    busy: number
+    waiting: number
+  }
+  disk: { freeBytes: number; sizeBytes: number } | null
+  /** Whether the view of money equals the ledger (INV-5). */
+  moneyOk: boolean | null
+  certificateExpiresMs: number | null
+  /** What stands now, critical first. */
+  alerts: Alert[]
+}

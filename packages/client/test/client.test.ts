@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createClient, type NodeEvent } from '../src/index.ts'
 
 let server: Server | undefined
@@ -96,6 +96,33 @@ describe('events', () => {
     })
     expect(seqs).toEqual(['1', '2'])
     expect(asked).toEqual([undefined, '1'])
+    expect(states.slice(0, 3)).toEqual([true, false, true])
+  })
+  test('a node that has fallen silent is given up, and asked again', async () => {
+    let asked = 0
+    const url = await serve((_request, response) => {
+      asked += 1
+      response.write(': still here\n\n')
+    })
+    const stop = new AbortController()
+    const states: boolean[] = []
+    // Forty seconds of silence are not waited for.
+    const realTimer = globalThis.setTimeout
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((
+      work: () => void,
+      ms: number,
+      ...rest: []
+    ) => realTimer(work, ms === 40_000 ? 50 : ms, ...rest)) as typeof setTimeout)
+    await createClient({ url }).events({
+      signal: stop.signal,
+      onState: (connected) => {
+        states.push(connected)
+        if (states.length === 3) stop.abort()
+      },
+      onEvent: () => undefined,
+    })
+    vi.restoreAllMocks()
+    expect(asked).toBe(2)
     expect(states.slice(0, 3)).toEqual([true, false, true])
   })
 })

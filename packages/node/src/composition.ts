@@ -1,5 +1,6 @@
 import type { Deployment } from '@liquefy/client'
 import { LiquefyError } from '@liquefy/protocol'
+import type { PublicClient } from 'viem'
 import type { ApiContext } from './api/context.ts'
 import { type Api, startApi } from './api/server.ts'
 import type { Certificate } from './certificate.ts'
@@ -119,6 +120,14 @@ function publicMqttUrl(mqttUrl: string): string {
   url.password = ''
   url.search = ''
   return url.href
+}
+
+/** Reads from the ledger what transactions cost. */
+export function costReader(client: PublicClient): ApiContext['costOf'] {
+  return async (hash) => {
+    const { gasUsed, effectiveGasPrice } = await client.getTransactionReceipt({ hash })
+    return { gas: gasUsed, feeWei: gasUsed * effectiveGasPrice }
+  }
 }
 
 /** Answers the same for a while, so that whoever asks often costs nothing. A failure is not kept. */

@@ -7,6 +7,7 @@ import { type Keys, openKeys } from './chain/keys.ts'
 import { createPeopleWallets } from './chain/people-wallets.ts'
 import type { Clock } from './clock.ts'
 import {
+  costReader,
   deploymentOf,
   type End,
   endAll,
@@ -231,6 +232,7 @@ async function start(
     block: () => chain.block(),
   })
   const api = await startHttp(config, certificate, {
+    role: 'all',
     deployment,
     database,
     agreements,
@@ -243,6 +245,7 @@ async function start(
     block: () => chain.block(),
     ledgerLag: () => follower.lag(),
     operatorBalance: () => chain.publicClient.getBalance({ address: keys.operator.address }),
+    costOf: costReader(chain.publicClient),
     frames: () => pipeline.counts(),
     connectedMachines: () => running.connectedMachines().length,
     notices: () => notices.current(),

@@ -13,10 +13,20 @@ export interface OutboxObserver {
   spent(kind: string, gas: bigint, feeWei: bigint): void
 }
 
+/** What our transactions of one kind have used since the start. */
+interface Spent {
+  kind: string
+  transactions: number
+  gas: bigint
+  feeWei: bigint
+}
+
 /** What is counted and timed while it happens, in contrast to what is read when somebody asks. */
 export interface Measures {
   pipeline: PipelineObserver
   outbox: OutboxObserver
+  /** Exact, in contrast to a metric. */
+  spent(): readonly Spent[]
   all: Metric[]
 }
 
@@ -46,6 +56,7 @@ export function createMeasures(): Measures {
     new Counter({ name: `liquefy_${name}`, help, labelNames: ['kind'], registers: [] })
   const gas = counter('ledger_gas_total', 'Gas that our transactions used, since the start.')
   const fees = counter('ledger_fees_wei_total', 'What that cost in smallest units of the coin.')
+  const spent = new Map<string, Spent>()
   return {
     pipeline: {
       judged: (seconds) => judging.observe(seconds),
@@ -59,8 +70,16 @@ export function createMeasures(): Measures {
       spent(kind, used, feeWei) {
         gas.inc({ kind }, Number(used))
         fees.inc({ kind }, Number(feeWei))
+        const before = spent.get(kind) ?? { kind, transactions: 0, gas: 0n, feeWei: 0n }
+        spent.set(kind, {
+          kind,
+          transactions: before.transactions + 1,
+          gas: before.gas + used,
+          feeWei: before.feeWei + feeWei,
+        })
       },
     },
+    spent: () => [...spent.values()],
     all: [judging, commitFrames, commit, lag, gas, fees],
   }
 }

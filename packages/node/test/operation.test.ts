@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { activateMachine, registerMachine } from '@liquefy/client'
-import { privateKeyFromBytes } from '@liquefy/protocol'
+import { activateMachine, createClient, registerMachine } from '@liquefy/client'
+import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
 import pino from 'pino'
 import { createWalletClient, http } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -105,6 +105,8 @@ function parseScrape(text: string): Map<string, Exported> {
 let dataDir: string
 let node: RunningNode
 let scrape: string
+let digests: Hex[]
+const key = privateKeyFromBytes('P-256', randomBytes(32))
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'liquefy-operation-'))
@@ -115,7 +117,6 @@ beforeAll(async () => {
   const { chain } = node.chain.publicClient
   const wallet = createWalletClient({ account: owner.account, chain, transport: http(node.rpcUrl) })
   const action = { deployment: node.deployment, publicClient: node.chain.publicClient, wallet }
-  const key = privateKeyFromBytes('P-256', randomBytes(32))
   const machineId = await registerMachine({ ...action, key })
   await activateMachine({ ...action, machineId })
   await node.idle()
@@ -126,6 +127,7 @@ beforeAll(async () => {
   await node.anchorNow()
   scrape = await (await fetch(`${node.url}/metrics`)).text()
   await device.close()
+  digests = device.digests
 }, 300_000)
 
 afterAll(async () => {
@@ -170,6 +172,49 @@ describe('metrics', () => {
   })
 })
 
+describe('what the operator’s page reads', () => {
+  test('agrees with the metrics, and answers whoever asks', async () => {
+    const operation = await createClient({ url: node.url }).operation()
+    const { frames, log, refusals, process: own, database, gas, ledger, settlement } = operation
+    expect(frames).toMatchObject({ received: 4, logged: 3, refused: 1, held: 0 })
+    expect(log).toMatchObject({ halted: null, size: '3', anchored: { size: '3' }, foldLag: 0 })
+    expect(log?.anchored?.txHash).toMatch(/^0x[0-9a-f]{64}$/)
+    expect(refusals?.codes).toMatchObject([{ code: 'ENVELOPE_MALFORMED', count: 1 }])
+    expect(refusals?.codes[0]?.lastMs).toBeGreaterThan(Number(refusals?.sinceMs))
+    expect(own).toMatchObject({ role: 'all', connectedMachines: 0 })
+    expect(own.memoryBytes).toBeGreaterThan(1e7)
+    expect(database).toMatchObject({ up: true, waiting: 0 })
+    const anchors = gas.spent?.find(({ kind }) => kind === 'anchor')
+    expect(Number(anchors?.gas)).toBe(figure('liquefy_ledger_gas_total\\{kind="anchor"\\}'))
+    expect(anchors?.transactions).toBe(1)
+    expect(ledger.applied).toBe(figure('liquefy_ledger_block\\{part="applied"\\}'))
+    expect(settlement).toMatchObject({ waiting: 0, givenUp: 0, oldest: [] })
+    expect(operation.moneyOk).toBe(true)
+    expect(operation.alerts).toEqual([])
+    expect(operation.throughput.logged).toHaveLength(450)
+  })
+
+  test('INV-24: names no machine, no agreement and no account', async () => {
+    const text = await (await fetch(`${node.url}/v1/operation`)).text()
+    expect(text).not.toMatch(/machineId|agreementId|0x[0-9a-f]{40}"/)
+  })
+
+  test('counts what is logged in steps of two seconds', async () => {
+    const steps = async () => {
+      const { throughput } = await createClient({ url: node.url }).operation()
+      return throughput.logged
+    }
+    const sum = async () => (await steps()).reduce<number>((all, step) => all + (step ?? 0), 0)
+    // Nothing more is under way.
+    await expect.poll(async () => (await steps()).at(-1), { timeout: 20_000 }).toBe(0)
+    const before = await sum()
+    const device = await connectDevice(node, 1n, key, digests)
+    for (const value of [4n, 5n]) await device.publish(value)
+    await expect.poll(sum, { timeout: 20_000 }).toBe(before + 2)
+    await device.close()
+  })
+})
+
 test('without the database a scrape is answered all the same, says so, and leaves out what it cannot know', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'liquefy-operation-db-'))
   // As root, a database runs under an account of its own, which has to pass through.
@@ -191,6 +236,12 @@ test('without the database a scrape is answered all the same, says so, and leave
     expect(text).not.toMatch(/^liquefy_outbox_intents/m)
     expect(text).toMatch(/^liquefy_inbox_frames 0$/m)
     expect(text).toMatch(/^liquefy_log_halted 0$/m)
+    const asked = performance.now()
+    const operation = await createClient({ url: alone.url }).operation()
+    expect(performance.now() - asked).toBeLessThan(8_000)
+    expect(operation).toMatchObject({ database: { up: false, bytes: null } })
+    expect(operation).toMatchObject({ log: null, settlement: null, refusals: null })
+    expect(operation.frames).toMatchObject({ held: 0 })
   } finally {
     await alone.stop()
     rmSync(folder, { recursive: true, force: true })

@@ -5,11 +5,22 @@ import { node } from '../api.ts'
 
 interface Live {
   connected: boolean
+  /** Since the page was opened. */
+  wasConnected: boolean
+  /** When it was connected last; before the first time, when the page was opened. */
+  lostMs: number
   /** Newest first, bounded. */
   recent: { key: number; event: NodeEvent }[]
 }
 
-const LiveContext = createContext<Live>({ connected: false, recent: [] })
+const atFirst = (): Live => ({
+  connected: false,
+  wasConnected: false,
+  lostMs: Date.now(),
+  recent: [],
+})
+
+const LiveContext = createContext<Live>(atFirst())
 const keptEvents = 60
 const refreshMs = 750
 
@@ -19,7 +30,7 @@ export const useLive = () => useContext(LiveContext)
 /** Holds the one event stream of the page, and makes what it touches load again, at a pace a person can follow. */
 export const LiveProvider = ({ children }: { children: ReactNode }) => {
   const queries = useQueryClient()
-  const [live, setLive] = useState<Live>({ connected: false, recent: [] })
+  const [live, setLive] = useState<Live>(atFirst)
   const pending = useRef<NodeEvent[]>([])
   const waiting = useRef(new Set<string>())
   const listsReadMs = useRef(0)
@@ -61,7 +72,12 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
     void node.events({
       signal: stop.signal,
       onEvent: (event) => pending.current.push(event),
-      onState: (connected) => setLive((before) => ({ ...before, connected })),
+      onState: (connected) => {
+        setLive((before) => withConnection(before, connected))
+        // What could not be loaded while the node was away.
+        if (connected)
+          void queries.refetchQueries({ predicate: ({ state }) => state.error !== null })
+      },
     })
     return () => {
       stop.abort()
@@ -71,6 +87,16 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
 
   return <LiveContext value={live}>{children}</LiveContext>
 }
+
+const withConnection = (live: Live, connected: boolean): Live =>
+  live.connected === connected
+    ? live
+    : {
+        ...live,
+        connected,
+        wasConnected: live.wasConnected || connected,
+        lostMs: connected ? live.lostMs : Date.now(),
+      }
 
 /** Lists are long and change all the time: their rows are kept true one by one, and all of them are read anew this seldom. */
 const listMs = 5_000

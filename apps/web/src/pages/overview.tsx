@@ -44,13 +44,14 @@ export const Overview = () => {
         {(list) =>
           machinesOf(mine, list, myAgreements).length === 0 && mine !== undefined ? (
             <Empty title="No machine is yours">
-              You own none, and none of your agreements names one. Register one with{' '}
-              <code>npx liquefy machine register</code>, or look at all of them above.
+              You own none, and none of your agreements names one.{' '}
+              <Link to="/machines/new">Add one</Link>, or look at all of them above.
             </Empty>
           ) : list.length === 0 ? (
             <Empty title="No machines yet">
-              Register one with <code>npx liquefy machine register</code>, or start the demo with{' '}
-              <code>npm start</code>.
+              <Link to="/machines/new">Add one here</Link>, step by step, or in a terminal with{' '}
+              <code>npx liquefy machine register</code>. To see how it looks with three silos that
+              earn, stop this node and run <code>npm start</code>.
             </Empty>
           ) : (
             <section aria-labelledby="machines">
@@ -190,7 +191,7 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
     return (
       <Card title="Agreements">
         <Empty title="No agreements yet">
-          Open one with <code>npx liquefy agreement open</code>.
+          An agreement makes a machine earn: <code>npx liquefy agreement open</code>.
         </Empty>
       </Card>
     )

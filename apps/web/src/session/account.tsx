@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { node } from '../api.ts'
+import { outageWords, useOutage } from '../failures/outage.tsx'
 import { useDeployment } from '../queries.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { nameOf } from '../ui/format.ts'
@@ -78,6 +79,7 @@ const SignIn = ({ onDone }: { onDone: () => void }) => {
     },
   })
   const words = useErrorWords(signIn.error ?? wallets.error)
+  const isAway = useOutage() !== undefined
   const people = deployment?.actAsPeople ? deployment.people : []
   return (
     <Dialog title="Sign in" onClose={onDone}>
@@ -95,7 +97,7 @@ const SignIn = ({ onDone }: { onDone: () => void }) => {
                   key={address}
                   type="button"
                   className="button button-wide"
-                  disabled={signIn.isPending}
+                  disabled={signIn.isPending || isAway}
                   onClick={() => signIn.mutate({ kind: 'person', address, name })}
                 >
                   {name}
@@ -110,7 +112,7 @@ const SignIn = ({ onDone }: { onDone: () => void }) => {
                 key={id}
                 type="button"
                 className="button button-wide button-quiet"
-                disabled={signIn.isPending}
+                disabled={signIn.isPending || isAway}
                 onClick={() => signIn.mutate({ kind: 'browser', id })}
               >
                 {name}
@@ -121,6 +123,7 @@ const SignIn = ({ onDone }: { onDone: () => void }) => {
       ) : null}
       {wallets.isPending ? <Loading what="the wallets" /> : null}
       {signIn.isPending ? <p role="status">Waiting for the wallet…</p> : null}
+      {isAway ? <p className="note">{outageWords}</p> : null}
       {words ? (
         <p className="problem-words" role="alert">
           {words}

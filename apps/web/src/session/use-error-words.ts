@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react'
+import { failureWords } from '../failures/failure-words.ts'
 
 /** Words for an error; they come with the wallets, which only few load. */
 export const useErrorWords = (error: unknown): string | undefined => {
@@ -9,7 +10,7 @@ export const useErrorWords = (error: unknown): string | undefined => {
     let wanted = true
     import('../wallet/wallet-words.ts').then(
       ({ walletWords }) => wanted && setWords(walletWords(error)),
-      () => wanted && setWords(error instanceof Error ? error.message : String(error)),
+      () => wanted && setWords(failureWords(error)),
     )
     return () => {
       wanted = false

@@ -1,5 +1,6 @@
 import type { ReadingBucket } from '@liquefy/client'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
+import { lazyPart } from '../failures/lazy-part.ts'
 import { Loading } from './states.tsx'
 
 /** A line without axes, for lists. Says in words what it shows. */
@@ -28,7 +29,7 @@ export const Sparkline = ({ values, label }: { values: number[]; label: string }
   )
 }
 
-const TimeSeries = lazy(() => import('./time-series.tsx'))
+const TimeSeries = lazyPart(async () => (await import('./time-series.tsx')).default)
 
 /** A stream over time: the band from lowest to highest of each bucket, and its mean. */
 export const TimeChart = (props: { buckets: ReadingBucket[]; unit: string; label: string }) => (

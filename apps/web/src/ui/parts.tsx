@@ -1,5 +1,6 @@
 import type { MachineState } from '@liquefy/client'
 import { type ReactNode, useSyncExternalStore } from 'react'
+import { Guard } from '../failures/guard.tsx'
 import { useDeployment } from '../queries.ts'
 import { formatAge, formatTime, formatTimeWithZone, nameOf } from './format.ts'
 
@@ -21,7 +22,7 @@ export const Card = ({
         {aside}
       </div>
     ) : null}
-    {children}
+    <Guard what={title ?? 'This part'}>{children}</Guard>
   </section>
 )
 

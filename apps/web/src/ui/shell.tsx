@@ -1,8 +1,11 @@
 import { Link, Outlet } from '@tanstack/react-router'
+import { Suspense } from 'react'
+import { OutageNotice, useOutage } from '../failures/outage.tsx'
+import { UnexpectedNotice } from '../failures/unexpected-notice.tsx'
 import { useLive } from '../live/live.tsx'
 import { useDeployment } from '../queries.ts'
 import { Account } from '../session/account.tsx'
-import { Problem } from './states.tsx'
+import { Loading } from './states.tsx'
 
 /** What stands around every page: the way home, whether the figures are live, on which ledger they stand. */
 export const Shell = () => (
@@ -18,18 +21,31 @@ export const Shell = () => (
       <nav className="nav" aria-label="Pages">
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
+        <Link to="/operation">Operation</Link>
       </nav>
       <div className="top-end">
         <LiveState />
         <Account />
       </div>
     </header>
-    <main id="content">
-      <Outlet />
-    </main>
+    <Content />
     <Footer />
   </>
 )
+
+/** The page, under what is to be said of all pages; while the node is away it looks as old as it is. */
+const Content = () => {
+  const isStill = useOutage() !== undefined
+  return (
+    <main id="content" className={isStill ? 'still' : undefined}>
+      <OutageNotice />
+      <UnexpectedNotice />
+      <Suspense fallback={<Loading what="this page" />}>
+        <Outlet />
+      </Suspense>
+    </main>
+  )
+}
 
 const LiveState = () => {
   const { connected } = useLive()
@@ -57,12 +73,3 @@ const Footer = () => {
     </footer>
   )
 }
-
-/** The whole page failed: says what happened and what to do. */
-export const Crash = ({ error }: { error: unknown }) => (
-  <Problem title="This page stopped" error={error}>
-    <button type="button" className="button" onClick={() => window.location.reload()}>
-      Load it again
-    </button>
-  </Problem>
-)

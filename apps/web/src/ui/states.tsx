@@ -1,5 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import { failureWords } from '../failures/failure-words.ts'
 
 /** An error in words: what happened, and what to do. */
 export const Problem = ({
@@ -13,7 +14,7 @@ export const Problem = ({
 }) => (
   <section className="card problem" role="alert">
     <h2>{title}</h2>
-    <p>{error instanceof Error ? error.message : String(error)}</p>
+    <p>{failureWords(error)}</p>
     {children}
   </section>
 )

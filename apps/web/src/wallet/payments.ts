@@ -1,4 +1,14 @@
-import { approve, balanceOf, credit, fund, type Hex, withdraw } from '@liquefy/client'
+import {
+  approve,
+  balanceOf,
+  credit,
+  type Deployment,
+  fund,
+  type Hex,
+  tokensOf,
+  withdraw,
+} from '@liquefy/client'
+import { formatDecimal } from '@liquefy/protocol'
 import type { Wallets } from './wallets.ts'
 
 /** Puts money into an agreement's escrow: an approval of just as much, then the funding. `say` is told of each step. */
@@ -8,11 +18,25 @@ export const fundAgreement = async (
   say: (step: string) => void,
 ): Promise<void> => {
   const action = await wallets.sender()
-  const asset = action.deployment.asset.address
+  const { asset: token } = action.deployment
+  const asset = token.address
+  const haveMinor = await tokensOf({ ...action, asset })
+  if (haveMinor < amountMinor) throw new Error(tooLittleWords(token, haveMinor, amountMinor))
   say('1 of 2: allow the clearing house to take this amount')
   await approve({ ...action, asset, amountMinor })
   say('2 of 2: put it into escrow')
   await fund({ ...action, agreementId, amountMinor })
+}
+
+const tooLittleWords = (
+  { decimals, symbol }: Deployment['asset'],
+  haveMinor: bigint,
+  neededMinor: bigint,
+): string => {
+  const [have, needed, missing] = [haveMinor, neededMinor, neededMinor - haveMinor].map(
+    (minor) => `${formatDecimal(minor, decimals)} ${symbol}`,
+  )
+  return `Your account has ${have}, and ${needed} are needed: get ${missing} more, or put in less.`
 }
 
 /** Pays out what an agreement has earned, and all else that the account holds in the clearing house. Answers how much. */

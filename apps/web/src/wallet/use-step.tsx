@@ -1,36 +1,55 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
+import { outageWords, useOutage } from '../failures/outage.tsx'
 import { useErrorWords } from '../session/use-error-words.ts'
 import { useWallets } from './use-wallets.ts'
 import type { Wallets } from './wallets.ts'
 
 type Work<T> = (wallets: Wallets, say: (step: string) => void) => Promise<T>
 
-/** Something done with the wallet: says which step is under way, what came of it (`wordsOf`), or why nothing did. */
-export const useStep = <T,>(
-  work: Work<T>,
-  wordsOf: (outcome: T) => string,
-): { start: () => void; isPending: boolean; outcome: T | undefined; words: ReactNode } => {
-  const wallets = useWallets({ wanted: true }).data
+/** Something done with the wallet. */
+interface Step<T> {
+  start: () => void
+  /** It is under way, or cannot be done now. */
+  isBlocked: boolean
+  outcome: T | undefined
+  /** Which step is under way, what came of it, or why nothing did. */
+  words: ReactNode
+}
+
+/** Does something with the wallet in one or more steps that it tells of; `wordsOf` says what came of it. */
+export const useStep = <T,>(work: Work<T>, wordsOf: (outcome: T) => string): Step<T> => {
+  const wallets = useWallets({ wanted: true })
   const queries = useQueryClient()
-  const [step, say] = useState('')
+  const isAway = useOutage() !== undefined
+  const [steps, setSteps] = useState<string[]>([])
+  const say = (step: string) => setSteps((before) => [...before, step])
   const doing = useMutation({
     mutationFn: async () => {
-      if (!wallets) throw new Error('The wallets are still loading: try again.')
-      return work(wallets, say)
+      setSteps([])
+      if (wallets.error) throw wallets.error
+      if (!wallets.data) throw new Error('The wallets are still loading: try again.')
+      return work(wallets.data, say)
     },
     onSettled: () => {
-      say('')
       void queries.invalidateQueries()
     },
   })
   const problem = useErrorWords(doing.error)
+  const done = steps.slice(0, -1)
   const words = (
     <div role="status">
-      {doing.isPending ? <p className="note">{step || 'Asking the wallet…'}</p> : null}
+      {doing.isPending ? <p className="note">{steps.at(-1) ?? 'Asking the wallet…'}</p> : null}
       {doing.data === undefined ? null : <p className="good-words">{wordsOf(doing.data)}</p>}
-      {problem ? <p className="problem-words">{problem}</p> : null}
+      {problem ? (
+        <p className="problem-words">
+          {problem}
+          {done.length > 0 ? ` What was done before stands: ${done.join('; ')}.` : null}
+        </p>
+      ) : null}
+      {isAway ? <p className="note">{outageWords}</p> : null}
     </div>
   )
-  return { start: () => doing.mutate(), isPending: doing.isPending, outcome: doing.data, words }
+  const isBlocked = doing.isPending || isAway
+  return { start: () => doing.mutate(), isBlocked, outcome: doing.data, words }
 }

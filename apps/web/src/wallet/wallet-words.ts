@@ -1,9 +1,10 @@
 import { BaseError, UserRejectedRequestError } from 'viem'
+import { failureWords } from '../failures/failure-words.ts'
 
 /** What a wallet's error means, and what to do. */
 export const walletWords = (error: unknown): string => {
   if (isRejection(error)) {
-    return 'You refused it in the wallet. Nothing was signed and nothing was sent; try again when you want to.'
+    return 'You refused it in the wallet: nothing was signed and nothing was sent for it. Try again when you want to.'
   }
   if (named(error, 'ProviderNotFoundError')) {
     return 'There is no wallet in this browser. Install one that speaks EIP-1193, or act as one of the people where the ledger is embedded.'
@@ -12,7 +13,7 @@ export const walletWords = (error: unknown): string => {
     return 'The wallet is asking you already: open it and answer there.'
   }
   if (error instanceof BaseError) return error.shortMessage
-  return error instanceof Error ? error.message : String(error)
+  return failureWords(error)
 }
 
 const isRejection = (error: unknown): boolean =>

@@ -119,8 +119,11 @@ export const openWallets = (deployment: Deployment): Wallets => {
       const session = currentSession()
       if (!session) throw new Error('Sign in first.')
       const { address, wallet: kept } = session
-      const connected = getConnection(config).address?.toLowerCase()
-      if (connected !== address) {
+      const { address: shownNow, connector } = getConnection(config)
+      if (shownNow?.toLowerCase() === address) {
+        // It may have been moved to another network since.
+        if ((await connector?.getChainId()) !== chainId) await onRightChain()
+      } else {
         const choice: Choice = kept.kind === 'person' ? { kind: 'person', address, name: '' } : kept
         const shown = (await open(choice)).toLowerCase()
         if (shown !== address) {

@@ -1,4 +1,4 @@
-import type { Deployment, Notice } from '@liquefy/client'
+import type { Deployment, Hex, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { PeopleWallets } from '../chain/people-wallets.ts'
 import type { Clock } from '../clock.ts'
@@ -15,6 +15,8 @@ import type { Sessions } from '../trust/sessions.ts'
 
 /** What the API reads. It takes in envelopes, rules, what the signers of agreements signed, and what people say who are signed in. */
 export interface ApiContext {
+  /** `api`: one of several processes, which sends nothing itself and takes in little. */
+  role: 'all' | 'api'
   deployment: Deployment
   database: Database
   agreements: Agreements
@@ -27,6 +29,8 @@ export interface ApiContext {
   ledgerLag(): { blocks: number; seconds: number }
   /** What the operator has left for gas, in smallest units of the ledger's coin. */
   operatorBalance(): Promise<bigint>
+  /** What a transaction used, and what that cost in smallest units of the coin. */
+  costOf(txHash: Hex): Promise<{ gas: bigint; feeWei: bigint }>
   /** Frames since the start, and what is held now. */
   frames(): Record<'received' | 'logged' | 'duplicate' | 'refused' | 'held' | 'heldBytes', number>
   measures: Measures

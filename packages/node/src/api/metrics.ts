@@ -1,14 +1,9 @@
 import { statfs } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { readFigures } from '../store/figures.ts'
 import type { ApiContext } from './context.ts'
 import { paced } from './paced.ts'
+import type { PacedFigures } from './paced-figures.ts'
 import { statusView } from './status-view.ts'
-
-/** Asked of the ledger, which may cost money, no oftener. */
-const LEDGER_MS = 60_000
-const PING_MS = 1_500
 
 interface Sample {
   labels: Record<string, string>
@@ -30,7 +25,7 @@ function each(label: string, values: Record<string, number | bigint>): Sample[] 
  * The node's figures for Prometheus, in seconds, bytes and smallest units, read when they are asked for. What cannot be read is
  * left out, and a scrape is answered within seconds, whatever else does not answer. docs/operation.md lists them.
  */
-export function createMetrics(context: ApiContext): Registry {
+export function createMetrics(context: ApiContext, figures: PacedFigures): Registry {
   const registry = new Registry()
   for (const metric of context.measures.all) registry.registerMetric(metric)
   collectDefaultMetrics({ register: registry })
@@ -61,9 +56,9 @@ export function createMetrics(context: ApiContext): Registry {
   const gauge = add.bind(undefined, 'gauge')
   const counter = add.bind(undefined, 'counter')
   addIngest(context, gauge, counter)
-  addDatabase(context, gauge, counter)
-  addLedger(context, gauge)
-  addMoney(context, gauge)
+  addDatabase(context, figures, gauge, counter)
+  addLedger(context, figures, gauge)
+  addMoney(context, figures, gauge)
   return registry
 }
 
@@ -105,29 +100,27 @@ function addIngest(context: ApiContext, gauge: Add, counter: Add): void {
   )
 }
 
-function addDatabase(context: ApiContext, gauge: Add, counter: Add): void {
+function addDatabase(
+  context: ApiContext,
+  { databaseUp, stored }: PacedFigures,
+  gauge: Add,
+  counter: Add,
+): void {
   const { pool } = context.database
-  const { embedded, log, asset } = context.deployment
-  const isUp = paced(async () => {
-    const answer = pool.query('SELECT 1').then(() => true)
-    return Promise.race([answer, sleep(PING_MS, false, { ref: false })])
-  })
-  const read = paced(() => readFigures(pool, { log, asset: embedded ? undefined : asset.address }))
-  const figures = async () => ((await isUp()) ? await read() : undefined)
   const figure = (
     name: string,
     help: string,
-    pick: (known: NonNullable<Awaited<ReturnType<typeof figures>>>) => number | bigint | undefined,
+    pick: (known: NonNullable<Awaited<ReturnType<typeof stored>>>) => number | bigint | undefined,
   ) =>
     gauge(name, help, [], async () => {
-      const known = await figures()
+      const known = await stored()
       return known ? one(pick(known)) : []
     })
   const age = (sinceMs: number | undefined) =>
     sinceMs === undefined ? undefined : Math.max(0, context.clock.nowMs() - sinceMs) / 1_000
 
   gauge('database_up', '1 if the database answers within 1.5 s.', [], async () =>
-    one((await isUp()) ? 1 : 0),
+    one((await databaseUp()) ? 1 : 0),
   )
   gauge('database_connections', 'Connections to the database.', ['state'], () =>
     each('state', { idle: pool.idleCount, used: pool.totalCount - pool.idleCount }),
@@ -148,7 +141,7 @@ function addDatabase(context: ApiContext, gauge: Add, counter: Add): void {
     'refusals_total',
     'Frames and connections turned away, of all time, by code (docs/protocol/verdicts.md).',
     ['code'],
-    async () => each('code', (await figures())?.refusals ?? {}),
+    async () => each('code', (await stored())?.refusals ?? {}),
   )
   figure('log_leaves', 'Leaves of the evidence log.', ({ logSize }) => logSize)
   figure('log_anchored_leaves', 'Leaves anchored on the ledger.', (known) => known.anchoredSize)
@@ -160,7 +153,7 @@ function addDatabase(context: ApiContext, gauge: Add, counter: Add): void {
   )
   gauge('outbox_intents', 'Transactions asked for, by state.', ['status'], async () => {
     const none = { queued: 0, sent: 0, included: 0, final: 0, reverted: 0 }
-    const known = await figures()
+    const known = await stored()
     return known ? each('status', { ...none, ...known.outbox }) : []
   })
   figure(
@@ -185,7 +178,7 @@ function addDatabase(context: ApiContext, gauge: Add, counter: Add): void {
   )
 }
 
-function addLedger(context: ApiContext, gauge: Add): void {
+function addLedger(context: ApiContext, { operatorBalance }: PacedFigures, gauge: Add): void {
   gauge('ledger_block', 'Blocks of the ledger: applied, and final.', ['part'], () => {
     const { included, final } = context.block()
     return each('part', { applied: included, final })
@@ -199,18 +192,16 @@ function addLedger(context: ApiContext, gauge: Add): void {
     [],
     () => one(context.ledgerLag().seconds),
   )
-  const balance = paced(context.operatorBalance, LEDGER_MS)
   gauge(
     'operator_balance_wei',
     'What the operator has left for gas, in smallest units of the coin.',
     [],
-    async () => one(await balance()),
+    async () => one(await operatorBalance()),
   )
 }
 
-function addMoney(context: ApiContext, gauge: Add): void {
+function addMoney(context: ApiContext, { moneyCheck }: PacedFigures, gauge: Add): void {
   const status = paced(() => statusView(context))
-  const check = paced(context.checkMoney, LEDGER_MS)
   gauge('envelopes', 'Envelopes by verdict, of all time.', ['verdict', 'code'], async () => {
     const envelopes = (await status())?.envelopes
     if (!envelopes) return []
@@ -240,7 +231,7 @@ function addMoney(context: ApiContext, gauge: Add): void {
     '1 if the view of money equals the events of the ledger (INV-5), 0 if not.',
     [],
     async () => {
-      const known = await check()
+      const known = await moneyCheck()
       return known ? one(known.ok ? 1 : 0) : []
     },
   )

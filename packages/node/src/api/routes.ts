@@ -12,6 +12,8 @@ import type { ApiContext } from './context.ts'
 import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
+import { addOperationRoutes } from './operation-routes.ts'
+import { createPacedFigures } from './paced-figures.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
@@ -68,7 +70,9 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
       return reply.status(ok ? 200 : 503).send({ ok, log: halted ?? 'running', money })
     },
   )
-  const metrics = createMetrics(context)
+  const figures = createPacedFigures(context)
+  const metrics = createMetrics(context, figures)
+  addOperationRoutes(app, context, figures, metrics)
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   )

@@ -342,3 +342,94 @@ export const consistencyQuery = object({ from: logIndex, to: logIndex })
 /** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */
 export const anyObject = { type: 'object' } as const
 export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const
+
+const lag = objectOrNull({ p50Ms: integer, p99Ms: integer })
+const waitingTransaction = object({
+  kind: text,
+  status: text,
+  sinceMs: integer,
+  problem: orNull(text),
+})
+
+export const operation = object({
+  atMs: integer,
+  process: object({
+    role: { type: 'string', enum: ['all', 'api'] },
+    version: text,
+    nodeVersion: text,
+    startedMs: integer,
+    memoryBytes: integer,
+    loopLagMs: orNull(integer),
+    connectedMachines: orNull(integer),
+    workers: orNull(counts),
+  }),
+  throughput: object({ stepMs: integer, endMs: integer, logged: list(orNull(integer)) }),
+  frames: objectOrNull({
+    received: integer,
+    logged: integer,
+    duplicate: integer,
+    refused: integer,
+    held: integer,
+    heldBytes: integer,
+  }),
+  lag: object({ committed: lag, owed: lag, paid: lag }),
+  log: objectOrNull({
+    halted: orNull(text),
+    size: digits,
+    anchored: objectOrNull({ size: digits, txHash: hex, block: integer, atMs: integer }),
+    checkpointMs: orNull(integer),
+    foldLag: integer,
+  }),
+  settlement: objectOrNull({
+    waiting: integer,
+    waitingSinceMs: orNull(integer),
+    givenUp: integer,
+    transactions: counts,
+    oldest: list(waitingTransaction),
+  }),
+  gas: object({
+    balanceWei: orNull(digits),
+    spent: {
+      anyOf: [
+        list(object({ kind: text, transactions: integer, gas: digits, feeWei: digits })),
+        { type: 'null' },
+      ],
+    },
+    settling: list(
+      object({ txHash: hex, atMs: integer, bills: integer, gas: digits, feeWei: digits }),
+    ),
+  }),
+  ledger: object({
+    chainId: integer,
+    embedded: boolean,
+    applied: integer,
+    final: integer,
+    behindBlocks: integer,
+    behindMs: integer,
+    newestBlockMs: orNull(integer),
+  }),
+  refusals: objectOrNull({
+    sinceMs: integer,
+    codes: list(object({ code: text, count: integer, lastMs: orNull(integer) })),
+  }),
+  database: object({
+    up: boolean,
+    bytes: orNull(integer),
+    connections: integer,
+    busy: integer,
+    waiting: integer,
+  }),
+  disk: objectOrNull({ freeBytes: integer, sizeBytes: integer }),
+  moneyOk: orNull(boolean),
+  certificateExpiresMs: orNull(integer),
+  alerts: list(
+    object({
+      name: text,
+      severity: { type: 'string', enum: ['critical', 'warning', 'info'] },
+      sinceMs: integer,
+      words: text,
+      toDo: text,
+      condition: text,
+    }),
+  ),
+})

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LiquefyError } from '@liquefy/protocol'
 import { openCertificate } from '../certificate.ts'
-import { deploymentOf, MONEY_CHECK_MS, remembered, startHttp } from '../composition.ts'
+import { costReader, deploymentOf, MONEY_CHECK_MS, remembered, startHttp } from '../composition.ts'
 import { createHttpIngest } from '../connect/http-ingest.ts'
 import { createEvents, type NodeEvents } from '../events.ts'
 import type { Bulletin } from '../store/bulletins.ts'
@@ -77,6 +77,7 @@ export async function startApiRole(site: Site): Promise<string> {
     block: progress,
   })
   const api = await startHttp(config, certificate, {
+    role: 'api',
     deployment,
     database,
     agreements,
@@ -92,6 +93,7 @@ export async function startApiRole(site: Site): Promise<string> {
       return { blocks: Math.max(0, head - included), seconds: levelSeconds }
     },
     operatorBalance: () => client.getBalance({ address: log }),
+    costOf: costReader(client),
     frames: () => pipeline.counts(),
     connectedMachines: () => broker.connectedMachines().length,
     notices: () => notices.current(),

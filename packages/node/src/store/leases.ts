@@ -56,6 +56,15 @@ export async function renewLeases(
   return rows
 }
 
+/** How many processes hold leases now, by role, with which a holder's name begins. */
+export async function countHolders(db: Queryable): Promise<Record<string, number>> {
+  const { rows } = await db.query(
+    `SELECT split_part(holder, '-', 1) AS role, count(DISTINCT holder) AS count FROM leases
+     WHERE expires_at >= clock_timestamp() GROUP BY 1 ORDER BY 1`,
+  )
+  return Object.fromEntries(rows.map(({ role, count }) => [role, Number(count)]))
+}
+
 /** Gives leases back, so that nobody need wait for their end. */
 export async function releaseLeases(db: Queryable, leases: readonly Lease[]): Promise<void> {
   if (leases.length === 0) return

@@ -70,6 +70,7 @@ describe('OpenAPI', () => {
       '/v1/machines/{id}/refusals',
       '/v1/machines/{id}/timeline',
       '/v1/notices',
+      '/v1/operation',
       '/v1/people/{address}/wallet',
       '/v1/rules',
       '/v1/session',

@@ -115,6 +115,18 @@ test.runIf(hasMosquitto)(
     const agreement = await client.agreement(agreementId)
     expect(agreement.owedMinor).toBe(String((grams / 1_000n) * 420_000n))
     expect(BigInt(agreement.escrowMinor)).toBe(5_000_000n - (grams / 1_000n) * 420_000n)
+
+    // The process that serves the page tells of the others what the database knows, and of itself alone nothing as if it were all.
+    const operation = await client.operation()
+    expect(operation.process).toMatchObject({ role: 'api', workers: { meter: 1, settle: 1 } })
+    expect(operation).toMatchObject({
+      frames: null,
+      lag: { committed: null },
+      gas: { spent: null },
+    })
+    expect(Number(operation.log?.size)).toBeGreaterThan(1)
+    expect(operation.gas.settling[0]?.bills).toBe(1)
+    expect(Number(operation.gas.settling[0]?.gas)).toBeGreaterThan(21_000)
   },
   180_000,
 )

@@ -2,8 +2,9 @@ import { type RegistrationRequest, readRegistration } from '@liquefy/client'
 import { keyId } from '@liquefy/protocol'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useRef, useState } from 'react'
 import { node } from '../../api.ts'
+import { outageWords, useOutage } from '../../failures/outage.tsx'
 import { useDeployment, useEnvelopes, useMachineSoon } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { Copyable } from '../../ui/copyable.tsx'
@@ -146,9 +147,11 @@ const RegisterStep = ({
   request: RegistrationRequest
   onRegistered: (machineId: string) => void
 }) => {
+  /** Registered, and perhaps not active yet: a key is registered once. */
+  const registered = useRef<bigint>(undefined)
   const step = useStep(
     async (wallets, say) => {
-      const machineId = await registerDevice(wallets, request, say)
+      const machineId = await registerDevice(wallets, request, registered, say)
       onRegistered(machineId)
       return machineId
     },
@@ -157,7 +160,7 @@ const RegisterStep = ({
   return (
     <div className="form">
       {step.outcome === undefined ? (
-        <button type="button" className="button" disabled={step.isPending} onClick={step.start}>
+        <button type="button" className="button" disabled={step.isBlocked} onClick={step.start}>
           Register and make active
         </button>
       ) : null}
@@ -193,6 +196,7 @@ const DeviceStep = ({ machineId }: { machineId: string }) => {
 const NameForm = ({ machineId }: { machineId: string }) => {
   const [name, setName] = useState('')
   const queries = useQueryClient()
+  const isAway = useOutage() !== undefined
   const naming = useMutation({
     mutationFn: () => node.nameMachine(machineId, name.trim()),
     onSuccess: () => queries.invalidateQueries(),
@@ -215,11 +219,16 @@ const NameForm = ({ machineId }: { machineId: string }) => {
           onChange={({ target }) => setName(target.value)}
         />
       </label>
-      <button type="submit" className="button" disabled={name.trim() === '' || naming.isPending}>
+      <button
+        type="submit"
+        className="button"
+        disabled={name.trim() === '' || naming.isPending || isAway}
+      >
         Keep the name
       </button>
       <div role="status">
         {naming.isSuccess ? <p className="good-words">Kept.</p> : null}
+        {isAway ? <p className="note">{outageWords}</p> : null}
         {naming.isError ? <p className="problem-words">{naming.error.message}</p> : null}
       </div>
     </form>

@@ -56,7 +56,7 @@ const Fund = ({ agreement }: { agreement: Agreement }) => {
         <button
           type="submit"
           className="button"
-          disabled={typeof amount !== 'bigint' || step.isPending}
+          disabled={typeof amount !== 'bigint' || step.isBlocked}
         >
           Put into escrow
         </button>
@@ -91,7 +91,7 @@ const Withdraw = ({ agreement }: { agreement: Agreement }) => {
         house.
       </p>
       <div className="form">
-        <button type="button" className="button" disabled={step.isPending} onClick={step.start}>
+        <button type="button" className="button" disabled={step.isBlocked} onClick={step.start}>
           Withdraw
         </button>
         {step.words}
