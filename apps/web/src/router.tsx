@@ -41,6 +41,11 @@ const check = createRoute({
   path: '/check',
   component: lazyRouteComponent(() => import('./pages/trust/check-page.tsx'), 'CheckPage'),
 })
+const myDetails = createRoute({
+  getParentRoute: () => root,
+  path: '/me',
+  component: lazyRouteComponent(() => import('./pages/transact/my-details.tsx'), 'MyDetailsPage'),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -50,6 +55,7 @@ export const router = createRouter({
     agreementRoute,
     evidenceRoute,
     check,
+    myDetails,
   ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,

@@ -51,13 +51,13 @@ export interface Client {
   notices(query?: { party?: Hex }): Promise<Notice[]>
   /** The evidence bundle, line by line, as it arrives. */
   bundle(agreementId: Hex): AsyncIterable<string>
-  /** What is owed and paid, of the whole agreement or of one period; `timeZone` (IANA; UTC unless told) is for times in a PDF. */
+  /** What is owed and paid, of the whole agreement or of one period, under the name of its file; `timeZone` (IANA; UTC unless told) is for times in a PDF. */
   statement(
     agreementId: Hex,
     query: { as: 'csv' | 'pdf'; period?: number; timeZone?: string },
-  ): Promise<Blob>
+  ): Promise<File>
   /** The e-invoice of a period (EN 16931, XML). For its parties, signed in; throws `NOT_PARTY`, `DETAILS_MISSING`, `NOTHING_TO_INVOICE`, `CURRENCY_UNKNOWN`. */
-  invoice(agreementId: Hex, period: number): Promise<Blob>
+  invoice(agreementId: Hex, period: number): Promise<File>
   /** What whoever is signed in said of himself for invoices; throws `DETAILS_MISSING` before that. */
   myDetails(): Promise<PartyDetails>
   /** Says it, in place of what stood there; throws `DETAILS_INVALID` with what is wrong. */
@@ -167,9 +167,9 @@ export const createClient = ({
       yield* linesOf(response)
     },
     statement: async (agreementId, { as, ...query }) =>
-      (await ask(`agreements/${agreementId}/statement.${as}`, query)).blob(),
+      fileOf(await ask(`agreements/${agreementId}/statement.${as}`, query)),
     invoice: async (agreementId, period) =>
-      (await ask(`agreements/${agreementId}/invoice.xml`, { period })).blob(),
+      fileOf(await ask(`agreements/${agreementId}/invoice.xml`, { period })),
     myDetails: () => get('parties/me'),
     saveMyDetails: async (details) => {
       await send('PUT', 'parties/me', details)
@@ -223,6 +223,14 @@ const pause = (milliseconds: number, signal: AbortSignal) =>
       resolve()
     })
   })
+
+/** A download under the name that the node gave it. */
+const fileOf = async (response: Response): Promise<File> => {
+  const { headers } = response
+  const name = /filename="([^"/\\]+)"/.exec(headers.get('content-disposition') ?? '')?.[1]
+  const type = headers.get('content-type') ?? ''
+  return new File([await response.blob()], name ?? 'document', { type })
+}
 
 const problemOf = async (response: Response): Promise<ApiProblem> => {
   const text = await response.text()
