@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { createClient } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import {
   ruleFaults,
   schemaFaults,
@@ -55,6 +56,14 @@ const fillDetails = async (page: Page, details: Record<string, string>) => {
 test('both say who they are, and file statement and e-invoice', async () => {
   const { agreementId } = await firstAgreementAt(demo.url)
   const agreement = `/agreements/${agreementId}`
+  // Under a cent there is nothing to invoice.
+  await vi.waitFor(
+    async () => {
+      const { includedMinor } = await createClient({ url: demo.url }).agreement(agreementId)
+      expect(BigInt(includedMinor)).toBeGreaterThan(10_000n)
+    },
+    { timeout: 60_000, interval: 500 },
+  )
   await visit(agreement, async (page) => {
     await page.getByText('Sign in as Nordmühle GmbH or Silowerk AG to get it.').waitFor()
     const csv = await downloaded(page, 'Statement as CSV')

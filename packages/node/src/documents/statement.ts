@@ -79,7 +79,9 @@ export function statementOf(input: StatementInput): StatementContent {
     writtenMs: nowMs,
     symbol: asset.symbol,
     about: aboutOf(input),
-    registers: units.map(({ unit }, index) => `${registerName(agreement, index)} (${unit})`),
+    registers: distinct(
+      units.map(({ unit }, index) => `${registerName(agreement, index)} (${unit})`),
+    ),
     totals: {
       owed: sumOf(({ owedMinor }) => owedMinor),
       included: sumOf(({ includedMinor }) => includedMinor),
@@ -113,6 +115,13 @@ export function statementOf(input: StatementInput): StatementContent {
     })),
     check: `npx liquefy audit ${agreement.agreementId}`,
   }
+}
+
+/** Meters may count one stream twice: then their place tells them apart. */
+function distinct(names: readonly string[]): string[] {
+  return names.map((name, index) =>
+    names.indexOf(name) === names.lastIndexOf(name) ? name : `${index + 1}: ${name}`,
+  )
 }
 
 /** What a register counts, by the stream that it is metered from. */

@@ -6,7 +6,7 @@ import { RULE } from '../business.ts'
 
 const START = 1_700_000_000
 export const PERIOD_SECONDS = 3_600
-export const LATE_SECONDS = 86_400
+const LATE_SECONDS = 86_400
 /** When the first period has ended, and when nothing late counts for it any more. */
 export const OVER_MS = (START + PERIOD_SECONDS) * 1_000
 export const FINAL_MS = OVER_MS + LATE_SECONDS * 1_000 + 1

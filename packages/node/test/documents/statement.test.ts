@@ -46,6 +46,17 @@ describe('what a statement says', () => {
     expect(content.check).toBe(`npx liquefy audit ${content.agreementId}`)
   })
 
+  test('two meters on one stream are told apart', () => {
+    const input = statementInput([{ ...PERIOD, registers: ['1000', '2000'] }])
+    const [unit] = input.units
+    if (!unit) throw new Error('no unit')
+    const terms = { meters: [{ stream: 'weight' }, { stream: 'weight' }] }
+    const twice = { ...input, units: [unit, unit], agreement: { ...input.agreement, terms } }
+    expect(
+      read(statementCsv(statementOf(twice))).find(({ record }) => record === 'period'),
+    ).toMatchObject({ '1: weight (kg)': '1.000', '2: weight (kg)': '2.000' })
+  })
+
   test('of one period: that one alone', () => {
     const one = statementOf(statementInput(periodsOf(3), { wantedPeriod: 1 }))
     expect(one.periods.map(({ period }) => period)).toEqual([1])
