@@ -1,4 +1,4 @@
-import type { Hex } from '@liquefy/client'
+import { ApiError, type Hex } from '@liquefy/client'
 import { useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
 
@@ -100,3 +100,14 @@ export const useNotices = () =>
 
 export const useAgreement = (agreementId: Hex) =>
   useQuery({ queryKey: ['agreement', agreementId], queryFn: () => node.agreement(agreementId) })
+
+/** What whoever is signed in said of himself for invoices; null: nothing yet. `me`: whoever that is. */
+export const useMyDetails = (me: Hex) =>
+  useQuery({
+    queryKey: ['my-details', me],
+    queryFn: () =>
+      node.myDetails().catch((error: unknown) => {
+        if (error instanceof ApiError && error.code === 'DETAILS_MISSING') return null
+        throw error
+      }),
+  })

@@ -44,6 +44,11 @@ const operation = createRoute({
   path: '/operation',
   component: lazyPart(async () => (await import('./pages/operation/operation.tsx')).OperationPage),
 })
+const myDetails = createRoute({
+  getParentRoute: () => root,
+  path: '/me',
+  component: lazyRouteComponent(() => import('./pages/transact/my-details.tsx'), 'MyDetailsPage'),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -54,6 +59,7 @@ export const router = createRouter({
     evidenceRoute,
     check,
     operation,
+    myDetails,
   ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openMachine } from '@liquefy/machine'
@@ -114,6 +114,25 @@ describe('an agreement in plain words', () => {
       bill: { amountMinor: string }[]
     }
     expect(explained.bill.map(({ amountMinor }) => amountMinor)).toEqual(['1000', '200000'])
+  })
+
+  test('statement: a table or a PDF into a file; not both, not of a period that there is not', async () => {
+    const statement = (name: string, ...flags: string[]) =>
+      run('agreement', 'statement', agreement, '--out', join(root, name), ...flags)
+    expect((await statement('bill.csv')).code).toBe(0)
+    expect(readFileSync(join(root, 'bill.csv'), 'utf8')).toContain(`npx liquefy audit ${agreement}`)
+    const pdf = await statement('bill.pdf', '--pdf', '--time-zone', 'Europe/Berlin')
+    expect(pdf.json()).toMatchObject({ file: join(root, 'bill.pdf') })
+    expect(readFileSync(join(root, 'bill.pdf')).subarray(0, 5).toString()).toBe('%PDF-')
+    for (const [code, flags] of [
+      ['FORMAT_AMBIGUOUS', ['--pdf', '--csv']],
+      ['PERIOD_INVALID', ['--period', 'first']],
+      ['PERIOD_UNKNOWN', ['--period', '999999']],
+      ['FILE_UNWRITABLE', ['--out', join(root, 'nowhere', 'bill.csv')]],
+    ] as const) {
+      expect((await statement('none.csv', ...flags)).stderr).toContain(code)
+    }
+    expect(existsSync(join(root, 'none.csv'))).toBe(false)
   })
 
   test('an offer is explained before it is opened', async () => {

@@ -1,5 +1,6 @@
 import type { AttestationJson, SignedMeterValueJson } from '@liquefy/protocol'
 import { ApiError } from './errors.ts'
+import type { PartyDetails } from './party.ts'
 import type {
   AcceptedAttestation,
   AcceptedMeterValue,
@@ -53,6 +54,17 @@ export interface Client {
   notices(query?: { party?: Hex }): Promise<Notice[]>
   /** The evidence bundle, line by line, as it arrives. */
   bundle(agreementId: Hex): AsyncIterable<string>
+  /** What is owed and paid, of the whole agreement or of one period, under the name of its file; `timeZone` (IANA; UTC unless told) is for times in a PDF. */
+  statement(
+    agreementId: Hex,
+    query: { as: 'csv' | 'pdf'; period?: number; timeZone?: string },
+  ): Promise<File>
+  /** The e-invoice of a period (EN 16931, XML). For its parties, signed in; throws `NOT_PARTY`, `DETAILS_MISSING`, `NOTHING_TO_INVOICE`, `CURRENCY_UNKNOWN`. */
+  invoice(agreementId: Hex, period: number): Promise<File>
+  /** What whoever is signed in said of himself for invoices; throws `DETAILS_MISSING` before that. */
+  myDetails(): Promise<PartyDetails>
+  /** Says it, in place of what stood there; throws `DETAILS_INVALID` with what is wrong. */
+  saveMyDetails(details: PartyDetails): Promise<void>
   envelope(logIndex: string): Promise<EnvelopeProof>
   logHead(): Promise<LogHead>
   consistency(from: string, to: string): Promise<{ proof: Hex[] }>
@@ -118,15 +130,17 @@ export const createClient = ({
     if (!response.ok) throw new ApiError(response.status, await problemOf(response))
     return response
   }
-  const get = async <T>(path: string, query: Record<string, string | number | undefined> = {}) => {
+  type Query = Record<string, string | number | undefined>
+  const ask = (path: string, query: Query = {}) => {
     const search = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) search.set(name, String(value))
     }
     const suffix = search.size === 0 ? '' : `?${search.toString()}`
-    const response = await request(`/v1/${path}${suffix}`)
-    return (await response.json()) as T
+    return request(`/v1/${path}${suffix}`)
   }
+  const get = async <T>(path: string, query: Query = {}) =>
+    (await (await ask(path, query)).json()) as T
 
   const send = async <T>(method: 'POST' | 'PUT', path: string, body: unknown) => {
     const response = await request(`/v1/${path}`, {
@@ -157,6 +171,14 @@ export const createClient = ({
     bundle: async function* (agreementId) {
       const response = await request(`/v1/agreements/${agreementId}/bundle`)
       yield* linesOf(response)
+    },
+    statement: async (agreementId, { as, ...query }) =>
+      fileOf(await ask(`agreements/${agreementId}/statement.${as}`, query)),
+    invoice: async (agreementId, period) =>
+      fileOf(await ask(`agreements/${agreementId}/invoice.xml`, { period })),
+    myDetails: () => get('parties/me'),
+    saveMyDetails: async (details) => {
+      await send('PUT', 'parties/me', details)
     },
     envelope: (logIndex) => get(`envelopes/${logIndex}`),
     logHead: () => get('log/head'),
@@ -213,6 +235,14 @@ const pause = (milliseconds: number, signal: AbortSignal) =>
       resolve()
     })
   })
+
+/** A download under the name that the node gave it. */
+const fileOf = async (response: Response): Promise<File> => {
+  const { headers } = response
+  const name = /filename="([^"/\\]+)"/.exec(headers.get('content-disposition') ?? '')?.[1]
+  const type = headers.get('content-type') ?? ''
+  return new File([await response.blob()], name ?? 'document', { type })
+}
 
 const problemOf = async (response: Response): Promise<ApiProblem> => {
   const text = await response.text()

@@ -58,6 +58,7 @@ export {
   signMeterValue,
   type ValueSigner,
 } from './meter-values.ts'
+export type { PartyDetails, VatTreatment } from './party.ts'
 export {
   type RegistrationRequest,
   readRegistration,

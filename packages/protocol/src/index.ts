@@ -269,6 +269,7 @@ export {
   type Verdict,
   type VerdictCode,
 } from './trust/verdicts.ts'
+export { COUNTRY_CODES } from './units/country.ts'
 export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
 export { senmlToUcum } from './units/senml.ts'
 export { unitQuantity } from './units/unit-quantity.ts'

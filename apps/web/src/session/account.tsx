@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { node } from '../api.ts'
 import { outageWords, useOutage } from '../failures/outage.tsx'
@@ -59,6 +60,12 @@ const SignedInAs = ({ session, onDone }: { session: SignedIn; onDone: () => void
           ? 'a demo wallet that the node keeps'
           : 'the wallet in this browser'}
         .
+      </p>
+      <p>
+        <Link to="/me" onClick={onDone}>
+          My details
+        </Link>
+        : name, address and VAT, as they stand on invoices.
       </p>
       <button type="button" className="button" onClick={() => void signOut()}>
         Sign out

@@ -18,6 +18,7 @@ import {
   refundCommand,
   withdrawCommand,
 } from './agreement-money.ts'
+import { statementCommand } from './agreement-statement.ts'
 
 /** `liquefy agreement`: who pays whom, for what. */
 export function agreementCommand(): Command {
@@ -26,6 +27,7 @@ export function agreementCommand(): Command {
   command.addCommand(list())
   command.addCommand(show())
   command.addCommand(explain())
+  command.addCommand(statementCommand())
   command.addCommand(fundCommand())
   command.addCommand(collectCommand())
   command.addCommand(refundCommand())

@@ -9,11 +9,13 @@ import { readRefusals } from '../store/refusals.ts'
 import { agreementList, agreementView } from './agreement-view.ts'
 import { openBundle } from './bundle.ts'
 import type { ApiContext } from './context.ts'
+import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
 import { addOperationRoutes } from './operation-routes.ts'
 import { createPacedFigures } from './paced-figures.ts'
+import { addPartyRoutes } from './party-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
@@ -40,6 +42,8 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addAgreementRoutes(app, context)
   addLogRoutes(app, context)
   addSessionRoutes(app, context)
+  addPartyRoutes(app, context)
+  addDocumentRoutes(app, context)
   app.get(
     '/v1/events',
     {

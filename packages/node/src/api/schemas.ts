@@ -276,6 +276,32 @@ export const sessionOwner = object({ address: hex, expiresMs: integer })
 export const session = object({ token: text, address: hex, expiresMs: integer })
 export const walletAnswer = object({ result: hex })
 
+/** One line of a form: not empty, without control characters. */
+const line = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 120,
+  pattern: '^[^\\u0000-\\u001f\\u007f]+$',
+}
+export const party = {
+  ...object({
+    name: line,
+    street: line,
+    postcode: line,
+    city: line,
+    country: { type: 'string', pattern: '^[A-Z]{2}$' },
+    vatId: orNull(line),
+    taxNumber: orNull(line),
+    registration: orNull(line),
+    vat: object({
+      category: { type: 'string', enum: ['S', 'AE', 'E', 'O'] },
+      ratePercent: orNull(line),
+      reason: orNull(line),
+    }),
+  }),
+  additionalProperties: false,
+}
+
 export const health = object({
   ok: boolean,
   log: text,
@@ -308,6 +334,13 @@ export const refusalParams = object({
   id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
 })
 export const agreementParams = object({ id: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } })
+const period = { type: 'integer', minimum: 0, maximum: 4_294_967_295 }
+export const statementQuery = object({ period }, ['period'])
+export const statementPdfQuery = object({ period, timeZone: { type: 'string', maxLength: 64 } }, [
+  'period',
+  'timeZone',
+])
+export const invoiceQuery = object({ period })
 export const signIn = object({
   message: { type: 'string', maxLength: 4_096 },
   signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },

@@ -260,16 +260,18 @@ const TELLING = `e.kind IN ('settled', 'collected', 'adjusted', 'refunded') AND 
       AND (b.block, b.log_index) < (e.block, e.log_index)
       AND (b.detail->>'owed')::numeric >= (e.detail->>'owed')::numeric))`
 
-/** The newest settlements of an agreement that moved money or proved more, newest first. */
+/** The newest settlements of an agreement, or of one of its periods, that moved money or proved more, newest first. */
 export async function readSettlements(
   db: Queryable,
   agreementId: Hex,
   limit: number,
+  period?: number,
 ): Promise<Settlement[]> {
   const { rows } = await db.query(
     `SELECT * FROM agreement_events e WHERE e.agreement_id = $1 AND ${TELLING}
+       AND ($3::bigint IS NULL OR e.period = $3)
      ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
-    [bytesOf(agreementId), limit],
+    [bytesOf(agreementId), limit, period ?? null],
   )
   return rows.map((row) => ({
     kind: row.kind,

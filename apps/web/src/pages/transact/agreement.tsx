@@ -8,6 +8,7 @@ import { Money } from '../../ui/money.tsx'
 import { At, Card, Figure, Party } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { CheckIt } from '../trust/check-it.tsx'
+import { Documents } from './documents.tsx'
 import { MoneyActions } from './money-actions.tsx'
 import { AgreementNotice } from './notices.tsx'
 import { registersInWords } from './registers.tsx'
@@ -29,6 +30,7 @@ export const AgreementPage = () => {
             <Periods agreement={loaded} />
             <Settlements agreement={loaded} />
           </div>
+          <Documents agreement={loaded} />
         </>
       )}
     </Loaded>

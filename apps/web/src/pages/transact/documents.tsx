@@ -1,0 +1,171 @@
+import { type Agreement, ApiError } from '@liquefy/client'
+import { useMutation } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { type ReactNode, useState } from 'react'
+import { node } from '../../api.ts'
+import { useDeployment } from '../../queries.ts'
+import { useSession } from '../../session/use-session.ts'
+import { formatTime, nameOf } from '../../ui/format.ts'
+import { Card } from '../../ui/parts.tsx'
+import './documents.css'
+
+/** What people file: the statement for everybody, the e-invoice of a period for its two parties. */
+export const Documents = ({ agreement }: { agreement: Agreement }) => (
+  <Card title="Statement and invoice">
+    <div className="columns">
+      <Statement agreement={agreement} />
+      <Invoice agreement={agreement} />
+    </div>
+  </Card>
+)
+
+const ALL = 'all'
+
+const Statement = ({ agreement }: { agreement: Agreement }) => {
+  const [chosen, setChosen] = useState(ALL)
+  const download = useDownload((as: 'csv' | 'pdf') =>
+    node.statement(agreement.agreementId, {
+      as,
+      ...(chosen === ALL ? {} : { period: Number(chosen) }),
+      ...(as === 'pdf' ? { timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone } : {}),
+    }),
+  )
+  return (
+    <div className="document">
+      <h3>Statement</h3>
+      <p className="note">
+        What was metered, owed and paid, with every transaction, and how anybody can check it.
+      </p>
+      <PeriodField label="Periods" agreement={agreement} value={chosen} onChoose={setChosen}>
+        <option value={ALL}>all periods</option>
+      </PeriodField>
+      <div className="document-actions">
+        {(['pdf', 'csv'] as const).map((as) => (
+          <button
+            key={as}
+            type="button"
+            className="button button-quiet"
+            disabled={download.isPending}
+            onClick={() => download.start(as)}
+          >
+            Statement as {as.toUpperCase()}
+          </button>
+        ))}
+      </div>
+      {download.words}
+    </div>
+  )
+}
+
+const Invoice = ({ agreement }: { agreement: Agreement }) => {
+  const deployment = useDeployment().data
+  const me = useSession()?.address
+  const newest = agreement.periods.at(-1)
+  const [chosen, setChosen] = useState<string>()
+  const period = chosen ?? String(newest?.period)
+  const download = useDownload(() => node.invoice(agreement.agreementId, Number(period)))
+  const [payer, payee] = [agreement.payer, agreement.payee]
+  const isParty = me !== undefined && [payer.toLowerCase(), payee.toLowerCase()].includes(me)
+  return (
+    <div className="document">
+      <h3>E-invoice</h3>
+      <p className="note">
+        One period as XML (EN 16931), which accounting reads; a proforma invoice until no late
+        reading can change it. It has <Link to="/me">details of both</Link>, so it is for them
+        alone.
+      </p>
+      {isParty && newest ? (
+        <>
+          <PeriodField label="Period" agreement={agreement} value={period} onChoose={setChosen} />
+          <div className="document-actions">
+            <button
+              type="button"
+              className="button button-quiet"
+              disabled={download.isPending}
+              onClick={() => download.start(undefined)}
+            >
+              E-invoice as XML
+            </button>
+          </div>
+          {download.words}
+        </>
+      ) : (
+        <p>
+          {isParty
+            ? 'Nothing to invoice yet: the first period appears with the first priced reading.'
+            : `Sign in as ${nameOf(deployment, payer)} or ${nameOf(deployment, payee)} to get it.`}
+        </p>
+      )}
+    </div>
+  )
+}
+
+const PeriodField = ({
+  label,
+  agreement,
+  value,
+  onChoose,
+  children,
+}: {
+  label: string
+  agreement: Agreement
+  value: string
+  onChoose: (value: string) => void
+  children?: ReactNode
+}) => (
+  <label className="field">
+    <span>{label}</span>
+    <select value={value} onChange={({ target }) => onChoose(target.value)}>
+      {children}
+      {agreement.periods.toReversed().map(({ period, startMs }) => (
+        <option key={period} value={period}>
+          {period}, from {formatTime(startMs)}
+        </option>
+      ))}
+    </select>
+  </label>
+)
+
+/** Fetches a document with the reader's session, which no link carries, and hands it to the browser; words for what went wrong. */
+const useDownload = <Choice,>(fetchFile: (choice: Choice) => Promise<File>) => {
+  const download = useMutation({
+    mutationFn: async (choice: Choice) => {
+      const file = await fetchFile(choice)
+      save(file)
+      return file.name
+    },
+  })
+  const { error } = download
+  return {
+    isPending: download.isPending,
+    start: (choice: Choice) => download.mutate(choice),
+    words: (
+      <div role="status">
+        {download.isSuccess ? <p className="good-words">{download.data} is saved.</p> : null}
+        {error ? (
+          <p className="problem-words">
+            {error.message}
+            {error instanceof ApiError && error.code === 'DETAILS_MISSING' ? (
+              <>
+                {' '}
+                <Link to="/me">My details</Link>
+              </>
+            ) : null}
+          </p>
+        ) : null}
+      </div>
+    ),
+  }
+}
+
+const KEPT_MS = 60_000
+
+const save = (file: File): void => {
+  const url = URL.createObjectURL(file)
+  const link = document.createElement('a')
+  link.href = url
+  link.download = file.name
+  link.click()
+  // The browser reads it after this returns.
+  setTimeout(() => URL.revokeObjectURL(url), KEPT_MS)
+}

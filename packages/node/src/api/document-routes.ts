@@ -1,0 +1,250 @@
+import type { Agreement, Hex, PartyDetails, PeriodView } from '@liquefy/client'
+import { type TariffUnit, type Terms, tariffUnits } from '@liquefy/protocol'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import { wholeCents } from '../documents/cents.ts'
+import { currencyOf } from '../documents/currency.ts'
+import { billOf, invoiceOf } from '../documents/invoice.ts'
+import { invoiceXml } from '../documents/invoice-xml.ts'
+import { buyerProblem } from '../documents/party-check.ts'
+import { type StatementContent, statementOf } from '../documents/statement.ts'
+import { statementCsv } from '../documents/statement-csv.ts'
+import { readSettlements } from '../store/agreements.ts'
+import { readParty } from '../store/parties.ts'
+import type { MeteredAgreement } from '../transact/agreements.ts'
+import { agreementView } from './agreement-view.ts'
+import type { ApiContext } from './context.ts'
+import { ProblemError } from './problem.ts'
+import * as schemas from './schemas.ts'
+import { sessionOf } from './session-routes.ts'
+
+/** Of the newest; older ones are told by the statement of their period. */
+const MOST_SETTLEMENTS = 10_000
+
+type Params = { id: string }
+
+/** Documents of an agreement: its statement for everybody, the invoice of a period for its two parties. */
+export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get<{ Params: Params; Querystring: { period?: number } }>(
+    '/v1/agreements/:id/statement.csv',
+    {
+      schema: documentSchema(
+        'What is owed and paid, as CSV (RFC 4180)',
+        'text/csv',
+        schemas.statementQuery,
+      ),
+    },
+    async ({ params: { id }, query: { period } }, reply) => {
+      const content = await statementContent(context, id, period)
+      return named(reply, 'text/csv; charset=utf-8', `${fileName('statement', content)}.csv`).send(
+        statementCsv(content),
+      )
+    },
+  )
+  app.get<{ Params: Params; Querystring: { period?: number; timeZone?: string } }>(
+    '/v1/agreements/:id/statement.pdf',
+    {
+      schema: documentSchema(
+        'What is owed and paid, as PDF; times in `timeZone`, an IANA name',
+        'application/pdf',
+        schemas.statementPdfQuery,
+      ),
+    },
+    async ({ params: { id }, query: { period, timeZone = 'UTC' } }, reply) => {
+      requireTimeZone(timeZone)
+      const content = await statementContent(context, id, period)
+      // Only who asks for a PDF pays for what draws it.
+      const { statementPdf } = await import('../documents/statement-pdf.ts')
+      return named(reply, 'application/pdf', `${fileName('statement', content)}.pdf`).send(
+        await statementPdf(content, timeZone),
+      )
+    },
+  )
+  app.get<{ Params: Params; Querystring: { period: number } }>(
+    '/v1/agreements/:id/invoice.xml',
+    {
+      schema: {
+        ...documentSchema(
+          'The e-invoice of one period (EN 16931), for the payer and the payee',
+          'application/xml',
+          schemas.invoiceQuery,
+        ),
+        security: [{ session: [] }],
+      } as FastifySchema,
+    },
+    async (request, reply) => {
+      const invoice = await periodInvoice(context, request)
+      return named(reply, 'application/xml; charset=utf-8', `${invoice.number}.xml`).send(
+        invoiceXml(invoice),
+      )
+    },
+  )
+}
+
+function documentSchema(summary: string, type: string, querystring: object): FastifySchema {
+  return {
+    summary,
+    params: schemas.agreementParams,
+    querystring,
+    produces: [type],
+    response: { 200: { type: 'string' }, default: schemas.problem },
+  } as FastifySchema
+}
+
+/** A download. No cache keeps it: it changes, and an invoice is private. */
+function named(reply: FastifyReply, type: string, name: string): FastifyReply {
+  return reply
+    .type(type)
+    .header('content-disposition', `attachment; filename="${name}"`)
+    .header('cache-control', 'no-store')
+}
+
+function fileName(what: string, { agreementId, period }: StatementContent): string {
+  const id = agreementId.slice(2, 14)
+  return period === undefined ? `${what}-${id}` : `${what}-${id}-${period}`
+}
+
+function requireTimeZone(timeZone: string): void {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone })
+  } catch {
+    throw new ProblemError(
+      400,
+      'REQUEST_INVALID',
+      `"${timeZone}" is no time zone of IANA, like Europe/Berlin.`,
+    )
+  }
+}
+
+async function statementContent(
+  context: ApiContext,
+  id: string,
+  wantedPeriod: number | undefined,
+): Promise<StatementContent> {
+  const agreementId = id.toLowerCase() as Hex
+  const [agreement, settlements, head] = await Promise.all([
+    agreementView(context, agreementId),
+    readSettlements(context.database.pool, agreementId, MOST_SETTLEMENTS, wantedPeriod),
+    context.evidence.head(),
+  ])
+  const metered = context.agreements.get(agreementId)
+  if (wantedPeriod !== undefined) requirePeriod(metered?.terms, wantedPeriod)
+  return statementOf({
+    agreement,
+    units: unitsOf(metered),
+    deployment: context.deployment,
+    head,
+    settlements,
+    finalBlock: context.block().final,
+    wantedPeriod,
+    nowMs: context.clock.nowMs(),
+  })
+}
+
+async function periodInvoice(
+  context: ApiContext,
+  request: FastifyRequest<{ Params: Params; Querystring: { period: number } }>,
+) {
+  const { database, deployment, clock } = context
+  const agreementId = request.params.id.toLowerCase() as Hex
+  const { period: wanted } = request.query
+  const { address } = await sessionOf(context, request)
+  const agreement = await agreementView(context, agreementId)
+  const metered = context.agreements.get(agreementId)
+  requireParty(agreement, address)
+  const terms = requirePeriod(metered?.terms, wanted)
+  const currency = currencyOf(deployment)
+  if (currency === undefined) {
+    throw new ProblemError(
+      409,
+      'CURRENCY_UNKNOWN',
+      `It is not known which currency ${deployment.asset.symbol} is a claim to, so that no invoice can be in it: use the statement.`,
+    )
+  }
+  const period = requireBilled(context, agreement, wanted)
+  const [seller, buyer, settlements] = await Promise.all([
+    detailsOf(context, agreement.payee, 'seller'),
+    detailsOf(context, agreement.payer, 'buyer'),
+    readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, wanted),
+  ])
+  const lacking = buyerProblem(seller, buyer)
+  if (lacking) {
+    throw new ProblemError(
+      409,
+      'DETAILS_MISSING',
+      `${lacking} of the buyer, ${personName(context, agreement.payer)}: he fills it in under "My details".`,
+    )
+  }
+  return invoiceOf({
+    agreement,
+    terms,
+    tariff: metered?.tariff,
+    units: unitsOf(metered),
+    deployment,
+    period,
+    settlements,
+    seller,
+    buyer,
+    currency,
+    nowMs: clock.nowMs(),
+  })
+}
+
+function unitsOf(metered: MeteredAgreement | undefined): TariffUnit[] {
+  return metered?.terms ? tariffUnits(metered.terms, metered.rules) : []
+}
+
+/** INV-24: an invoice has private details of two people, and is for them alone. */
+function requireParty({ payer, payee }: Agreement, address: Hex): void {
+  if ([payer, payee].some((party) => party.toLowerCase() === address)) return
+  throw new ProblemError(
+    403,
+    'NOT_PARTY',
+    'The invoice names its buyer and seller, and is for them alone. Its statement is for everybody.',
+  )
+}
+
+function requirePeriod(terms: Terms | undefined, period: number): Terms {
+  if (terms && period < terms.periods) return terms
+  throw new ProblemError(
+    404,
+    'PERIOD_UNKNOWN',
+    terms
+      ? `There is no period ${period}: the agreement has ${terms.periods}, counted from 0.`
+      : 'The terms of this agreement are beyond what this node can read.',
+  )
+}
+
+function requireBilled(
+  { deployment }: ApiContext,
+  agreement: Agreement,
+  wanted: number,
+): PeriodView {
+  const period = agreement.periods.find((one) => one.period === wanted)
+  if (period && wholeCents(billOf(period).costMinor, deployment.asset.decimals) > 0n) return period
+  throw new ProblemError(
+    409,
+    'NOTHING_TO_INVOICE',
+    `Less than a cent is owed for period ${wanted}: there is nothing to invoice.`,
+  )
+}
+
+async function detailsOf(
+  context: ApiContext,
+  address: Hex,
+  role: 'seller' | 'buyer',
+): Promise<PartyDetails> {
+  const details = await readParty(context.database.pool, address)
+  if (details) return details
+  throw new ProblemError(
+    409,
+    'DETAILS_MISSING',
+    `An invoice needs name, address and VAT of its ${role}, ${personName(context, address)}: whoever that is signs in and fills in "My details".`,
+  )
+}
+
+function personName({ deployment }: ApiContext, address: Hex): string {
+  const known = deployment.people.find(
+    (person) => person.address.toLowerCase() === address.toLowerCase(),
+  )
+  return known ? `${known.name} (${address})` : address
+}

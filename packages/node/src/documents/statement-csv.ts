@@ -1,0 +1,75 @@
+import { writeCsv } from './csv.ts'
+import type { StatementAmounts, StatementContent } from './statement.ts'
+
+const AMOUNT_HEADS: Record<keyof StatementAmounts, string> = {
+  owed: 'owed',
+  included: 'included',
+  final: 'final',
+  arrears: 'in arrears',
+  adjusted: 'for late evidence',
+  refunded: 'refunded',
+}
+const AMOUNTS = Object.keys(AMOUNT_HEADS) as (keyof StatementAmounts)[]
+
+/** Cells by the heading of their column; the others stay empty. */
+type Row = Readonly<Record<string, string>>
+
+/**
+ * A statement as one table (RFC 4180): the first column says whether a row is `about` the agreement, a `period`, or a `settlement`. Times are
+ * UTC (ISO 8601); units stand in the headings.
+ */
+export function statementCsv(content: StatementContent): string {
+  const { symbol, registers } = content
+  const amountHead = (amount: keyof StatementAmounts) => `${AMOUNT_HEADS[amount]} (${symbol})`
+  const moved = `moved (${symbol})`
+  const heads = [
+    'record',
+    'what',
+    'value',
+    'period',
+    'from (UTC)',
+    'to (UTC)',
+    'as of (UTC)',
+    ...registers,
+    ...AMOUNTS.map(amountHead),
+    moved,
+    'transaction',
+    'block',
+    'evidence (stream and seq)',
+  ]
+  const about = [
+    ...content.about,
+    { what: 'Written', value: utc(content.writtenMs) },
+    { what: 'Check it', value: content.check },
+  ].map((one): Row => ({ record: 'about', ...one }))
+  const periods = content.periods.map(
+    (period): Row => ({
+      record: 'period',
+      period: String(period.period),
+      'from (UTC)': utc(period.fromMs),
+      'to (UTC)': utc(period.toMs),
+      'as of (UTC)': utc(period.asOfMs),
+      ...Object.fromEntries(registers.map((name, index) => [name, period.registers[index] ?? ''])),
+      ...Object.fromEntries(AMOUNTS.map((amount) => [amountHead(amount), period[amount]])),
+      'evidence (stream and seq)': period.evidence,
+    }),
+  )
+  const settlements = content.settlements.map(
+    (one): Row => ({
+      record: 'settlement',
+      what: one.what,
+      value: one.isFinal ? 'final' : 'included',
+      period: String(one.period),
+      'as of (UTC)': utc(one.atMs),
+      [moved]: one.amount,
+      transaction: one.txHash,
+      block: String(one.block),
+    }),
+  )
+  const rows = [...about, ...periods, ...settlements]
+  return writeCsv([heads, ...rows.map((row) => heads.map((head) => row[head] ?? ''))])
+}
+
+function utc(timeMs: number): string {
+  return new Date(timeMs).toISOString()
+}

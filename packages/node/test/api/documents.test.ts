@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  activateMachine,
+  approve,
+  authorizeAgreement,
+  type Client,
+  createClient,
+  fund,
+  openAgreement,
+  registerMachine,
+  type Wallet,
+} from '@liquefy/client'
+import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
+import pino from 'pino'
+import { createWalletClient, getAddress, http } from 'viem'
+import { createSiweMessage } from 'viem/siwe'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type RunningNode, startNode } from '../../src/index.ts'
+import { RULE, termsOf } from '../business.ts'
+import { connectDevice } from '../device.ts'
+import { BUYER, SELLER } from '../documents/fixture.ts'
+import { ruleFaults, schemaFaults } from '../documents/outside-validators.ts'
+
+const TWO_DAYS_MS = 2 * 86_400_000
+
+let dataDir: string
+let node: RunningNode
+let id: Hex
+let aheadMs = 0
+
+const walletOf = (name: string): Wallet => {
+  const person = node.keys.people.find((one) => one.name === name)
+  if (!person) throw new Error(`no ${name}`)
+  return createWalletClient({
+    account: person.account,
+    chain: node.chain.publicClient.chain,
+    transport: http(node.rpcUrl),
+  })
+}
+const actionOf = (wallet: Wallet) => ({
+  deployment: node.deployment,
+  publicClient: node.chain.publicClient,
+  wallet,
+})
+const anybody = () => createClient({ url: node.url })
+
+/** The API as one of the people, signed in. */
+async function signedInAs(name: string): Promise<Client> {
+  const person = node.keys.people.find((one) => one.name === name)
+  if (!person) throw new Error(`no ${name}`)
+  const { nonce } = await anybody().signInNonce()
+  const message = createSiweMessage({
+    address: getAddress(person.account.address),
+    chainId: node.deployment.chainId,
+    domain: new URL(node.url).host,
+    uri: node.url,
+    version: '1',
+    nonce,
+  })
+  const signature = await person.account.signMessage({ message })
+  const { token } = await anybody().signIn({ message, signature })
+  return createClient({ url: node.url, token: () => token })
+}
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'liquefy-documents-'))
+  node = await startNode({
+    dataDir,
+    port: 0,
+    mqttPort: 0,
+    rpcPort: 0,
+    settle: { minMinor: 1n, maxAgeMs: 1_000 },
+    clock: { nowMs: () => Date.now() + aheadMs },
+    logger: pino({ level: 'silent' }),
+  })
+  const [payer, payee] = [walletOf('Nordmühle GmbH'), walletOf('Silowerk AG')]
+  const key = privateKeyFromBytes('P-256', randomBytes(32))
+  const machineId = await registerMachine({ ...actionOf(payee), key })
+  await activateMachine({ ...actionOf(payee), machineId })
+  await node.idle()
+  await node.nameMachine(machineId, '=Silo, 1')
+  const device = await connectDevice(node, machineId, key)
+  await anybody().submitRules([RULE])
+  const terms = termsOf(machineId, { ...actionOf(payee), payer, payee })
+  id = await openAgreement({
+    ...actionOf(payee),
+    terms,
+    payerSignature: await authorizeAgreement({ ...actionOf(payer), terms }),
+  })
+  const amountMinor = 5_000_000n
+  await approve({ ...actionOf(payer), asset: terms.asset, amountMinor })
+  await fund({ ...actionOf(payer), agreementId: id, amountMinor })
+  await device.hears('agreement', (json) => json.agreementId === id)
+  await device.publish(1_000n)
+  await device.publish(2_001n)
+  await node.idle()
+  await device.meter({ agreementId: id, registers: [1_001n], asOf: Math.floor(Date.now() / 1000) })
+  await vi.waitFor(async () => expect((await anybody().agreement(id)).finalMinor).toBe('420420'), {
+    timeout: 90_000,
+    interval: 200,
+  })
+  await device.close()
+}, 300_000)
+
+afterAll(async () => {
+  await node?.stop()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+describe('the statement is for everybody', () => {
+  test('CSV: what is owed, paid, by which transaction; a name is no formula', async () => {
+    const [settlement] = (await anybody().agreement(id)).settlements
+    const csv = await (await anybody().statement(id, { as: 'csv' })).text()
+    expect(csv).toContain(`"'=Silo, 1 (1)"`)
+    expect(csv).toContain('weight (kg)')
+    expect(csv).toContain('1.001,0.420420,0.420420,0.420420')
+    expect(csv).toContain(settlement?.txHash)
+    const none = await (await anybody().statement(id, { as: 'csv', period: 3 })).text()
+    expect(none).not.toContain(settlement?.txHash)
+  })
+
+  test('PDF: a file with a name, in the time zone that was asked for', async () => {
+    const answer = await fetch(
+      new URL(`/v1/agreements/${id}/statement.pdf?timeZone=Europe/Berlin`, node.url),
+    )
+    expect(answer.headers.get('content-type')).toBe('application/pdf')
+    expect(answer.headers.get('content-disposition')).toBe(
+      `attachment; filename="statement-${id.slice(2, 14)}.pdf"`,
+    )
+    expect((await answer.text()).slice(0, 5)).toBe('%PDF-')
+  })
+
+  test.each([
+    ['of a period that there is not', { as: 'csv', period: 30 }, 404, 'PERIOD_UNKNOWN'],
+    ['of a period below zero', { as: 'csv', period: -1 }, 400, 'REQUEST_INVALID'],
+    ['in no time zone', { as: 'pdf', timeZone: 'Mars/Base' }, 400, 'REQUEST_INVALID'],
+  ] as const)('%s it is refused', async (_, query, status, code) => {
+    await expect(anybody().statement(id, query)).rejects.toMatchObject({ status, code })
+  })
+})
+
+describe('the invoice is for its two parties', () => {
+  test('without details it says who must say what, and then it is one that outside validators accept', async () => {
+    const [payer, payee] = [await signedInAs('Nordmühle GmbH'), await signedInAs('Silowerk AG')]
+    await expect(payer.invoice(id, 0)).rejects.toMatchObject({
+      status: 409,
+      code: 'DETAILS_MISSING',
+      message: expect.stringMatching(/seller, Silowerk AG .*My details/),
+    })
+    await expect(payee.myDetails()).rejects.toMatchObject({ status: 404, code: 'DETAILS_MISSING' })
+    await payee.saveMyDetails({
+      ...SELLER,
+      vat: { category: 'AE', ratePercent: null, reason: null },
+    })
+    await payer.saveMyDetails({ ...BUYER, vatId: null, taxNumber: '22/815' })
+    await expect(payer.invoice(id, 0)).rejects.toMatchObject({
+      status: 409,
+      message: expect.stringMatching(/reverse charge .*buyer, Nordmühle GmbH/),
+    })
+    await payee.saveMyDetails(SELLER)
+    await payer.saveMyDetails(BUYER)
+    expect(await payer.myDetails()).toEqual(BUYER)
+    const xml = await (await payer.invoice(id, 0)).text()
+    expect(await schemaFaults(xml)).toEqual([])
+    expect(await ruleFaults(xml)).toEqual([])
+    expect(xml).toContain('<ram:TypeCode>325</ram:TypeCode>')
+    expect(xml).toContain('<ram:BilledQuantity unitCode="KGM">1.001</ram:BilledQuantity>')
+    expect(xml).toContain('<ram:TotalPrepaidAmount>0.42</ram:TotalPrepaidAmount>')
+    expect(await (await payee.invoice(id, 0)).text()).toContain('Silowerk AG')
+  })
+
+  test('INV-24 ATK nobody else gets it, nor the details of another one', async () => {
+    await expect(anybody().invoice(id, 0)).rejects.toMatchObject({ status: 401 })
+    await expect(anybody().myDetails()).rejects.toMatchObject({ status: 401 })
+    const stranger = await signedInAs('City council')
+    await expect(stranger.invoice(id, 0)).rejects.toMatchObject({ status: 403, code: 'NOT_PARTY' })
+    await expect(stranger.myDetails()).rejects.toMatchObject({ code: 'DETAILS_MISSING' })
+    const open = JSON.stringify([await anybody().agreement(id), await anybody().deployment()])
+    const statement = await (await anybody().statement(id, { as: 'csv' })).text()
+    for (const secret of [SELLER.street, SELLER.vatId ?? '', BUYER.street, BUYER.vatId ?? '']) {
+      expect(open + statement).not.toContain(secret)
+    }
+  })
+
+  test('what is wrong with details is said, and nothing of them is kept', async () => {
+    const payer = await signedInAs('Nordmühle GmbH')
+    await expect(payer.saveMyDetails({ ...BUYER, country: 'XX' })).rejects.toMatchObject({
+      status: 422,
+      code: 'DETAILS_INVALID',
+    })
+    await expect(payer.saveMyDetails({ ...BUYER, name: 'a\u{0}b' })).rejects.toMatchObject({
+      status: 400,
+    })
+    expect(await payer.myDetails()).toEqual(BUYER)
+  })
+
+  test('a period that nothing is owed for has none', async () => {
+    const payer = await signedInAs('Nordmühle GmbH')
+    await expect(payer.invoice(id, 1)).rejects.toMatchObject({
+      status: 409,
+      code: 'NOTHING_TO_INVOICE',
+    })
+    await expect(payer.invoice(id, 30)).rejects.toMatchObject({ status: 404 })
+  })
+
+  test('when the period is final the invoice has a number of its own, and stays what it is', async () => {
+    aheadMs = TWO_DAYS_MS
+    const payer = await signedInAs('Nordmühle GmbH')
+    const xml = await (await payer.invoice(id, 0)).text()
+    expect(xml).toContain('<ram:TypeCode>380</ram:TypeCode>')
+    expect(xml).toContain(`<ram:ID>LQ-${id.slice(2, 14).toUpperCase()}-0</ram:ID>`)
+    expect(await (await payer.invoice(id, 0)).text()).toBe(xml)
+    aheadMs = 0
+  })
+})
