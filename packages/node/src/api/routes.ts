@@ -12,6 +12,7 @@ import type { ApiContext } from './context.ts'
 import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
+import { addMoneyRoutes } from './money-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
@@ -36,6 +37,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   )
   addMachineRoutes(app, context)
   addAgreementRoutes(app, context)
+  addMoneyRoutes(app, context)
   addLogRoutes(app, context)
   addSessionRoutes(app, context)
   app.get(
