@@ -31,6 +31,14 @@ export const agreementRoute = createRoute({
   path: '/agreements/$agreementId',
   component: AgreementPage,
 })
+export const settlementRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements/$agreementId/settlements/$place',
+  component: lazyRouteComponent(
+    () => import('./pages/transact/settlement-page.tsx'),
+    'SettlementPage',
+  ),
+})
 export const evidenceRoute = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
@@ -48,6 +56,7 @@ export const router = createRouter({
     onboarding,
     machineRoute,
     agreementRoute,
+    settlementRoute,
     evidenceRoute,
     check,
   ]),

@@ -21,7 +21,7 @@ import { unknown } from './problem.ts'
 const LATELY_SECONDS = 86_400n
 
 /**
- * How long an agreement's escrow lasts at the pace of the last 24 hours, or since it was opened.
+ * How long an agreement's escrow lasts at the pace of the last 24 hours, or since it began.
  *
  * @throws ProblemError 404 `AGREEMENT_UNKNOWN`.
  */
@@ -59,16 +59,16 @@ export async function escrowOutlook(context: ApiContext, agreementId: Hex): Prom
   }
 }
 
-/** What came to be owed in the last 24 hours, or since there is an agreement. */
+/** What came to be owed in the last 24 hours, or since the agreement began. */
 async function paceOf(
   context: ApiContext,
-  { agreementId, terms, tariff, openedMs }: MeteredAgreement,
+  { agreementId, terms, tariff }: MeteredAgreement,
   owed: readonly OwedRow[],
   nowSeconds: bigint,
 ): Promise<Pace> {
   if (!terms || !tariff) return { minor: 0n, seconds: 0n }
-  const begun = [terms.start, BigInt(Math.floor(openedMs / 1000)), nowSeconds - LATELY_SECONDS]
-  const since = begun.reduce((latest, one) => (one > latest ? one : latest))
+  const dayAgo = nowSeconds - LATELY_SECONDS
+  const since = terms.start > dayAgo ? terms.start : dayAgo
   if (since >= nowSeconds) return { minor: 0n, seconds: 0n }
   let minor = 0n
   for (const row of owed) {

@@ -235,7 +235,7 @@ describe('money over time', () => {
     expect(later.owed).toEqual([{ timeMs: toMs, minor: owed.at(-1)?.minor }])
   })
 
-  test('the pace of late is what was owed since the agreement was opened', async () => {
+  test('the pace of late is what was owed since the agreement began', async () => {
     const outlook = await client.escrow(id)
     expect(outlook).toMatchObject({ kind: 'lasts', paceMinor: String(2_100n * 420n) })
     expect(outlook.unpaidMinor).toBe('42000')
