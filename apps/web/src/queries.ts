@@ -1,4 +1,4 @@
-import type { Hex } from '@liquefy/client'
+import type { Hex, SettlementEvidence } from '@liquefy/client'
 import { useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
 
@@ -135,9 +135,11 @@ export const useSettlement = (agreementId: Hex, place: string) =>
   useQuery({
     queryKey: ['settlement', agreementId, place],
     queryFn: () => node.settlement(agreementId, place),
-    refetchInterval: ({ state: { data } }) =>
-      data === undefined || (data.final && data.anchor?.final !== false) ? false : finalMs,
+    refetchInterval: ({ state: { data } }) => (data && !isSettledForGood(data) ? finalMs : false),
   })
+
+const isSettledForGood = ({ final, covers, anchor }: SettlementEvidence): boolean =>
+  final && (anchor === null ? covers === null || covers.length === 0 : anchor.final)
 
 /** What one envelope was worth. */
 export const useEnvelopePayments = (logIndex: string) =>

@@ -169,6 +169,7 @@ describe('an agreement that has seen more', () => {
     refundedMinor: '250000',
     heads: [],
   }
+  const kinds = ['settled', 'collected', 'adjusted', 'refunded']
   const settlement = (kind: Agreement['settlements'][number]['kind'], paidMinor: string) => ({
     kind,
     period: 0,
@@ -176,7 +177,7 @@ describe('an agreement that has seen more', () => {
     registers: [],
     paidMinor,
     txHash,
-    place: `7-${kind.length}`,
+    place: `7-${kinds.indexOf(kind)}`,
     block: 7,
     final: true,
     atMs: Date.UTC(2026, 1, 2),

@@ -6,15 +6,24 @@ import type {
 } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { useSettlement } from '../../queries.ts'
-import { formatCount, formatTimeWithZone, shorten } from '../../ui/format.ts'
-import { Money } from '../../ui/money.tsx'
+import { useDeployment, useSettlement } from '../../queries.ts'
+import { formatCount, formatExact, formatTimeWithZone, shorten } from '../../ui/format.ts'
+import { At } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import './agreement.css'
 import { registersInWords } from './registers.tsx'
 
 /** What one settlement rests on, from the money back to the sensor. */
-const SettlementEvidence = ({ agreement, place }: { agreement: Agreement; place: string }) => {
+const SettlementEvidence = ({
+  agreement,
+  place,
+  children,
+}: {
+  agreement: Agreement
+  place: string
+  /** More ways to go on from here. */
+  children?: ReactNode
+}) => {
   const settlement = useSettlement(agreement.agreementId, place)
   return (
     <Loaded query={settlement} what="what this settlement rests on">
@@ -38,12 +47,7 @@ const SettlementEvidence = ({ agreement, place }: { agreement: Agreement; place:
             >
               Check this bill
             </Link>
-            <Link
-              to="/agreements/$agreementId/settlements/$place"
-              params={{ agreementId: agreement.agreementId, place }}
-            >
-              Link to this settlement
-            </Link>
+            {children}
           </p>
         </div>
       )}
@@ -72,7 +76,7 @@ const Paid = ({ evidence }: { evidence: Evidence }) => {
   const { kind, paidMinor, block, blockHash, txHash, final, atMs } = evidence
   return (
     <Step name={kind === 'refunded' ? 'Given back' : 'Paid'}>
-      <Money minor={paidMinor} />, {final ? 'final: cannot be undone' : 'included, not final yet'}
+      <Exact minor={paidMinor} />, {final ? 'final: cannot be undone' : 'included, not final yet'}
       <span className="note">
         {formatTimeWithZone(atMs)}, block {formatCount(block)} <Hash hex={blockHash} />, transaction{' '}
         <Hash hex={txHash} />
@@ -100,7 +104,7 @@ const SignedValue = ({
         {value.amountInWords ?? 'By a tariff contract that this node does not know.'}
         {value.owedBeforeMinor === '0' ? null : (
           <span className="note">
-            of which <Money minor={value.owedBeforeMinor} /> had been proven before
+            of which <Exact minor={value.owedBeforeMinor} /> had been proven before
           </span>
         )}
       </Step>
@@ -116,7 +120,7 @@ const SignedValue = ({
         )}
         <span className="note">
           until {formatTimeWithZone(Number(asOf) * 1000)}, in the period from{' '}
-          {formatTimeWithZone(periodStartMs)} to {formatTimeWithZone(periodEndMs)}
+          <At timeMs={periodStartMs} /> to <At timeMs={periodEndMs} />
         </span>
       </Step>
       <Step name="Signed by">
@@ -176,8 +180,8 @@ const Stream = ({ covered }: { covered: CoveredStream }) => {
       )}
       <span className="note">
         {envelopes === 1 ? 'one signed envelope' : `${formatCount(envelopes)} signed envelopes`}{' '}
-        with {readings === 1 ? 'one reading' : `${formatCount(readings)} readings`}, since the
-        settlement before
+        with {readings === 1 ? 'one reading' : `${formatCount(readings)} readings`}, new in this
+        settlement
       </span>
     </>
   )
@@ -206,6 +210,19 @@ const Anchor = ({ evidence: { anchor, covers } }: { evidence: Evidence }) => {
         'Not yet: the next anchor of the log covers it.'
       )}
     </Step>
+  )
+}
+
+/** An amount with all its decimals: what is multiplied beside it must come out. */
+const Exact = ({ minor }: { minor: string }) => {
+  const asset = useDeployment().data?.asset
+  const decimals = asset?.decimals ?? 6
+  const zeros = /0*$/.exec(minor.padStart(decimals, '0'))?.[0].length ?? 0
+  const places = Math.max(2, decimals - zeros)
+  return (
+    <>
+      {formatExact(minor, decimals, places)} {asset?.symbol}
+    </>
   )
 }
 

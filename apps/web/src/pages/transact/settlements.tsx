@@ -1,4 +1,5 @@
 import type { Agreement, SettlementView } from '@liquefy/client'
+import { Link } from '@tanstack/react-router'
 import { lazy, Suspense, useId, useState } from 'react'
 import { useSettlementsBefore } from '../../queries.ts'
 import { shorten } from '../../ui/format.ts'
@@ -87,7 +88,14 @@ const Row = ({ agreement, settlement }: { agreement: Agreement; settlement: Sett
         <tr id={detailId} className="opened">
           <td colSpan={3}>
             <Suspense fallback={<Loading what="the evidence" />}>
-              <SettlementEvidence agreement={agreement} place={place} />
+              <SettlementEvidence agreement={agreement} place={place}>
+                <Link
+                  to="/agreements/$agreementId/settlements/$place"
+                  params={{ agreementId: agreement.agreementId, place }}
+                >
+                  Link to this settlement
+                </Link>
+              </SettlementEvidence>
             </Suspense>
           </td>
         </tr>

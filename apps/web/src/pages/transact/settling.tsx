@@ -12,18 +12,19 @@ export const Settling = ({ agreement }: { agreement: Agreement }) => {
   const steps = stepsOf(agreement, period)
   return (
     <Card title="Watch it settle">
-      <p className="note">
-        {agreement.registerUnits.length === 0
-          ? 'By time alone'
-          : `${registersInWords(agreement, period.registers)} measured`}{' '}
-        until <At timeMs={Number(period.asOf) * 1000} />, in the period from{' '}
-        <At timeMs={period.startMs} />.
-      </p>
       <ol className="settling">
+        <li className="all">
+          <span className="settling-name">Measured</span>
+          {registersInWords(agreement, period.registers)}
+          <span className="note">
+            until <At timeMs={Number(period.asOf) * 1000} />
+          </span>
+        </li>
         {steps.map(({ name, minor, waits }, index) => {
+          const before = steps[index - 1]?.minor ?? minor
           const missing = minor - (steps[index + 1]?.minor ?? minor)
           return (
-            <li key={name} className={minor === steps[0]?.minor ? 'reached' : 'on-its-way'}>
+            <li key={name} className={minor < before ? 'part' : 'all'}>
               <span className="settling-name">{name}</span>
               <Money minor={String(minor)} />
               <span className="note">
