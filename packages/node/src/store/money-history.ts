@@ -24,7 +24,7 @@ export async function sampleRegisters(
   db: Queryable,
   { agreementId, meter, period }: MeterPeriod,
   points: number,
-  within: { firstSeq: bigint; lastSeq: bigint } | undefined = undefined,
+  within?: { firstSeq: bigint; lastSeq: bigint },
 ): Promise<RegisterSample[]> {
   const { rows } = await db.query(
     `SELECT DISTINCT ON (m.seq) m.seq, m.last_ms, m.register
