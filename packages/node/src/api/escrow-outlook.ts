@@ -5,12 +5,13 @@ import {
   explainEscrowLife,
   owedCapped,
   type Pace,
+  SIGNER_KIND,
   type Tariff,
   type Terms,
 } from '@liquefy/protocol'
 import { noMoney, readMoney } from '../store/agreements.ts'
 import { type OwedRow, readOwed } from '../store/metering.ts'
-import { registerAtTime } from '../store/money-history.ts'
+import { readProvenSteps, registerAtTime } from '../store/money-history.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import { unpaidMinor } from '../transact/notices.ts'
 import { knownAgreement, periodTimes } from './agreement-view.ts'
@@ -88,6 +89,10 @@ async function owedBy(
 ): Promise<bigint> {
   const start = terms.start + BigInt(terms.periodSeconds * period)
   if (seconds <= start) return 0n
+  if (terms.meters.length === 0 && terms.signerKind !== SIGNER_KIND.nobody) {
+    const [proven] = await readProvenSteps(database.pool, { agreementId, period }, 1, seconds)
+    return proven?.owedMinor ?? 0n
+  }
   const registers = []
   for (const meter of terms.meters.keys()) {
     const of = { agreementId, meter, period }

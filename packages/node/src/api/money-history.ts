@@ -5,6 +5,7 @@ import {
   type PaidStep,
   readNewestPaymentMs,
   readPaidSteps,
+  readProvenSteps,
   sampleRegisters,
 } from '../store/money-history.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
@@ -107,6 +108,14 @@ async function owedWithin(
       const at = start + ((asOf - start) * BigInt(index)) / BigInt(points)
       return { timeMs: Number(at) * 1000, minor: priced([], at) }
     })
+  }
+  if (terms.meters.length === 0) {
+    // No meter tells what is owed but what was signed.
+    const proven = await readProvenSteps(database.pool, { agreementId, period }, points)
+    return proven.map((step) => ({
+      timeMs: Number(step.asOf) * 1000,
+      minor: step.owedMinor < owedMinor ? step.owedMinor : owedMinor,
+    }))
   }
   const samples = []
   for (const meter of terms.meters.keys()) {

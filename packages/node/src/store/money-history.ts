@@ -80,6 +80,31 @@ export async function registerAtTime(
   return before?.register ?? 0n
 }
 
+/** What signed values had proven to be owed of a period by a second, smallest units. */
+export interface ProvenStep {
+  asOf: bigint
+  owedMinor: bigint
+}
+
+/** What the ledger has proven of a period, in order of time: at most `points` steps, the last one among them, by readings up to `untilSeconds`. */
+export async function readProvenSteps(
+  db: Queryable,
+  { agreementId, period }: Pick<MeterPeriod, 'agreementId' | 'period'>,
+  points: number,
+  untilSeconds?: bigint,
+): Promise<ProvenStep[]> {
+  const { rows } = await db.query(
+    `SELECT as_of, owed FROM (
+       SELECT as_of, (detail->>'owed')::numeric AS owed, row_number() OVER newest AS nth, count(*) OVER () AS count
+       FROM agreement_events
+       WHERE agreement_id = $1 AND kind = 'settled' AND period = $2 AND ($4::bigint IS NULL OR as_of <= $4)
+       WINDOW newest AS (ORDER BY (detail->>'owed')::numeric DESC, as_of)
+     ) steps WHERE (nth - 1) % ceil(count::numeric / $3) = 0 ORDER BY owed, as_of`,
+    [bytesOf(agreementId), period, points, untilSeconds ?? null],
+  )
+  return rows.map((row) => ({ asOf: row.as_of, owedMinor: row.owed }))
+}
+
 /** What an agreement was paid in a span of time, and what late evidence added to what it is owed, smallest units. */
 export interface PaidStep {
   /** When the last of it was. */
