@@ -1,4 +1,4 @@
-import { ApiError, type Hex } from '@liquefy/client'
+import { ApiError, type Hex, type SettlementEvidence } from '@liquefy/client'
 import { useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
 
@@ -98,8 +98,16 @@ export const useAgreements = () =>
 export const useNotices = () =>
   useQuery({ queryKey: ['notices'], queryFn: () => node.notices(), refetchInterval: 15_000 })
 
+/** One agreement; until all that is paid is final, no event tells when it becomes so. */
 export const useAgreement = (agreementId: Hex) =>
-  useQuery({ queryKey: ['agreement', agreementId], queryFn: () => node.agreement(agreementId) })
+  useQuery({
+    queryKey: ['agreement', agreementId],
+    queryFn: () => node.agreement(agreementId),
+    refetchInterval: ({ state: { data } }) =>
+      data !== undefined && data.includedMinor !== data.finalMinor ? finalMs : false,
+  })
+
+const finalMs = 2_000
 
 /** What whoever is signed in said of himself for invoices; null: nothing yet. `me`: whoever that is. */
 export const useMyDetails = (me: Hex) =>
@@ -110,4 +118,52 @@ export const useMyDetails = (me: Hex) =>
         if (error instanceof ApiError && error.code === 'DETAILS_MISSING') return null
         throw error
       }),
+  })
+
+/** An agreement's money over time, from `fromMs` on or since it began. */
+export const useMoneyHistory = (agreementId: Hex, fromMs: number | undefined) =>
+  useQuery({
+    queryKey: ['agreement', agreementId, 'money', fromMs],
+    queryFn: () => node.moneyHistory(agreementId, fromMs === undefined ? {} : { fromMs }),
+    placeholderData: (before) => before,
+  })
+
+export const useEscrow = (agreementId: Hex) =>
+  useQuery({
+    queryKey: ['agreement', agreementId, 'escrow'],
+    queryFn: () => node.escrow(agreementId),
+  })
+
+/** Periods before one, newest first. */
+export const usePeriodsBefore = (agreementId: Hex, before: number | undefined, limit: number) =>
+  useQuery({
+    queryKey: ['agreement', agreementId, 'periods', before, limit],
+    queryFn: () => (before === undefined ? [] : node.periods(agreementId, { before, limit })),
+    placeholderData: (shown) => shown,
+  })
+
+/** Settlements before one, newest first. */
+export const useSettlementsBefore = (agreementId: Hex, before: string | undefined, limit: number) =>
+  useQuery({
+    queryKey: ['agreement', agreementId, 'settlements', before, limit],
+    queryFn: () => (before === undefined ? [] : node.settlements(agreementId, { before, limit })),
+    placeholderData: (shown) => shown,
+  })
+
+/** What one settlement rests on; once it is final and anchored it does not change. */
+export const useSettlement = (agreementId: Hex, place: string) =>
+  useQuery({
+    queryKey: ['settlement', agreementId, place],
+    queryFn: () => node.settlement(agreementId, place),
+    refetchInterval: ({ state: { data } }) => (data && !isSettledForGood(data) ? finalMs : false),
+  })
+
+const isSettledForGood = ({ final, covers, anchor }: SettlementEvidence): boolean =>
+  final && (anchor === null ? covers === null || covers.length === 0 : anchor.final)
+
+/** What one envelope was worth. */
+export const useEnvelopePayments = (logIndex: string) =>
+  useQuery({
+    queryKey: ['agreement', 'payments', logIndex],
+    queryFn: () => node.envelopePayments(logIndex),
   })

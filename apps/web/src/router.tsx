@@ -28,6 +28,13 @@ export const agreementRoute = createRoute({
   path: '/agreements/$agreementId',
   component: AgreementPage,
 })
+export const settlementRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements/$agreementId/settlements/$place',
+  component: lazyPart(
+    async () => (await import('./pages/transact/settlement-page.tsx')).SettlementPage,
+  ),
+})
 export const evidenceRoute = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
@@ -47,7 +54,7 @@ const operation = createRoute({
 const myDetails = createRoute({
   getParentRoute: () => root,
   path: '/me',
-  component: lazyRouteComponent(() => import('./pages/transact/my-details.tsx'), 'MyDetailsPage'),
+  component: lazyPart(async () => (await import('./pages/transact/my-details.tsx')).MyDetailsPage),
 })
 
 export const router = createRouter({
@@ -56,6 +63,7 @@ export const router = createRouter({
     onboarding,
     machineRoute,
     agreementRoute,
+    settlementRoute,
     evidenceRoute,
     check,
     operation,

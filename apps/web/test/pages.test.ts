@@ -161,6 +161,7 @@ describe('an agreement that has seen more', () => {
     registers: ['1200000', '300000'],
     owedMinor: '10000000',
     signedMinor: '10000000',
+    sentMinor: '0',
     includedMinor: '10500000',
     finalMinor: '10500000',
     arrearsMinor: '700000',
@@ -168,6 +169,7 @@ describe('an agreement that has seen more', () => {
     refundedMinor: '250000',
     heads: [],
   }
+  const kinds = ['settled', 'collected', 'adjusted', 'refunded']
   const settlement = (kind: Agreement['settlements'][number]['kind'], paidMinor: string) => ({
     kind,
     period: 0,
@@ -175,6 +177,7 @@ describe('an agreement that has seen more', () => {
     registers: [],
     paidMinor,
     txHash,
+    place: `7-${kinds.indexOf(kind)}`,
     block: 7,
     final: true,
     atMs: Date.UTC(2026, 1, 2),
@@ -182,6 +185,11 @@ describe('an agreement that has seen more', () => {
   const more: Partial<Agreement> = {
     registerUnits: ['Wh', 'Wh'],
     rulesInWords: ['Counts up in Wh.', 'Counts up in Wh.'],
+    owedMinor: '20000000',
+    adjustedMinor: '1200000',
+    refundedMinor: '250000',
+    arrearsMinor: '700000',
+    periodCount: 2,
     periods: [
       period,
       { ...period, period: 1, arrearsMinor: '0', adjustedMinor: '0', refundedMinor: '0' },

@@ -172,6 +172,9 @@ describe('from a new key to settled money', () => {
     expect((await run('agreement', 'show', agreement.slice(0, 12))).json()).toMatchObject({
       agreementId: agreement,
       open: true,
+      outlook: {
+        inWords: expect.stringMatching(/^(lasts about|enough for the most|no end in sight)/),
+      },
     })
     const unknown = await run('machine', 'show', '99')
     expect(unknown.code).toBe(2)

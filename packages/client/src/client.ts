@@ -8,18 +8,24 @@ import type {
   AgreementSummary,
   ApiProblem,
   Deployment,
+  EnvelopePayment,
   EnvelopeProof,
   EnvelopeSummary,
+  EscrowOutlook,
   Hex,
   LogHead,
   Machine,
   MachineSummary,
+  MoneyHistory,
   NodeEvent,
   Notice,
   Operation,
+  PeriodView,
   ReadingSeries,
   Refusal,
   Session,
+  SettlementEvidence,
+  SettlementView,
   Status,
   TimelineEntry,
 } from './types.ts'
@@ -50,6 +56,22 @@ export interface Client {
   refusals(machineId: string): Promise<Refusal[]>
   agreements(): Promise<AgreementSummary[]>
   agreement(agreementId: Hex): Promise<Agreement>
+  /** Owed, included and final over time, from `fromMs` (its start unless told) until now, in at most `points` steps each. */
+  moneyHistory(
+    agreementId: Hex,
+    query?: { fromMs?: number; points?: number },
+  ): Promise<MoneyHistory>
+  /** How long its escrow lasts. */
+  escrow(agreementId: Hex): Promise<EscrowOutlook>
+  /** Newest first; `before` (the number of a period) pages back. */
+  periods(agreementId: Hex, query?: { before?: number; limit?: number }): Promise<PeriodView[]>
+  /** Newest first; `before` (a place) pages back. */
+  settlements(
+    agreementId: Hex,
+    query?: { before?: string; limit?: number },
+  ): Promise<SettlementView[]>
+  /** One settlement with what it rests on. */
+  settlement(agreementId: Hex, place: string): Promise<SettlementEvidence>
   /** Warnings to the parties of agreements that are low on escrow, to all or to one party. */
   notices(query?: { party?: Hex }): Promise<Notice[]>
   /** The evidence bundle, line by line, as it arrives. */
@@ -66,6 +88,8 @@ export interface Client {
   /** Says it, in place of what stood there; throws `DETAILS_INVALID` with what is wrong. */
   saveMyDetails(details: PartyDetails): Promise<void>
   envelope(logIndex: string): Promise<EnvelopeProof>
+  /** What one envelope was worth: each period that it moved, with the settlement that paid for it. */
+  envelopePayments(logIndex: string): Promise<EnvelopePayment[]>
   logHead(): Promise<LogHead>
   consistency(from: string, to: string): Promise<{ proof: Hex[] }>
   /**
@@ -167,6 +191,11 @@ export const createClient = ({
     refusals: (machineId) => get(`machines/${machineId}/refusals`),
     agreements: () => get('agreements'),
     agreement: (agreementId) => get(`agreements/${agreementId}`),
+    moneyHistory: (agreementId, query) => get(`agreements/${agreementId}/money`, query),
+    escrow: (agreementId) => get(`agreements/${agreementId}/escrow`),
+    periods: (agreementId, query) => get(`agreements/${agreementId}/periods`, query),
+    settlements: (agreementId, query) => get(`agreements/${agreementId}/settlements`, query),
+    settlement: (agreementId, place) => get(`agreements/${agreementId}/settlements/${place}`),
     notices: (query) => get('notices', query),
     bundle: async function* (agreementId) {
       const response = await request(`/v1/agreements/${agreementId}/bundle`)
@@ -181,6 +210,7 @@ export const createClient = ({
       await send('PUT', 'parties/me', details)
     },
     envelope: (logIndex) => get(`envelopes/${logIndex}`),
+    envelopePayments: (logIndex) => get(`envelopes/${logIndex}/payments`),
     logHead: () => get('log/head'),
     consistency: (from, to) => get('log/consistency', { from, to }),
     submitMeterValue: (value) => post(`agreements/${value.agreementId}/meter-values`, value),

@@ -144,6 +144,8 @@ export interface PeriodView {
   owedMinor: string
   /** Signed by the meter, accepted, not yet on the ledger. */
   signedMinor: string
+  /** The most that a transaction on its way to the ledger carries; 0: none does. */
+  sentMinor: string
   includedMinor: string
   finalMinor: string
   arrearsMinor: string
@@ -179,23 +181,119 @@ export interface Agreement extends AgreementSummary {
   registerUnits: string[]
   /** Who signs the meter values, in words: `machine 7`, `the edge (machine 3)`, `the payer (0x…)`, `nobody: time alone counts`. */
   metersSignedBy: string
+  /** Sums over all periods. */
+  adjustedMinor: string
+  refundedMinor: string
+  arrearsMinor: string
+  periodCount: number
+  /** The newest hundred, the oldest of them first; those before them by `Client.periods`. */
   periods: PeriodView[]
   /** The agreement that this one is linked to (its salt), and those that are linked to it. */
   linkedTo: Hex | null
   linkedFrom: Hex[]
-  /** Newest first. */
-  settlements: {
-    /** A signed value, arrears, what late evidence added, or what the payee gave back. */
-    kind: 'settled' | 'collected' | 'adjusted' | 'refunded'
-    period: number
-    asOf: string
-    registers: string[]
-    paidMinor: string
-    txHash: Hex
-    block: number
-    final: boolean
-    atMs: number
-  }[]
+  /** The newest two hundred, newest first; those before them by `Client.settlements`. */
+  settlements: SettlementView[]
+}
+
+export interface SettlementView {
+  /** Where its event stands on the ledger, `<block>-<log index>`: its name in addresses, and where a list goes on. */
+  place: string
+  /** A signed value, arrears, what late evidence added, or what the payee gave back. */
+  kind: 'settled' | 'collected' | 'adjusted' | 'refunded'
+  period: number
+  asOf: string
+  registers: string[]
+  paidMinor: string
+  txHash: Hex
+  block: number
+  final: boolean
+  atMs: number
+}
+
+/** A settlement with what it rests on. */
+export interface SettlementEvidence extends SettlementView {
+  agreementId: Hex
+  periodStartMs: number
+  periodEndMs: number
+  blockHash: Hex
+  /** Of the kind `settled`: the value that was signed. */
+  value: {
+    /** The highest that the ledger had of the period before, zeros if it is the first. */
+    registersBefore: string[]
+    /** By the tariff and within the cap, and what the ledger had before. `paidMinor` is the difference, as far as escrow went. */
+    owedMinor: string
+    owedBeforeMinor: string
+    /** How `owedMinor` comes about: `12.5 kg × 0.42 tEUR = 5.25 tEUR`; null for a tariff that the node does not know. */
+    amountInWords: string | null
+    /** Who signed it, in words. */
+    signedBy: string
+    /** The key that the ledger verified the signature with, where a machine signed. */
+    key: { machineId: string; epoch: string; keyId: Hex } | null
+    /** Hash over the digests of the last envelopes that the value covers. */
+    evidenceHead: Hex
+  } | null
+  /** How far it covers each stream; null where the node did not keep what somebody else relayed. */
+  covers: CoveredStream[] | null
+  /** The first anchor of the log that covers all of it; null before there is one. */
+  anchor: { size: string; txHash: Hex; block: number; atMs: number; final: boolean } | null
+}
+
+/** What a settlement covers of a stream since the settlement before it. */
+export interface CoveredStream {
+  stream: string
+  /** The last `seq` that it covers. */
+  seq: string
+  /** The first one since the settlement before; null if the node does not know how far that one went. */
+  firstSeq: string | null
+  /** Logged envelopes from the first to the last, and readings in them. */
+  envelopes: number
+  readings: number
+  /** Log index of the first and of the last; null where there are none. */
+  first: string | null
+  last: string | null
+}
+
+/** A period of an agreement whose register an envelope moved, and the settlement that first covered it there. */
+export interface EnvelopePayment {
+  agreementId: Hex
+  machineName: string
+  period: number
+  /** Null: not yet. */
+  settlement: SettlementView | null
+}
+
+/** What was reached by a time, cumulative. */
+export interface MoneyPoint {
+  timeMs: number
+  minor: string
+}
+
+/**
+ * Money of an agreement over time, each line from `fromMs` on and only where it rises: what was owed by the readings of that time, what
+ * was paid in a block of that time, and of it what is in blocks that cannot be undone any more.
+ */
+export interface MoneyHistory {
+  fromMs: number
+  toMs: number
+  owed: MoneyPoint[]
+  included: MoneyPoint[]
+  final: MoneyPoint[]
+}
+
+/** How long escrow lasts at the pace of late. */
+export interface EscrowOutlook {
+  escrowMinor: string
+  /** Owed and not yet paid. */
+  unpaidMinor: string
+  /** What came to be owed in the last `paceSeconds`, a day or what there is. */
+  paceMinor: string
+  paceSeconds: number
+  /** See `EscrowLife` of the protocol package. */
+  kind: 'ended' | 'spent' | 'covered' | 'idle' | 'to-end' | 'lasts'
+  /** Rounded down; null unless `kind` is `lasts`. */
+  lastsSeconds: string | null
+  /** `lasts about 12 days at the pace of the last 24 hours`. */
+  inWords: string
 }
 
 export interface LogHead {

@@ -151,6 +151,16 @@ describe("the buyer's voucher", () => {
       settledMinor: '42000',
       differenceMinor: '0',
     })
+    expect((await client.moneyHistory(id)).owed.at(-1)).toMatchObject({
+      timeMs: voucher.asOf * 1000,
+      minor: '42000',
+    })
+    expect(await client.escrow(id)).toMatchObject({ kind: 'lasts', paceMinor: '42000' })
+    const [settlement] = await client.settlements(id)
+    expect(await client.settlement(id, settlement?.place ?? '')).toMatchObject({
+      value: { amountInWords: expect.stringMatching(/= 0.042 tEUR$/), key: null },
+      covers: [],
+    })
   })
 
   test('ATK one of another agreement is refused, and a lower one settled directly moves nothing', async () => {
@@ -346,4 +356,16 @@ test('by time: owed grows by itself, is relayed without a signature, and is to t
     differenceMinor: '0',
   })
   expect(await node.checkMoney()).toMatchObject({ ok: true })
+  const { fromMs, owed } = await client.moneyHistory(id)
+  expect(owed.length).toBeGreaterThan(3)
+  expect(owed).toEqual(
+    owed.map(({ timeMs }) => ({
+      timeMs,
+      minor: String(BigInt(timeMs - fromMs) * (perSecond / 1_000n)),
+    })),
+  )
+  expect(await client.escrow(id)).toMatchObject({
+    kind: 'ended',
+    inWords: 'nothing more will be owed',
+  })
 })

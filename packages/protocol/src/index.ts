@@ -33,6 +33,13 @@ export type { DistanceRule } from './transact/distance.ts'
 export type { DrawdownRule } from './transact/drawdown.ts'
 export type { DurationBeyondRule } from './transact/duration-beyond.ts'
 export {
+  type EscrowLife,
+  escrowLife,
+  explainEscrowLife,
+  type Pace,
+} from './transact/escrow-life.ts'
+export { type Charged, explainAmount } from './transact/explain-amount.ts'
+export {
   explainTariff,
   type TariffAsset,
   type TariffUnit,

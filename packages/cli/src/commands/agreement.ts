@@ -118,14 +118,15 @@ function show(): Command {
       const context = contextOf(command)
       const id = await agreementIdOf(context, given)
       const client = context.node()
-      const [agreement, { asset }, notices] = await Promise.all([
+      const [agreement, { asset }, notices, outlook] = await Promise.all([
         client.agreement(id),
         client.deployment(),
         client.notices(),
+        client.escrow(id),
       ])
       const money = moneyText(asset)
       const warned = notices.filter(({ agreementId }) => agreementId === agreement.agreementId)
-      context.out.result({ ...agreement, notices: warned }, () =>
+      context.out.result({ ...agreement, notices: warned, outlook }, () =>
         [
           table([
             ['agreement', agreement.agreementId],
@@ -142,7 +143,7 @@ function show(): Command {
             ...warned.map((notice) => [`to the ${notice.role}`, noticeText(notice, money)]),
             ['owed', money(agreement.owedMinor)],
             ['paid', money(agreement.includedMinor)],
-            ['escrow', money(agreement.escrowMinor)],
+            ['escrow', `${money(agreement.escrowMinor)}, ${outlook.inWords}`],
             ['accrued', `${money(agreement.position.accruedMinor)} to ${agreement.position.owner}`],
           ]),
           table([
@@ -157,6 +158,9 @@ function show(): Command {
               money(period.refundedMinor),
             ]),
           ]),
+          ...(agreement.periodCount > agreement.periods.length
+            ? [`${agreement.periodCount - agreement.periods.length} earlier periods: on its page.`]
+            : []),
         ].join('\n\n'),
       )
     })

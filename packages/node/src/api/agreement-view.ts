@@ -1,4 +1,4 @@
-import type { Agreement, AgreementSummary, Hex, PeriodView } from '@liquefy/client'
+import type { Agreement, AgreementSummary, Hex, PeriodView, SettlementView } from '@liquefy/client'
 import {
   explainRule,
   explainSigner,
@@ -6,25 +6,23 @@ import {
   formatDecimal,
   type MeterRule,
   SIGNER_KIND,
+  type Terms,
   tariffUnits,
   termsToJson,
 } from '@liquefy/protocol'
-import {
-  type AgreementMoney,
-  noMoney,
-  readMoney,
-  readPositionOwners,
-  readSettlements,
-} from '../store/agreements.ts'
+import { type AgreementMoney, noMoney, readMoney, readPositionOwners } from '../store/agreements.ts'
 import { readArchivedAhead } from '../store/archives.ts'
-import { readProblem, readSigned } from '../store/meter-values.ts'
+import { readProblem, readSent, readSigned } from '../store/meter-values.ts'
 import { type OwedRow, readOwed } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
+import { type LedgerPlace, readSettlements, type Settlement } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
 
 const SETTLEMENTS_SHOWN = 200
+/** Of the newest periods; those before them stand on pages of their own. */
+const PERIODS_SHOWN = 100
 
 /** All agreements, the oldest first. */
 export async function agreementList(context: ApiContext): Promise<AgreementSummary[]> {
@@ -71,23 +69,34 @@ function summaryOf(
   }
 }
 
-/** One agreement. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
+/** One agreement with its newest periods. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
 export async function agreementView(context: ApiContext, agreementId: Hex): Promise<Agreement> {
+  const whole = await wholeAgreementView(context, agreementId)
+  return { ...whole, periods: whole.periods.slice(-PERIODS_SHOWN) }
+}
+
+/** One agreement with all its periods. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
+export async function wholeAgreementView(
+  context: ApiContext,
+  agreementId: Hex,
+): Promise<Agreement> {
   const db = context.database.pool
-  const agreement = context.agreements.get(agreementId)
-  if (!agreement) throw unknown('AGREEMENT_UNKNOWN', `Agreement ${agreementId}`)
+  const agreement = knownAgreement(context, agreementId)
   const { final } = context.block()
-  const [moneyById, owed, names, signed, settlements, owners, skipped, ahead] = await Promise.all([
-    readMoney(db, final, [agreementId]),
-    readOwed(db, agreementId),
-    readMachineNames(db),
-    readSigned(db, agreementId),
-    readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
-    readPositionOwners(db),
-    readProblem(db, agreementId),
-    agreement.open ? readArchivedAhead(db, agreementId) : undefined,
-  ])
+  const [moneyById, owed, names, signed, sent, settlements, owners, skipped, ahead] =
+    await Promise.all([
+      readMoney(db, final, [agreementId]),
+      readOwed(db, agreementId),
+      readMachineNames(db),
+      readSigned(db, agreementId),
+      readSent(db, agreementId),
+      readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
+      readPositionOwners(db),
+      readProblem(db, agreementId),
+      agreement.open ? readArchivedAhead(db, agreementId) : undefined,
+    ])
   const money = moneyById.get(agreementId) ?? noMoney()
+  const periods = periodsOf(agreement, money, owed, { signed, sent })
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
   return {
@@ -106,19 +115,71 @@ export async function agreementView(context: ApiContext, agreementId: Hex): Prom
     rulesInWords: rules.map(explainRule),
     registerUnits: units,
     metersSignedBy: metersSignedBy(context, agreement),
-    periods: periodsOf(agreement, money, owed, signed),
+    adjustedMinor: sumOf(periods, ({ adjustedMinor }) => adjustedMinor),
+    refundedMinor: sumOf(periods, ({ refundedMinor }) => refundedMinor),
+    arrearsMinor: sumOf(periods, ({ arrearsMinor }) => arrearsMinor),
+    periodCount: periods.length,
+    periods,
     ...linksOf(context, agreement),
-    settlements: settlements.map((one) => ({
-      kind: one.kind,
-      period: one.period,
-      asOf: String(one.asOf),
-      registers: one.registers,
-      paidMinor: String(one.paidMinor),
-      txHash: one.txHash,
-      block: one.block,
-      final: one.block <= final,
-      atMs: one.atMs,
-    })),
+    settlements: settlements.map((one) => settlementView(one, final)),
+  }
+}
+
+/** @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
+export function knownAgreement({ agreements }: ApiContext, agreementId: Hex): MeteredAgreement {
+  const agreement = agreements.get(agreementId)
+  if (!agreement) throw unknown('AGREEMENT_UNKNOWN', `Agreement ${agreementId}`)
+  return agreement
+}
+
+function sumOf(periods: readonly PeriodView[], pick: (period: PeriodView) => string): string {
+  return String(periods.reduce((sum, period) => sum + BigInt(pick(period)), 0n))
+}
+
+/** Periods of an agreement before `before`, the newest first. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
+export async function periodList(
+  context: ApiContext,
+  agreementId: Hex,
+  { before, limit }: { before?: number; limit: number },
+): Promise<PeriodView[]> {
+  const db = context.database.pool
+  const agreement = knownAgreement(context, agreementId)
+  const [money, owed, signed, sent] = await Promise.all([
+    readMoney(db, context.block().final, [agreementId]),
+    readOwed(db, agreementId),
+    readSigned(db, agreementId),
+    readSent(db, agreementId),
+  ])
+  return periodsOf(agreement, money.get(agreementId) ?? noMoney(), owed, { signed, sent })
+    .filter(({ period }) => before === undefined || period < before)
+    .slice(-limit)
+    .reverse()
+}
+
+/** Settlements of an agreement before a place on the ledger, the newest first. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
+export async function settlementList(
+  context: ApiContext,
+  agreementId: Hex,
+  { before, limit }: { before?: LedgerPlace | undefined; limit: number },
+): Promise<SettlementView[]> {
+  knownAgreement(context, agreementId)
+  const settlements = await readSettlements(context.database.pool, agreementId, limit, { before })
+  return settlements.map((one) => settlementView(one, context.block().final))
+}
+
+/** One settlement as lists show it. */
+export function settlementView(one: Settlement, finalBlock: number): SettlementView {
+  return {
+    place: `${one.block}-${one.logIndex}`,
+    kind: one.kind,
+    period: one.period,
+    asOf: String(one.asOf),
+    registers: one.registers,
+    paidMinor: String(one.paidMinor),
+    txHash: one.txHash,
+    block: one.block,
+    final: one.block <= finalBlock,
+    atMs: one.atMs,
   }
 }
 
@@ -137,7 +198,8 @@ function linksOf(
   }
 }
 
-function metersSignedBy(
+/** Who signs the meter values, in words. */
+export function metersSignedBy(
   { agreements }: ApiContext,
   { terms }: Pick<MeteredAgreement, 'terms'>,
 ): string {
@@ -165,7 +227,7 @@ function periodsOf(
   { terms }: MeteredAgreement,
   money: AgreementMoney,
   owed: readonly OwedRow[],
-  signed: ReadonlyMap<number, bigint>,
+  { signed, sent }: Record<'signed' | 'sent', ReadonlyMap<number, bigint>>,
 ): PeriodView[] {
   if (!terms) return []
   const rows = new Map(owed.map((row) => [row.period, row]))
@@ -173,16 +235,17 @@ function periodsOf(
   return periods.map((period) => {
     const row = rows.get(period)
     const onLedger = money.periods.get(period)
-    const startMs = (Number(terms.start) + period * terms.periodSeconds) * 1000
+    const { startMs, endMs } = periodTimes(terms, period)
     const paid = onLedger?.paidMinor ?? 0n
     return {
       period,
       startMs,
-      endMs: startMs + terms.periodSeconds * 1000,
+      endMs,
       asOf: String(row?.asOf ?? startMs / 1000),
       registers: row?.registers.map(String) ?? terms.meters.map(() => '0'),
       owedMinor: String(row?.owedMinor ?? 0n),
       signedMinor: String(signed.get(period) ?? 0n),
+      sentMinor: String(sent.get(period) ?? 0n),
       includedMinor: String(paid),
       finalMinor: String(onLedger?.paidFinalMinor ?? 0n),
       arrearsMinor: String(larger((onLedger?.provenMinor ?? 0n) - paid, 0n)),
@@ -191,6 +254,15 @@ function periodsOf(
       heads: row?.heads ?? [],
     }
   })
+}
+
+/** When a period begins and ends, ms since 1970. */
+export function periodTimes(
+  { start, periodSeconds }: Terms,
+  period: number,
+): { startMs: number; endMs: number } {
+  const startMs = (Number(start) + period * periodSeconds) * 1000
+  return { startMs, endMs: startMs + periodSeconds * 1000 }
 }
 
 function larger(a: bigint, b: bigint): bigint {

@@ -8,10 +8,10 @@ import { invoiceXml } from '../documents/invoice-xml.ts'
 import { buyerProblem } from '../documents/party-check.ts'
 import { type StatementContent, statementOf } from '../documents/statement.ts'
 import { statementCsv } from '../documents/statement-csv.ts'
-import { readSettlements } from '../store/agreements.ts'
 import { readParty } from '../store/parties.ts'
+import { readSettlements } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
-import { agreementView } from './agreement-view.ts'
+import { wholeAgreementView } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
 import { ProblemError } from './problem.ts'
 import * as schemas from './schemas.ts'
@@ -122,8 +122,8 @@ async function statementContent(
 ): Promise<StatementContent> {
   const agreementId = id.toLowerCase() as Hex
   const [agreement, settlements, head] = await Promise.all([
-    agreementView(context, agreementId),
-    readSettlements(context.database.pool, agreementId, MOST_SETTLEMENTS, wantedPeriod),
+    wholeAgreementView(context, agreementId),
+    readSettlements(context.database.pool, agreementId, MOST_SETTLEMENTS, { period: wantedPeriod }),
     context.evidence.head(),
   ])
   const metered = context.agreements.get(agreementId)
@@ -148,7 +148,7 @@ async function periodInvoice(
   const agreementId = request.params.id.toLowerCase() as Hex
   const { period: wanted } = request.query
   const { address } = await sessionOf(context, request)
-  const agreement = await agreementView(context, agreementId)
+  const agreement = await wholeAgreementView(context, agreementId)
   const metered = context.agreements.get(agreementId)
   requireParty(agreement, address)
   const terms = requirePeriod(metered?.terms, wanted)
@@ -164,7 +164,7 @@ async function periodInvoice(
   const [seller, buyer, settlements] = await Promise.all([
     detailsOf(context, agreement.payee, 'seller'),
     detailsOf(context, agreement.payer, 'buyer'),
-    readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, wanted),
+    readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, { period: wanted }),
   ])
   const lacking = buyerProblem(seller, buyer)
   if (lacking) {

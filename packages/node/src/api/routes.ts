@@ -13,6 +13,7 @@ import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
+import { addMoneyRoutes } from './money-routes.ts'
 import { addOperationRoutes } from './operation-routes.ts'
 import { createPacedFigures } from './paced-figures.ts'
 import { addPartyRoutes } from './party-routes.ts'
@@ -40,6 +41,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   )
   addMachineRoutes(app, context)
   addAgreementRoutes(app, context)
+  addMoneyRoutes(app, context)
   addLogRoutes(app, context)
   addSessionRoutes(app, context)
   addPartyRoutes(app, context)

@@ -200,6 +200,106 @@ const agreementSummaryFields = {
 }
 export const agreementSummaries = list(object(agreementSummaryFields))
 
+const period = object({
+  period: integer,
+  startMs: integer,
+  endMs: integer,
+  asOf: digits,
+  registers: list(digits),
+  owedMinor: digits,
+  signedMinor: digits,
+  sentMinor: digits,
+  includedMinor: digits,
+  finalMinor: digits,
+  arrearsMinor: digits,
+  adjustedMinor: digits,
+  refundedMinor: digits,
+  heads: list(object({ stream: text, seq: digits })),
+})
+export const periods = list(period)
+
+const settlementFields = {
+  place: text,
+  kind: { type: 'string', enum: ['settled', 'collected', 'adjusted', 'refunded'] },
+  period: integer,
+  asOf: digits,
+  registers: list(digits),
+  paidMinor: digits,
+  txHash: hex,
+  block: integer,
+  final: boolean,
+  atMs: integer,
+}
+export const settlements = list(object(settlementFields))
+
+export const settlementEvidence = object({
+  ...settlementFields,
+  agreementId: hex,
+  periodStartMs: integer,
+  periodEndMs: integer,
+  blockHash: hex,
+  value: objectOrNull({
+    registersBefore: list(digits),
+    owedMinor: digits,
+    owedBeforeMinor: digits,
+    amountInWords: orNull(text),
+    signedBy: text,
+    key: objectOrNull({ machineId: digits, epoch: digits, keyId: hex }),
+    evidenceHead: hex,
+  }),
+  covers: {
+    anyOf: [
+      list(
+        object({
+          stream: text,
+          seq: digits,
+          firstSeq: orNull(text),
+          envelopes: integer,
+          readings: integer,
+          first: orNull(text),
+          last: orNull(text),
+        }),
+      ),
+      { type: 'null' },
+    ],
+  },
+  anchor: objectOrNull({
+    size: digits,
+    txHash: hex,
+    block: integer,
+    atMs: integer,
+    final: boolean,
+  }),
+})
+
+export const envelopePayments = list(
+  object({
+    agreementId: hex,
+    machineName: text,
+    period: integer,
+    settlement: objectOrNull(settlementFields),
+  }),
+)
+
+const moneyLine = list(object({ timeMs: integer, minor: digits }))
+export const moneyHistory = object({
+  fromMs: integer,
+  toMs: integer,
+  owed: moneyLine,
+  included: moneyLine,
+  final: moneyLine,
+})
+
+export const escrowOutlook = object({
+  escrowMinor: digits,
+  unpaidMinor: digits,
+  paceMinor: digits,
+  paceSeconds: integer,
+  kind: { type: 'string', enum: ['ended', 'spent', 'covered', 'idle', 'to-end', 'lasts'] },
+  lastsSeconds: orNull(text),
+  inWords: text,
+})
+
 export const agreement = object({
   ...agreementSummaryFields,
   problem: orNull(text),
@@ -209,38 +309,14 @@ export const agreement = object({
   rulesInWords: list(text),
   registerUnits: list(text),
   metersSignedBy: text,
-  periods: list(
-    object({
-      period: integer,
-      startMs: integer,
-      endMs: integer,
-      asOf: digits,
-      registers: list(digits),
-      owedMinor: digits,
-      signedMinor: digits,
-      includedMinor: digits,
-      finalMinor: digits,
-      arrearsMinor: digits,
-      adjustedMinor: digits,
-      refundedMinor: digits,
-      heads: list(object({ stream: text, seq: digits })),
-    }),
-  ),
+  adjustedMinor: digits,
+  refundedMinor: digits,
+  arrearsMinor: digits,
+  periodCount: integer,
+  periods,
   linkedTo: orNull(hex),
   linkedFrom: list(hex),
-  settlements: list(
-    object({
-      kind: { type: 'string', enum: ['settled', 'collected', 'adjusted', 'refunded'] },
-      period: integer,
-      asOf: digits,
-      registers: list(digits),
-      paidMinor: digits,
-      txHash: hex,
-      block: integer,
-      final: boolean,
-      atMs: integer,
-    }),
-  ),
+  settlements,
 })
 
 export const notices = list(
@@ -317,6 +393,10 @@ export const health = object({
 const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
 const stream = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,31}$' } as const
 const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } as const
+const agreementId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
+const place = { type: 'string', pattern: '^(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,8})$' } as const
+const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
+const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 
 export const machineParams = object({
   id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
@@ -333,14 +413,20 @@ export const machineName = object({
 export const refusalParams = object({
   id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
 })
-export const agreementParams = object({ id: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } })
-const period = { type: 'integer', minimum: 0, maximum: 4_294_967_295 }
-export const statementQuery = object({ period }, ['period'])
-export const statementPdfQuery = object({ period, timeZone: { type: 'string', maxLength: 64 } }, [
-  'period',
-  'timeZone',
-])
-export const invoiceQuery = object({ period })
+export const statementQuery = object({ period: periodNumber }, ['period'])
+export const statementPdfQuery = object(
+  { period: periodNumber, timeZone: { type: 'string', maxLength: 64 } },
+  ['period', 'timeZone'],
+)
+export const invoiceQuery = object({ period: periodNumber })
+export const agreementParams = object({ id: agreementId })
+export const settlementParams = object({ id: agreementId, place })
+export const settlementsQuery = object({ before: place, limit: rows }, ['before', 'limit'])
+export const periodsQuery = object({ before: periodNumber, limit: rows }, ['before', 'limit'])
+export const moneyQuery = object(
+  { fromMs: timeMs, points: { type: 'integer', minimum: 2, maximum: 1_000, default: 200 } },
+  ['fromMs', 'points'],
+)
 export const signIn = object({
   message: { type: 'string', maxLength: 4_096 },
   signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },

@@ -8,7 +8,7 @@ import {
   type TariffUnit,
   type Terms,
 } from '@liquefy/protocol'
-import type { Settlement } from '../store/agreements.ts'
+import type { Settlement } from '../store/settlements.ts'
 import { apportion, netOf, taxOn, wholeCents } from './cents.ts'
 import { accountId, quantityOf, registerName } from './statement.ts'
 import { PIECE, unitCode } from './unit-codes.ts'

@@ -1,6 +1,6 @@
 import type { Agreement, Deployment, LogHead, PeriodView } from '@liquefy/client'
 import { formatDecimal, type TariffUnit } from '@liquefy/protocol'
-import type { Settlement } from '../store/agreements.ts'
+import type { Settlement } from '../store/settlements.ts'
 
 /** What a statement is made from. `settlements` newest first; `wantedPeriod`: of this one alone. */
 export interface StatementInput {

@@ -235,57 +235,6 @@ function addEvents(
   money.periods.set(row.period, period)
 }
 
-/** One settlement on the ledger. */
-export interface Settlement {
-  /** A signed value, arrears, what late evidence added, or what the payee gave back. */
-  kind: 'settled' | 'collected' | 'adjusted' | 'refunded'
-  agreementId: Hex
-  period: number
-  asOf: bigint
-  registers: string[]
-  paidMinor: bigint
-  txHash: Hex
-  block: number
-  atMs: number
-}
-
-/**
- * Of the events `e`, settlements that moved money or proved more than all before them. Anybody may settle a value again, which does
- * neither: those rows must not crowd out the real ones.
- */
-const TELLING = `e.kind IN ('settled', 'collected', 'adjusted', 'refunded') AND (e.amount > 0 OR e.kind = 'settled'
-  AND (e.detail->>'owed')::numeric > 0
-  AND NOT EXISTS (SELECT FROM agreement_events b
-    WHERE b.agreement_id = e.agreement_id AND b.kind = 'settled' AND b.period = e.period
-      AND (b.block, b.log_index) < (e.block, e.log_index)
-      AND (b.detail->>'owed')::numeric >= (e.detail->>'owed')::numeric))`
-
-/** The newest settlements of an agreement, or of one of its periods, that moved money or proved more, newest first. */
-export async function readSettlements(
-  db: Queryable,
-  agreementId: Hex,
-  limit: number,
-  period?: number,
-): Promise<Settlement[]> {
-  const { rows } = await db.query(
-    `SELECT * FROM agreement_events e WHERE e.agreement_id = $1 AND ${TELLING}
-       AND ($3::bigint IS NULL OR e.period = $3)
-     ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
-    [bytesOf(agreementId), limit, period ?? null],
-  )
-  return rows.map((row) => ({
-    kind: row.kind,
-    agreementId,
-    period: row.period,
-    asOf: row.as_of ?? 0n,
-    registers: row.detail.registers ?? [],
-    paidMinor: row.amount,
-    txHash: hexOf(row.tx_hash),
-    block: Number(row.block),
-    atMs: Number(row.at_ms),
-  }))
-}
-
 /** Who owns the position of each agreement whose position was ever transferred. */
 export async function readPositionOwners(db: Queryable): Promise<Map<Hex, Hex>> {
   const { rows } = await db.query(
@@ -311,25 +260,4 @@ export async function readMoneyTotals(db: Queryable, toBlock: number): Promise<M
     [toBlock],
   )
   return new Map(rows.map((row) => [row.what, row.amount]))
-}
-
-/** Settlements of some agreements that moved money or proved more, in the blocks after `afterBlock` up to `toBlock`, in the order of the ledger. */
-export async function readSettlementsSince(
-  db: Queryable,
-  agreementIds: readonly Hex[],
-  afterBlock: number,
-  toBlock: number,
-): Promise<Pick<Settlement, 'agreementId' | 'period' | 'paidMinor' | 'txHash'>[]> {
-  const { rows } = await db.query(
-    `SELECT e.agreement_id, e.period, e.amount, e.tx_hash FROM agreement_events e
-     WHERE e.agreement_id = ANY ($1) AND e.block > $2 AND e.block <= $3 AND e.kind <> 'refunded' AND ${TELLING}
-     ORDER BY e.block, e.log_index`,
-    [agreementIds.map(bytesOf), afterBlock, toBlock],
-  )
-  return rows.map((row) => ({
-    agreementId: hexOf(row.agreement_id),
-    period: row.period,
-    paidMinor: row.amount,
-    txHash: hexOf(row.tx_hash),
-  }))
 }

@@ -128,6 +128,16 @@ export async function readSigned(db: Queryable, agreementId: Hex): Promise<Map<n
   return new Map(rows.map((row) => [row.period, row.owed_minor]))
 }
 
+/** The most that a transaction on its way to the ledger carries of each period of an agreement. */
+export async function readSent(db: Queryable, agreementId: Hex): Promise<Map<number, bigint>> {
+  const { rows } = await db.query(
+    `SELECT period, max(owed_minor) AS owed_minor FROM meter_values
+     WHERE agreement_id = $1 AND intent_id IS NOT NULL GROUP BY 1`,
+    [bytesOf(agreementId)],
+  )
+  return new Map(rows.map((row) => [row.period, row.owed_minor]))
+}
+
 /** Why the ledger skipped the agreement's newest meter value, in words; undefined if it did not. */
 export async function readProblem(db: Queryable, agreementId: Hex): Promise<string | undefined> {
   const { rows } = await db.query(
@@ -268,14 +278,20 @@ export async function readIntentFate(
   }
 }
 
-/** Takes a value off its intent, with the outcome. */
+/** Takes a value off its intent, with the outcome. Of one that the ledger took, what it covers is kept for ever. */
 export async function saveOutcome(
   db: Queryable,
   value: AcceptedValue,
   outcome: Outcome,
 ): Promise<void> {
   await db.query(
-    `UPDATE meter_values SET intent_id = NULL, problem = $5, retry_ms = coalesce($6, retry_ms),
+    `WITH settled AS (
+       INSERT INTO settled_values (agreement_id, period, as_of, evidence_head, heads)
+       SELECT agreement_id, period, as_of, evidence_head, heads FROM meter_values
+       WHERE agreement_id = $1 AND period = $2 AND as_of = $3 AND evidence_head = $4
+         AND $5::text IS NULL AND heads <> '[]' ON CONFLICT DO NOTHING
+     )
+     UPDATE meter_values SET intent_id = NULL, problem = $5, retry_ms = coalesce($6, retry_ms),
        attempts = attempts + CASE WHEN $5::text IS NULL THEN 0 ELSE 1 END,
        given_up = ($5::text IS NOT NULL AND $6::bigint IS NULL)
      WHERE agreement_id = $1 AND period = $2 AND as_of = $3 AND evidence_head = $4`,

@@ -36,25 +36,35 @@ export function shortageOf(
   hasEnded: boolean,
 ): Shortage | undefined {
   const { escrowMinor, fundedMinor } = money
-  const folded = new Map(owed.map(({ period, owedMinor }) => [period, owedMinor]))
-  let unpaid = 0n
-  let inArrears = false
-  for (const period of new Set([...folded.keys(), ...money.periods.keys()])) {
-    const { provenMinor = 0n, paidMinor = 0n, adjustedMinor = 0n } = money.periods.get(period) ?? {}
-    const folds = (folded.get(period) ?? 0n) + adjustedMinor
-    const due = folds > provenMinor ? folds : provenMinor
-    if (due > paidMinor) unpaid += due - paidMinor
-    inArrears ||= provenMinor > paidMinor
-  }
+  const unpaid = unpaidMinor(money, owed)
+  const inArrears = [...money.periods.values()].some(
+    ({ provenMinor, paidMinor }) => provenMinor > paidMinor,
+  )
   const left = escrowMinor - unpaid
   const isShort = inArrears || left < 0n
   if (!isShort && (hasEnded || left * LOW_DIVISOR >= fundedMinor)) return undefined
   return {
     kind: isShort ? 'escrow-short' : 'escrow-low',
     escrowMinor: escrowMinor.toString(),
-    unpaidMinor: unpaid.toString(),
+    unpaidMinor: String(unpaid),
     fundedMinor: fundedMinor.toString(),
   }
+}
+
+/** What is owed of an agreement and not paid yet, by the node's own fold or by what the ledger has proven, whichever is more. */
+export function unpaidMinor(
+  money: Pick<AgreementMoney, 'periods'>,
+  owed: readonly Pick<OwedRow, 'period' | 'owedMinor'>[],
+): bigint {
+  const folded = new Map(owed.map(({ period, owedMinor }) => [period, owedMinor]))
+  let unpaid = 0n
+  for (const period of new Set([...folded.keys(), ...money.periods.keys()])) {
+    const { provenMinor = 0n, paidMinor = 0n, adjustedMinor = 0n } = money.periods.get(period) ?? {}
+    const folds = (folded.get(period) ?? 0n) + adjustedMinor
+    const due = folds > provenMinor ? folds : provenMinor
+    if (due > paidMinor) unpaid += due - paidMinor
+  }
+  return unpaid
 }
 
 /** Starts looking; tells events and the log when a notice begins or ends. `close` stops it. */

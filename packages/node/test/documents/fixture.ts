@@ -50,6 +50,7 @@ export const PERIOD: PeriodView = {
   registers: ['1234567'],
   owedMinor: '518518140',
   signedMinor: '0',
+  sentMinor: '0',
   includedMinor: '518000000',
   finalMinor: '517000000',
   arrearsMinor: '0',

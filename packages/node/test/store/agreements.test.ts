@@ -1,8 +1,8 @@
 import { type Hex, keccak256, toHex } from 'viem'
 import { expect, test } from 'vitest'
 import type { LedgerEvent } from '../../src/chain/events.ts'
-import { readSettlements, readSettlementsSince } from '../../src/store/agreements.ts'
 import { saveBlocks } from '../../src/store/ledger.ts'
+import { readSettlements, readSettlementsSince } from '../../src/store/settlements.ts'
 import { newDataDir, testDatabase } from '../chain/support.ts'
 
 const AGREEMENT = keccak256('0xaa')

@@ -128,7 +128,7 @@ function labelled(text: string, { label }: TariffUnit): string {
 }
 
 /** A quotient as a decimal if it has few places, else as a fraction: never rounded. */
-function quotient(numerator: bigint, denominator: bigint): string {
+export function quotient(numerator: bigint, denominator: bigint): string {
   const MOST_PLACES = 18
   for (let places = 0; places <= MOST_PLACES; places += 1) {
     const scaled = numerator * 10n ** BigInt(places)

@@ -16,7 +16,11 @@ export const MoneyActions = ({ agreement }: { agreement: Agreement }) => {
   if (!pays && !earns) return null
   return (
     <div className="columns">
-      {pays ? <Fund agreement={agreement} /> : null}
+      {pays ? (
+        <div id="top-up">
+          <Fund agreement={agreement} />
+        </div>
+      ) : null}
       {earns ? <Withdraw agreement={agreement} /> : null}
     </div>
   )

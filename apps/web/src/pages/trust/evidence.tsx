@@ -8,6 +8,7 @@ import { formatCount } from '../../ui/format.ts'
 import { At, Card, Figure } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import './evidence.css'
+import { PaidBy } from './paid-by.tsx'
 import { checkProof } from './proof-steps.ts'
 import { ProofTree } from './proof-tree.tsx'
 import { verdictWords } from './verdict-words.ts'
@@ -111,6 +112,7 @@ const Evidence = ({ proof }: { proof: EnvelopeProof }) => {
           ) : null}
         </Card>
       </div>
+      <PaidBy logIndex={proof.logIndex} />
       <Card title="Its place in the log">
         <ProofTree levels={levels} root={root} />
       </Card>

@@ -1,0 +1,93 @@
+import type { Agreement } from '@liquefy/client'
+import { Link } from '@tanstack/react-router'
+import { useDeployment, useEscrow, useNotices } from '../../queries.ts'
+import { useSession } from '../../session/use-session.ts'
+import { AmountBar } from '../../ui/charts.tsx'
+import { nameOf } from '../../ui/format.ts'
+import { Money } from '../../ui/money.tsx'
+import { Card, Figure, Party } from '../../ui/parts.tsx'
+
+const atLeastZero = (value: bigint): bigint => (value > 0n ? value : 0n)
+
+/** What an agreement owes and has paid, and how long its escrow lasts. */
+export const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
+  const outlook = useEscrow(agreement.agreementId).data
+  const adjusted = BigInt(agreement.adjustedMinor)
+  const owed = BigInt(agreement.owedMinor) + adjusted
+  const final = BigInt(agreement.finalMinor)
+  const included = BigInt(agreement.includedMinor)
+  const isInArrears = agreement.arrearsMinor !== '0'
+  return (
+    <Card title="Money">
+      <dl className="figures">
+        <Figure name="Owed" note={owedBy(agreement, adjusted)}>
+          <Money minor={String(owed)} />
+        </Figure>
+        <Figure name="Included" note="paid in a block">
+          <Money minor={agreement.includedMinor} />
+        </Figure>
+        <Figure name="Final" note="cannot be undone">
+          <Money minor={agreement.finalMinor} />
+        </Figure>
+        {agreement.refundedMinor === '0' ? null : (
+          <Figure name="Refunded" note="given back by the payee">
+            <Money minor={agreement.refundedMinor} />
+          </Figure>
+        )}
+        <Figure
+          name="Escrow left"
+          note={
+            isInArrears ? 'too little: top it up' : (outlook?.inWords ?? 'set aside by the payer')
+          }
+        >
+          <Money minor={agreement.escrowMinor} />
+        </Figure>
+        <Figure name="To withdraw" note={<Party address={agreement.position.owner} />}>
+          <Money minor={agreement.position.accruedMinor} />
+        </Figure>
+      </dl>
+      <AmountBar
+        parts={[
+          { name: 'final', className: 'part-final', minor: final },
+          { name: 'included', className: 'part-included', minor: atLeastZero(included - final) },
+          {
+            name: 'owed, not yet settled',
+            className: 'part-owed',
+            minor: atLeastZero(owed - included),
+          },
+          { name: 'escrow left', className: 'part-escrow', minor: BigInt(agreement.escrowMinor) },
+        ]}
+      />
+      <p className="legend note">
+        <span className="key part-final" /> final <span className="key part-included" /> included{' '}
+        <span className="key part-owed" /> owed <span className="key part-escrow" /> escrow
+      </p>
+      <TopUpHint agreement={agreement} isSpent={outlook?.kind === 'spent'} />
+    </Card>
+  )
+}
+
+const owedBy = ({ registerUnits }: Agreement, adjusted: bigint): string => {
+  if (registerUnits.length === 0) return 'by the time that has passed'
+  return adjusted > 0n ? 'by every signed reading, late ones too' : 'by every signed reading so far'
+}
+
+/** Where escrow is low: the way to the top-up for whoever may do it, and for others who that is. */
+const TopUpHint = ({ agreement, isSpent }: { agreement: Agreement; isSpent: boolean }) => {
+  const { agreementId, payer, open } = agreement
+  const deployment = useDeployment().data
+  const me = useSession()?.address
+  const isLow = useNotices().data?.some((one) => one.agreementId === agreementId) ?? false
+  if (!open || (!isLow && !isSpent)) return null
+  return (
+    <p className="top-up-hint">
+      {me === payer.toLowerCase() ? (
+        <Link to="/agreements/$agreementId" params={{ agreementId }} hash="top-up">
+          Top up escrow
+        </Link>
+      ) : (
+        `${nameOf(deployment, payer)} can top it up here, signed in.`
+      )}
+    </p>
+  )
+}
