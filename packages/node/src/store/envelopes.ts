@@ -225,12 +225,20 @@ export async function readStreams(
   database: Queryable,
   machineId: bigint,
 ): Promise<
-  { stream: string; envelopes: number; lastSeq: bigint; lastMs: number; unit: string | null }[]
+  {
+    stream: string
+    envelopes: number
+    lastSeq: bigint
+    firstMs: number
+    lastMs: number
+    unit: string | null
+  }[]
 > {
   const answer = await database.query(
     `SELECT stream, count(*) AS envelopes, max(seq) AS last_seq, max(last_ms) AS last_ms,
-            (SELECT nullif(r.unit, '') FROM rollups r WHERE r.machine_id = e.machine_id AND r.stream = e.stream
-              ORDER BY r.minute_ms DESC, r.unit LIMIT 1) AS unit
+            coalesce(min(first_ms) FILTER (WHERE readings > 0 AND code = 'OK'), min(first_ms)) AS first_ms,
+            (SELECT nullif(r.unit, '') FROM hour_rollups r WHERE r.machine_id = e.machine_id AND r.stream = e.stream
+              ORDER BY r.hour_ms DESC, r.unit LIMIT 1) AS unit
        FROM envelopes e WHERE machine_id = $1 GROUP BY machine_id, stream ORDER BY stream`,
     [machineId],
   )
@@ -238,6 +246,7 @@ export async function readStreams(
     stream: row.stream,
     envelopes: Number(row.envelopes),
     lastSeq: row.last_seq,
+    firstMs: Number(row.first_ms),
     lastMs: Number(row.last_ms),
     unit: row.unit,
   }))

@@ -1,0 +1,58 @@
+/** The part of time that a chart shows: half-open, ms since 1970. */
+export interface TimeWindow {
+  fromMs: number
+  toMs: number
+}
+
+/** How far a chart may go: no further back than `firstMs`, no later than `nowMs`. */
+export interface Reach {
+  firstMs: number
+  nowMs: number
+}
+
+const SHORTEST_MS = 1_000
+
+export const spanOf = ({ fromMs, toMs }: TimeWindow): number => toMs - fromMs
+
+/** The last `spanMs`, up to now. */
+export const lastOf = (spanMs: number, { nowMs }: Reach): TimeWindow => ({
+  fromMs: nowMs - Math.max(spanMs, SHORTEST_MS),
+  toMs: nowMs,
+})
+
+/** All that there is. */
+export const wholeOf = ({ firstMs, nowMs }: Reach): TimeWindow =>
+  lastOf(nowMs - firstMs, { firstMs, nowMs })
+
+/**
+ * Nearer by `factor` (below 1: further away), around a place of the window from 0 (its beginning) to 1 (its end), which stays where it is.
+ * Never shorter than a second, never longer than all that there is.
+ */
+export const zoomed = (
+  window: TimeWindow,
+  factor: number,
+  place: number,
+  reach: Reach,
+): TimeWindow => {
+  const longestMs = Math.max(spanOf(wholeOf(reach)), spanOf(window))
+  const spanMs = Math.min(Math.max(spanOf(window) / factor, SHORTEST_MS), longestMs)
+  const fromMs = window.fromMs + place * (spanOf(window) - spanMs)
+  return within({ fromMs, toMs: fromMs + spanMs }, reach)
+}
+
+/** Later by a part of its span (below 0: earlier), as far as there is something. */
+export const panned = (window: TimeWindow, part: number, reach: Reach): TimeWindow => {
+  const byMs = part * spanOf(window)
+  return within({ fromMs: window.fromMs + byMs, toMs: window.toMs + byMs }, reach)
+}
+
+/** Whether the window's end is as late as a reading can be: such a window goes with the time. */
+export const touchesNow = (window: TimeWindow, { nowMs }: Reach): boolean =>
+  window.toMs >= nowMs - spanOf(window) / 500
+
+/** The window, whole milliseconds, moved to where there is something; one that is longer than that ends now. */
+const within = ({ fromMs, toMs }: TimeWindow, { firstMs, nowMs }: Reach): TimeWindow => {
+  const late = Math.max(0, toMs - nowMs)
+  const early = Math.max(0, Math.min(firstMs - (fromMs - late), nowMs - (toMs - late)))
+  return { fromMs: Math.round(fromMs - late + early), toMs: Math.round(toMs - late + early) }
+}
