@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router'
 import { MachinePage } from './pages/connect/machine.tsx'
+import { machineSearchOf } from './pages/connect/machine-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -24,6 +25,7 @@ const onboarding = createRoute({
 export const machineRoute = createRoute({
   getParentRoute: () => root,
   path: '/machines/$machineId',
+  validateSearch: machineSearchOf,
   component: MachinePage,
 })
 export const agreementRoute = createRoute({

@@ -4,9 +4,11 @@ export interface TimeWindow {
   toMs: number
 }
 
-/** How far a chart may go: no further back than `firstMs`, no later than `nowMs`. */
+/** How far a chart may go: no further back than the first reading, no later than now. */
 export interface Reach {
   firstMs: number
+  /** Of the latest reading. */
+  lastMs: number
   nowMs: number
 }
 
@@ -15,14 +17,17 @@ const SHORTEST_MS = 1_000
 export const spanOf = ({ fromMs, toMs }: TimeWindow): number => toMs - fromMs
 
 /** The last `spanMs`, up to now. */
-export const lastOf = (spanMs: number, { nowMs }: Reach): TimeWindow => ({
+export const lastOf = (spanMs: number, { nowMs }: Pick<Reach, 'nowMs'>): TimeWindow => ({
   fromMs: nowMs - Math.max(spanMs, SHORTEST_MS),
   toMs: nowMs,
 })
 
-/** All that there is. */
-export const wholeOf = ({ firstMs, nowMs }: Reach): TimeWindow =>
-  lastOf(nowMs - firstMs, { firstMs, nowMs })
+/** All that there is: up to now, or to the latest reading if silence would be a tenth of the picture. */
+export const wholeOf = ({ firstMs, lastMs, nowMs }: Reach): TimeWindow => {
+  const isSilent = nowMs - lastMs > (nowMs - firstMs) / 10
+  const toMs = isSilent ? Math.min(lastMs + (lastMs - firstMs) / 100, nowMs) : nowMs
+  return lastOf(toMs - firstMs, { nowMs: Math.ceil(toMs) })
+}
 
 /**
  * Nearer by `factor` (below 1: further away), around a place of the window from 0 (its beginning) to 1 (its end), which stays where it is.
@@ -34,7 +39,7 @@ export const zoomed = (
   place: number,
   reach: Reach,
 ): TimeWindow => {
-  const longestMs = Math.max(spanOf(wholeOf(reach)), spanOf(window))
+  const longestMs = Math.max(reach.nowMs - reach.firstMs, spanOf(window))
   const spanMs = Math.min(Math.max(spanOf(window) / factor, SHORTEST_MS), longestMs)
   const fromMs = window.fromMs + place * (spanOf(window) - spanMs)
   return within({ fromMs, toMs: fromMs + spanMs }, reach)
