@@ -13,6 +13,7 @@ export interface Reach {
 }
 
 const SHORTEST_MS = 1_000
+const MOMENT_MS = 1_000
 
 export const spanOf = ({ fromMs, toMs }: TimeWindow): number => toMs - fromMs
 
@@ -51,9 +52,9 @@ export const panned = (window: TimeWindow, part: number, reach: Reach): TimeWind
   return within({ fromMs: window.fromMs + byMs, toMs: window.toMs + byMs }, reach)
 }
 
-/** Whether the window's end is as late as a reading can be: such a window goes with the time. */
-export const touchesNow = (window: TimeWindow, { nowMs }: Reach): boolean =>
-  window.toMs >= nowMs - spanOf(window) / 500
+/** Whether the window ended now a moment ago: such a window goes with the time. */
+export const touchesNow = (window: TimeWindow, { nowMs }: Pick<Reach, 'nowMs'>): boolean =>
+  window.toMs >= nowMs - MOMENT_MS
 
 /** The window, whole milliseconds, moved to where there is something; one that is longer than that ends now. */
 const within = ({ fromMs, toMs }: TimeWindow, { firstMs, nowMs }: Reach): TimeWindow => {

@@ -5,7 +5,7 @@ import 'uplot/dist/uPlot.min.css'
 import { listenToPointer, type Moves } from './chart-gestures.ts'
 import { type Drawn, gapsIn } from './series-tiles.ts'
 import type { TimeWindow } from './series-window.ts'
-import { momentWords, tickWords, valueWords } from './time-words.ts'
+import { tickWords, valueWords } from './time-words.ts'
 
 const heightPx = 300
 /** Buckets at least this far apart are shown as points. */
@@ -20,6 +20,7 @@ export const TimeSeries = ({
   label,
   moves,
   onWidth,
+  onPoint,
 }: {
   drawn: readonly Drawn[]
   window: TimeWindow
@@ -27,9 +28,12 @@ export const TimeSeries = ({
   label: string
   moves: Moves
   onWidth: (pixels: number) => void
+  /** The bucket that the pointer is at; undefined: none. */
+  onPoint: (at: Drawn | undefined) => void
 }) => {
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
+  const rows = useRef<(Drawn | undefined)[]>([])
   const newestMoves = useRef(moves)
   useEffect(() => {
     newestMoves.current = moves
@@ -38,7 +42,11 @@ export const TimeSeries = ({
   useEffect(() => {
     const element = holder.current
     if (!element) return
-    const chart = new uPlot(optionsFor(element, unit), [[], [], [], []], element)
+    const chart = new uPlot(
+      optionsFor(element, unit, (place) => onPoint(rows.current[place])),
+      [[], [], [], []],
+      element,
+    )
     plot.current = chart
     const ignore = listenToPointer(chart.over, () => newestMoves.current)
     const watcher = new ResizeObserver(() => {
@@ -60,12 +68,13 @@ export const TimeSeries = ({
       chart.destroy()
       plot.current = undefined
     }
-  }, [unit, onWidth])
+  }, [unit, onWidth, onPoint])
 
   useEffect(() => {
     const chart = plot.current
+    rows.current = rowsOf(drawn)
     chart?.batch(() => {
-      chart.setData(columnsOf(drawn), false)
+      chart.setData(columnsOf(rows.current), false)
       chart.setScale('x', { min: window.fromMs, max: window.toMs })
     })
   }, [drawn, window])
@@ -80,7 +89,11 @@ const bandOf = (element: Element): uPlot.Band => ({
   fill: `color-mix(in srgb, ${colours(element).color} 22%, transparent)`,
 })
 
-const optionsFor = (element: HTMLElement, unit: string): uPlot.Options => {
+const optionsFor = (
+  element: HTMLElement,
+  unit: string,
+  onPlace: (place: number) => void,
+): uPlot.Options => {
   const line = () => colours(element).color
   const faint = () => colours(element).borderTopColor
   const axis: uPlot.Axis = {
@@ -89,25 +102,22 @@ const optionsFor = (element: HTMLElement, unit: string): uPlot.Options => {
     ticks: { stroke: faint, width: 1 },
     font: `12px ${colours(element).fontFamily}`,
   }
-  const value = (_: uPlot, shown: number | null) =>
-    shown === null ? '–' : `${valueWords(shown)} ${unit}`
-  const hidden: uPlot.Series = { stroke: 'transparent', points: { show: false }, value }
+  const hidden: uPlot.Series = { stroke: 'transparent', points: { show: false } }
   return {
     width: element.clientWidth,
     height: heightPx,
     ms: 1,
-    legend: { show: true, live: true, markers: { show: false } },
+    legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
+    hooks: { setCursor: [({ cursor }) => onPlace(cursor.idx ?? -1)] },
     scales: { x: { time: true, auto: false } },
     series: [
-      { label: 'Time', value: (_, timeMs) => (timeMs === null ? '–' : momentWords(timeMs)) },
-      { ...hidden, label: 'Lowest' },
-      { ...hidden, label: 'Highest' },
+      {},
+      hidden,
+      hidden,
       {
-        label: 'Mean',
         stroke: line,
-        width: 2,
-        value,
+        width: 1.5,
         points: {
           size: 5,
           space: pointSpacePx,
@@ -121,7 +131,7 @@ const optionsFor = (element: HTMLElement, unit: string): uPlot.Options => {
     axes: [
       {
         ...axis,
-        space: 80,
+        space: 64,
         values: (_, ticksMs, __, ___, stepMs) => tickWords(ticksMs, stepMs),
       },
       {
@@ -137,19 +147,19 @@ const optionsFor = (element: HTMLElement, unit: string): uPlot.Options => {
   }
 }
 
-/** Buckets as uPlot's columns, with nothing in the middle of each gap. */
-const columnsOf = (drawn: readonly Drawn[]): uPlot.AlignedData => {
-  const columns: [number[], ...(number | null)[][]] = [[], [], [], []]
+/** Buckets with nothing in each gap. */
+const rowsOf = (drawn: readonly Drawn[]): (Drawn | undefined)[] => {
   const gaps = new Set(gapsIn(drawn))
-  const add = (...row: [number, ...(number | null)[]]) => {
-    for (const [place, figure] of row.entries()) columns[place]?.push(figure as number)
-  }
-  for (const [place, { atMs, min, max, mean }] of drawn.entries()) {
-    if (gaps.has(place)) add((atMs + (drawn[place - 1]?.atMs ?? atMs)) / 2, null, null, null)
-    add(atMs, min, max, mean)
-  }
-  return columns as uPlot.AlignedData
+  return drawn.flatMap((bucket, place) => (gaps.has(place) ? [undefined, bucket] : [bucket]))
 }
+
+/** Rows as uPlot's columns; where there is nothing, just behind the bucket before. */
+const columnsOf = (rows: readonly (Drawn | undefined)[]): uPlot.AlignedData => [
+  rows.map((row, place) => row?.atMs ?? (rows[place - 1]?.atMs ?? 0) + 1),
+  rows.map((row) => row?.min ?? null),
+  rows.map((row) => row?.max ?? null),
+  rows.map((row) => row?.mean ?? null),
+]
 
 const lonely = (values: ArrayLike<number | null | undefined>): number[] =>
   Array.from(values, (value, place) =>

@@ -116,12 +116,16 @@ const Streams = ({ machine }: { machine: Machine }) => {
     <Card
       title="Readings"
       aside={
-        <Choice
-          label="Stream"
-          options={machine.streams.map((each) => ({ words: each.stream, value: each.stream }))}
-          value={stream.stream}
-          onChoose={(other) => show({ stream: other })}
-        />
+        machine.streams.length > 1 ? (
+          <Choice
+            label="Stream"
+            options={machine.streams.map((each) => ({ words: each.stream, value: each.stream }))}
+            value={stream.stream}
+            onChoose={(other) => show({ stream: other })}
+          />
+        ) : (
+          <span className="note">{stream.stream}</span>
+        )
       }
     >
       <Suspense fallback={<Loading what="the chart" />}>

@@ -31,7 +31,7 @@ import {
 } from '../../ui/series-window.ts'
 import { Problem } from '../../ui/states.tsx'
 import { TimeSeries } from '../../ui/time-series.tsx'
-import { lengthWords, windowWords } from '../../ui/time-words.ts'
+import { lengthWords, momentWords, valueWords, windowWords } from '../../ui/time-words.ts'
 import { ReadingsTable } from './readings-table.tsx'
 import { SeriesSummary } from './series-summary.tsx'
 import { TileStore } from './tile-store.ts'
@@ -49,13 +49,13 @@ const spans = [
 const STEP = 2
 const PAN_PART = 0.25
 const MIDDLE = 0.5
+const END = 1
 /** Of the window, fetched on both sides before somebody moves there. */
 const BESIDE = 0.25
 /** Buckets of all that there is, which are drawn wherever nothing finer has come yet. */
 const GROUND_BUCKETS = 512
 const FEWEST_BUCKETS = 300
 const MOST_BUCKETS = 1_500
-const BUCKETS_A_PIXEL = 1.5
 const SETTLED_MS = 400
 
 /**
@@ -75,7 +75,7 @@ export const ReadingsChart = ({
 }) => {
   const { window, isLive, move } = useTimeWindow(stream.firstMs, stream.lastMs, view)
   const [widthPx, setWidthPx] = useState(1_000)
-  const most = Math.min(Math.max(widthPx * BUCKETS_A_PIXEL, FEWEST_BUCKETS), MOST_BUCKETS)
+  const most = Math.min(Math.max(widthPx, FEWEST_BUCKETS), MOST_BUCKETS)
   const bucketMs = widthFor(window, most)
   const { tiles, part, parts, choosePart, version } = useTiles(machine.machineId, stream)
   const wanted = useMemo(
@@ -98,11 +98,13 @@ export const ReadingsChart = ({
   )
   const pan = useCallback((by: number) => move((now, far) => panned(now, by, far)), [move])
   const moves = useMemo(() => ({ zoom, pan }), [zoom, pan])
+  // Nearer and further away, what happens now stays in the picture.
+  const step = (factor: number) => zoom(factor, isLive ? END : MIDDLE)
   const toAll = () => move((_, far) => wholeOf(far))
   const toNow = () => move((now, far) => lastOf(spanOf(now), far))
   const keys: [keys: string, act: () => void][] = [
-    ['+ =', () => zoom(STEP, MIDDLE)],
-    ['- _', () => zoom(1 / STEP, MIDDLE)],
+    ['+ =', () => step(STEP)],
+    ['- _', () => step(1 / STEP)],
     ['ArrowLeft', () => pan(-PAN_PART)],
     ['ArrowRight', () => pan(PAN_PART)],
     ['Home', toAll],
@@ -121,6 +123,7 @@ export const ReadingsChart = ({
       timeMs + width > window.fromMs && timeMs < window.toMs && atMs <= window.toMs + width,
   )
   const settled = useDeferredValue(inWindow)
+  const [point, setPoint] = useState<Drawn>()
   const hintId = useId()
   return (
     <div className="chart">
@@ -145,8 +148,8 @@ export const ReadingsChart = ({
         <div className="chart-buttons">
           <Tool name="Earlier" sign="‹" act={() => pan(-PAN_PART)} />
           <Tool name="Later" sign="›" act={() => pan(PAN_PART)} />
-          <Tool name="Zoom out" sign="−" act={() => zoom(1 / STEP, MIDDLE)} />
-          <Tool name="Zoom in" sign="+" act={() => zoom(STEP, MIDDLE)} />
+          <Tool name="Zoom out" sign="−" act={() => step(1 / STEP)} />
+          <Tool name="Zoom in" sign="+" act={() => step(STEP)} />
           <button type="button" className="button button-quiet" onClick={toAll}>
             All
           </button>
@@ -177,6 +180,7 @@ export const ReadingsChart = ({
           label={`${machine.name}: ${stream.stream} in ${unit === '' ? 'no unit' : unit} over time`}
           moves={moves}
           onWidth={setWidthPx}
+          onPoint={setPoint}
         />
         {inWindow.length === 0 ? (
           <p className="chart-nothing" role="status">
@@ -190,13 +194,15 @@ export const ReadingsChart = ({
         </Problem>
       ) : null}
       <p className="chart-window">
-        {windowWords(window)}
-        <span className="note">{fineness(settled)}</span>
+        {point === undefined ? windowWords(window) : momentWords(point.timeMs)}
+        <span className="note">
+          {point === undefined ? fineness(settled) : pointWords(point, unit)}
+        </span>
       </p>
       <SeriesSummary drawn={settled} unit={unit} />
       <p className="note" id={hintId}>
-        Drag to move; click the chart, then turn the wheel or pinch to zoom. Keys: + and − zoom, ←
-        and → move, Home shows everything, End goes to now.
+        Drag to move, pinch to zoom, or click the chart and turn the wheel. Keys: + − ← →, Home for
+        everything, End for now.
       </p>
       <ReadingsTable drawn={settled} unit={unit} />
     </div>
@@ -257,6 +263,11 @@ const widened = (window: TimeWindow, part: number): TimeWindow => ({
   fromMs: Math.max(window.fromMs - part * spanOf(window), 0),
   toMs: window.toMs + part * spanOf(window),
 })
+
+const pointWords = ({ bucketMs, count, min, max, mean }: Drawn, unit: string): string =>
+  count === 1
+    ? `${valueWords(mean)} ${unit}`
+    : `${lengthWords(bucketMs)}: lowest ${valueWords(min)}, highest ${valueWords(max)}, mean ${valueWords(mean)} ${unit}`
 
 const fineness = (drawn: readonly Drawn[]): string => {
   const widest = Math.max(0, ...drawn.map(({ bucketMs }) => bucketMs))

@@ -1,6 +1,6 @@
 import { Figure } from '../../ui/parts.tsx'
 import type { Drawn } from '../../ui/series-tiles.ts'
-import { momentWords, valueWords } from '../../ui/time-words.ts'
+import { lengthWords, momentWords, valueWords } from '../../ui/time-words.ts'
 
 /** A chart in four figures, for who does not look at it and for who wants the number. */
 export const SeriesSummary = ({ drawn, unit }: { drawn: readonly Drawn[]; unit: string }) => {
@@ -20,9 +20,12 @@ export const SeriesSummary = ({ drawn, unit }: { drawn: readonly Drawn[]; unit: 
       <Figure name="Mean" note={`of ${valueWords(count)} readings`}>
         {words(sum / count)}
       </Figure>
-      <Figure name="Newest shown" note={momentWords(newest.timeMs)}>
+      <Figure name="Newest shown" note={whenOf(newest)}>
         {words(newest.last)}
       </Figure>
     </dl>
   )
 }
+
+const whenOf = ({ timeMs, bucketMs, count }: Drawn): string =>
+  count === 1 ? momentWords(timeMs) : `in ${lengthWords(bucketMs)} from ${momentWords(timeMs)}`

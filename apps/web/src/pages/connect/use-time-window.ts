@@ -70,11 +70,12 @@ export const useTimeWindow = (
 }
 
 const beginning = ({ last, from, to }: ChartView, reach: Reach) => {
-  const windowOf = (): TimeWindow => {
-    if (from !== undefined && to !== undefined) return { fromMs: from, toMs: to }
-    if (last !== undefined) return lastOf(last, reach)
-    return reach.nowMs - reach.lastMs < FRESH_MS ? lastOf(FRESH_MS, reach) : wholeOf(reach)
+  if (from !== undefined && to !== undefined) {
+    return { window: { fromMs: from, toMs: to }, isLive: false }
   }
-  const window = windowOf()
+  const isFresh = reach.nowMs - reach.lastMs < FRESH_MS
+  const spanMs = last ?? (isFresh ? FRESH_MS : undefined)
+  if (spanMs !== undefined) return { window: lastOf(spanMs, reach), isLive: true }
+  const window = wholeOf(reach)
   return { window, isLive: touchesNow(window, reach) }
 }
