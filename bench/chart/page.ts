@@ -1,8 +1,6 @@
 import chromium from '@sparticuz/chromium'
 import { type Browser, type Page, chromium as playwright } from 'playwright-core'
 
-const DRAWN = '.chart-area[aria-busy=false] canvas'
-
 /** How a zoom went: frames that the browser gave, by their times. */
 export interface ZoomFigures {
   framesPerSecond: number
@@ -39,46 +37,35 @@ export async function visit<T>(
 
 /** From the beginning of the navigation until the frame in which all of the window is drawn, in ms of the page's own clock. */
 export async function drawnAfterMs(page: Page): Promise<number> {
-  const handle = await page.waitForFunction(
-    (selector) => (document.querySelector(selector) ? performance.now() : 0),
-    DRAWN,
+  const handle = await page.waitForFunction<number>(
+    `document.querySelector('.chart-area[aria-busy=false] canvas') ? performance.now() : 0`,
+    undefined,
     { polling: 'raf' },
   )
   return handle.jsonValue()
 }
 
 /** Turns the wheel once a frame, so that the window is `factor` times as short after so many frames; below 1: longer. */
-export const zoom = (page: Page, factor: number, frames: number): Promise<ZoomFigures> =>
-  page.evaluate(
-    async ({ deltaY, count }) => {
-      const over = document.querySelector('.u-over')
-      if (!over) throw new Error('There is no plot.')
-      const { left, top, width, height } = over.getBoundingClientRect()
-      const times: number[] = []
-      const turn = () =>
-        over.dispatchEvent(
-          new WheelEvent('wheel', {
-            deltaY,
-            ctrlKey: true,
-            clientX: left + width / 2,
-            clientY: top + height / 2,
-            cancelable: true,
-            bubbles: true,
-          }),
-        )
-      await new Promise<void>((resolve) => {
-        const step = (nowMs: number) => {
-          times.push(nowMs)
-          if (times.length > count) return resolve()
-          turn()
-          requestAnimationFrame(step)
-        }
-        requestAnimationFrame(step)
-      })
-      const lasted = times.slice(1).map((time, place) => time - (times[place] ?? time))
-      const sum = lasted.reduce((all, one) => all + one, 0)
-      return { framesPerSecond: (1_000 * lasted.length) / sum, worstFrameMs: Math.max(...lasted) }
-    },
-    // As ui/chart-gestures.ts has it: 400 pixels are a factor of two.
-    { deltaY: (-400 * Math.log2(factor)) / frames, count: frames },
-  )
+export async function zoom(page: Page, factor: number, frames: number): Promise<ZoomFigures> {
+  // As ui/chart-gestures.ts has it: 400 pixels are a factor of two.
+  const deltaY = (-400 * Math.log2(factor)) / frames
+  const times = await page.evaluate<number[]>(turnWheel(deltaY, frames))
+  const lasted = times.slice(1).map((time, place) => time - (times[place] ?? time))
+  const sum = lasted.reduce((all, one) => all + one, 0)
+  return { framesPerSecond: (1_000 * lasted.length) / sum, worstFrameMs: Math.max(...lasted) }
+}
+
+/** Runs in the page, whose types are not those of a process: answers the times of the frames. */
+const turnWheel = (deltaY: number, frames: number) => `new Promise((resolve) => {
+  const over = document.querySelector('.u-over')
+  const { left, top, width, height } = over.getBoundingClientRect()
+  const wheel = { deltaY: ${deltaY}, ctrlKey: true, clientX: left + width / 2, clientY: top + height / 2, cancelable: true }
+  const times = []
+  const step = (nowMs) => {
+    times.push(nowMs)
+    if (times.length > ${frames}) return resolve(times)
+    over.dispatchEvent(new WheelEvent('wheel', wheel))
+    requestAnimationFrame(step)
+  }
+  requestAnimationFrame(step)
+})`
