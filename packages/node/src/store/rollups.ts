@@ -118,8 +118,9 @@ const upsertInto = (table: string, start: string, first: number) => `
     last = CASE WHEN EXCLUDED.last_ms >= ${table}.last_ms THEN EXCLUDED.last ELSE ${table}.last END,
     last_ms = greatest(${table}.last_ms, EXCLUDED.last_ms)`
 
-const COLUMN_TYPES =
-  'numeric text text text bigint int float8 float8 float8 float8 bigint'.split(' ')
+const COLUMN_TYPES = 'numeric text text text bigint int float8 float8 float8 float8 bigint'.split(
+  ' ',
+)
 
 function columnsOf(rollups: readonly Rollup[]): unknown[][] {
   return [

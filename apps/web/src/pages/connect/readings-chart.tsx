@@ -54,7 +54,7 @@ const END = 1
 const BESIDE = 0.25
 /** Buckets of all that there is, which are drawn wherever nothing finer has come yet. */
 const GROUND_BUCKETS = 512
-const FEWEST_BUCKETS = 300
+const FEWEST_BUCKETS = 400
 const MOST_BUCKETS = 1_500
 const SETTLED_MS = 400
 
@@ -74,7 +74,7 @@ export const ReadingsChart = ({
   onView: (view: ChartView) => void
 }) => {
   const { window, isLive, move } = useTimeWindow(stream.firstMs, stream.lastMs, view)
-  const [widthPx, setWidthPx] = useState(1_000)
+  const [widthPx, setWidthPx] = useState(likelyWidthPx)
   const most = Math.min(Math.max(widthPx, FEWEST_BUCKETS), MOST_BUCKETS)
   const bucketMs = widthFor(window, most)
   const { tiles, part, parts, choosePart, version } = useTiles(machine.machineId, stream)
@@ -220,6 +220,9 @@ const Tool = ({ name, sign, act }: { name: string; sign: string; act: () => void
     {sign}
   </button>
 )
+
+/** Of the plot, before it is there to be measured: the first tiles are of the right width then. */
+const likelyWidthPx = () => Math.min(globalThis.innerWidth, 1_120) - 160
 
 /** The tiles of one stream, read again as the machine logs more, and which of its series is shown. */
 const useTiles = (
