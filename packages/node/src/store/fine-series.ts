@@ -1,14 +1,13 @@
 import type { ReadingBucket, ReadingSeries } from '@liquefy/client'
 import { decodeEnvelope, type Reading } from '@liquefy/protocol'
 import type { Queryable } from './database.ts'
+import { LONG_MS } from './envelopes.ts'
 import { inOrder, numberOf, readSeries, type SeriesQuery, wholeBuckets } from './rollups.ts'
 
 /** Envelopes and readings decoded at most for one chart; beyond, minutes have to do. */
 const MAX_ENVELOPES = 1_000
 const MAX_READINGS = 20_000
 const MINUTE_MS = 60_000
-/** As the index `envelopes_long` has it. */
-const LONG_MS = 3_600_000
 
 /**
  * The series of a stream between two times (half-open, ms), in at most `points` buckets, whole ones as those of `readSeries`. Where these are

@@ -2,6 +2,7 @@ import type { ReadingBucket } from '@liquefy/client'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.ts'
+import { readStreams } from '../../src/store/envelopes.ts'
 import { readFineSeries } from '../../src/store/fine-series.ts'
 import {
   freshDatabase,
@@ -152,6 +153,23 @@ describe('the buckets of a chart', () => {
       buckets: folded(measured.slice(3, 4), 10),
     })
     expect(await around(startMs + 20 * HOUR_MS, 1_000)).toBe(undefined)
+    const later = seal(machine, { stream: 'other', timeMs: startMs + DAY_MS, values: [1n, 2n] })
+    await ingest.pipeline.envelope(machine.machineId, later.bytes)
+    expect(await readStreams(database.pool, machine.machineId)).toMatchObject([
+      {
+        stream: 'level',
+        envelopes: 1,
+        firstMs: startMs,
+        lastMs: startMs + 30 * HOUR_MS,
+        unit: 'kg',
+      },
+      {
+        stream: 'other',
+        envelopes: 1,
+        firstMs: startMs + DAY_MS - 2,
+        lastMs: startMs + DAY_MS - 1,
+      },
+    ])
   })
 
   test('are whole, wherever a window cuts them', async () => {
