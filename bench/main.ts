@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchAudit } from './audit/audit.ts'
+import { benchChart } from './chart/chart.ts'
 import { benchGas } from './gas/gas.ts'
 import { benchIngest } from './ingest/ingest.ts'
 import { benchMemory } from './ingest/memory.ts'
@@ -18,6 +19,7 @@ type Figures = Record<string, number>
 const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figures>> = {
   gas: benchGas,
   audit: benchAudit,
+  chart: benchChart,
   ingest: benchIngest,
   latency: benchLatency,
   memory: benchMemory,

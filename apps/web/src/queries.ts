@@ -56,19 +56,6 @@ export const useEnvelopes = (machineId: string) =>
 export const useEnvelope = (logIndex: string) =>
   useQuery({ queryKey: ['envelope', logIndex], queryFn: () => node.envelope(logIndex) })
 
-/** The last `spanMs` of one stream (null: none yet), in about `points` buckets. */
-export const useReadings = (
-  machineId: string,
-  stream: string | null,
-  spanMs: number,
-  points: number,
-) =>
-  useQuery({
-    queryKey: ['readings', machineId, stream, spanMs, points],
-    queryFn: () => readingsOf(machineId, stream, spanMs, points),
-    placeholderData: (before) => before,
-  })
-
 const sparkMs = 15 * 60_000
 const sparkPoints = 60
 
@@ -76,19 +63,14 @@ const sparkPoints = 60
 export const useSparkline = (machineId: string, stream: string | null) =>
   useQuery({
     queryKey: ['sparkline', machineId, stream],
-    queryFn: () => readingsOf(machineId, stream, sparkMs, sparkPoints),
+    queryFn: () => newestOf(machineId, stream),
     placeholderData: (before) => before,
   })
 
-const readingsOf = async (
-  machineId: string,
-  stream: string | null,
-  spanMs: number,
-  points: number,
-) => {
+const newestOf = async (machineId: string, stream: string | null) => {
   if (stream === null) return []
   const toMs = Date.now()
-  return node.readings(machineId, { stream, fromMs: toMs - spanMs, toMs, points })
+  return node.readings(machineId, { stream, fromMs: toMs - sparkMs, toMs, points: sparkPoints })
 }
 
 export const useAgreements = () =>

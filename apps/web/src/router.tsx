@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter } from '@tanstack/react-rout
 import { Crash } from './failures/crash.tsx'
 import { lazyPart } from './failures/lazy-part.ts'
 import { MachinePage } from './pages/connect/machine.tsx'
+import { machineSearchOf } from './pages/connect/machine-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -21,6 +22,7 @@ const onboarding = createRoute({
 export const machineRoute = createRoute({
   getParentRoute: () => root,
   path: '/machines/$machineId',
+  validateSearch: machineSearchOf,
   component: MachinePage,
 })
 export const agreementRoute = createRoute({

@@ -40,10 +40,11 @@ export interface Client {
   machine(machineId: string): Promise<Machine>
   /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
   nameMachine(machineId: string, name: string): Promise<void>
-  /** Buckets of one stream between two times, at most `points` of them. */
+  /** Whole buckets of one stream between two times, at most `points` of them if the first begins with the window; `signal` gives up. */
   readings(
     machineId: string,
     query: { stream: string; fromMs: number; toMs: number; points: number },
+    signal?: AbortSignal,
   ): Promise<ReadingSeries[]>
   /** Newest first. */
   timeline(machineId: string): Promise<TimelineEntry[]>
@@ -145,6 +146,7 @@ export const createClient = ({
     try {
       response = await fetch(new URL(path, url), { ...init, headers })
     } catch (cause) {
+      init?.signal?.throwIfAborted()
       throw new ApiError(0, {
         code: 'NODE_UNREACHABLE',
         message: `No node answers at ${url}. Start one with \`npx liquefy up\`, or give its address.`,
@@ -155,16 +157,16 @@ export const createClient = ({
     return response
   }
   type Query = Record<string, string | number | undefined>
-  const ask = (path: string, query: Query = {}) => {
+  const ask = (path: string, query: Query = {}, init?: RequestInit) => {
     const search = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) search.set(name, String(value))
     }
     const suffix = search.size === 0 ? '' : `?${search.toString()}`
-    return request(`/v1/${path}${suffix}`)
+    return request(`/v1/${path}${suffix}`, init)
   }
-  const get = async <T>(path: string, query: Query = {}) =>
-    (await (await ask(path, query)).json()) as T
+  const get = async <T>(path: string, query: Query = {}, init?: RequestInit) =>
+    (await (await ask(path, query, init)).json()) as T
 
   const send = async <T>(method: 'POST' | 'PUT', path: string, body: unknown) => {
     const response = await request(`/v1/${path}`, {
@@ -185,7 +187,8 @@ export const createClient = ({
     nameMachine: async (machineId, name) => {
       await send('PUT', `machines/${machineId}/name`, { name })
     },
-    readings: (machineId, query) => get(`machines/${machineId}/readings`, query),
+    readings: (machineId, query, signal) =>
+      get(`machines/${machineId}/readings`, query, signal && { signal }),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),
     refusals: (machineId) => get(`machines/${machineId}/refusals`),

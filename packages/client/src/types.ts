@@ -77,13 +77,15 @@ export interface Machine extends MachineSummary {
     stream: string
     envelopes: number
     lastSeq: string
+    /** Times of its first and last reading. */
+    firstMs: number
     lastMs: number
     unit: string | null
   }[]
   agreements: Hex[]
 }
 
-/** One point of a chart: minute rollup, or a bucket of several. */
+/** One point of a chart. `timeMs` is a multiple of the series' `bucketMs`, and all readings from then until the next one are in it. */
 export interface ReadingBucket {
   timeMs: number
   count: number

@@ -277,7 +277,7 @@ describe('what is authentic is logged', () => {
       stream: 'level',
       fromMs: timeMs - 1_000,
       toMs: timeMs + 1_000,
-      points: 100,
+      points: 2,
     })
     expect(fine).toMatchObject([{ stream: 'level', name: 'level', unit: 'kg', bucketMs: 1_000 }])
     expect(fine[0]?.buckets).toMatchObject([

@@ -105,7 +105,7 @@ const lists = ['machines', 'agreements', 'sparkline']
 const touchedBy = (event: NodeEvent): string[] => {
   switch (event.type) {
     case 'logged':
-      return ['machines', 'sparkline', 'readings', 'machine']
+      return ['machines', 'sparkline', 'machine']
     case 'refused':
       return ['machines', 'machine', 'status']
     case 'owed':

@@ -1,8 +1,3 @@
-import type { ReadingBucket } from '@liquefy/client'
-import { Suspense } from 'react'
-import { lazyPart } from '../failures/lazy-part.ts'
-import { Loading } from './states.tsx'
-
 /** A line without axes, for lists. Says in words what it shows. */
 export const Sparkline = ({ values, label }: { values: number[]; label: string }) => {
   if (values.length < 2) return <span className="sparkline" aria-hidden="true" />
@@ -28,15 +23,6 @@ export const Sparkline = ({ values, label }: { values: number[]; label: string }
     </svg>
   )
 }
-
-const TimeSeries = lazyPart(async () => (await import('./time-series.tsx')).default)
-
-/** A stream over time: the band from lowest to highest of each bucket, and its mean. */
-export const TimeChart = (props: { buckets: ReadingBucket[]; unit: string; label: string }) => (
-  <Suspense fallback={<Loading what="the chart" />}>
-    <TimeSeries {...props} />
-  </Suspense>
-)
 
 /** Parts of one amount side by side, largest meaning first. */
 export const AmountBar = ({

@@ -6,9 +6,10 @@ import type {
   TimelineEntry,
 } from '@liquefy/client'
 import { formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
-import { listEnvelopes, readStreams } from '../store/envelopes.ts'
+import { listEnvelopes, readStreams, type StreamFigures } from '../store/envelopes.ts'
 import {
   type LedgerChange,
+  type MachineOverview,
   readCurrentKey,
   readFoldCodes,
   readLedgerChanges,
@@ -24,15 +25,21 @@ import { unknown } from './problem.ts'
 
 const TIMELINE_ENTRIES = 200
 
+type FiguresByMachine = Awaited<ReturnType<typeof readStreamFigures>>
+
 /** All machines, by id. */
 export async function machineList(context: ApiContext): Promise<MachineSummary[]> {
   const db = context.database.pool
-  const [machines, figures, refusals, money] = await Promise.all([
-    readMachineOverview(db),
-    readStreamFigures(db),
-    readRefusalCounts(db),
-    readMoneyByMachine(db),
-  ])
+  return summariesOf(context, await readMachineOverview(db), await readStreamFigures(db))
+}
+
+async function summariesOf(
+  context: ApiContext,
+  machines: readonly MachineOverview[],
+  figures: FiguresByMachine,
+): Promise<MachineSummary[]> {
+  const db = context.database.pool
+  const [refusals, money] = await Promise.all([readRefusalCounts(db), readMoneyByMachine(db)])
   const refused = new Map<bigint, number>()
   for (const { machineId, code, count } of refusals) {
     if (code !== 'DUPLICATE') refused.set(machineId, (refused.get(machineId) ?? 0) + Number(count))
@@ -59,21 +66,38 @@ export async function machineList(context: ApiContext): Promise<MachineSummary[]
 /** One machine. @throws ProblemError 404 `MACHINE_UNKNOWN`. */
 export async function machineView(context: ApiContext, machineId: bigint): Promise<Machine> {
   const db = context.database.pool
-  const summary = (await machineList(context)).find((one) => one.machineId === String(machineId))
-  if (!summary) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
-  const [key, streams] = await Promise.all([
+  const [machines, key, streams] = await Promise.all([
+    readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
   ])
+  const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams))
+  if (!summary) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
   return {
     ...summary,
     key,
-    streams: streams.map((stream) => ({ ...stream, lastSeq: String(stream.lastSeq) })),
+    streams: streams.map(({ firstIndex: _, ...stream }) => ({
+      ...stream,
+      lastSeq: String(stream.lastSeq),
+    })),
     agreements: context.agreements
       .all()
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
   }
+}
+
+/** One machine's streams as `readStreamFigures` has those of all. */
+function figuresOf(machineId: bigint, streams: readonly StreamFigures[]): FiguresByMachine {
+  if (streams.length === 0) return new Map()
+  const figures = {
+    streams: streams
+      .toSorted((a, b) => (a.firstIndex < b.firstIndex ? -1 : 1))
+      .map(({ stream }) => stream),
+    envelopes: streams.reduce((sum, { envelopes }) => sum + envelopes, 0),
+    lastMs: Math.max(...streams.map(({ lastMs }) => lastMs)),
+  }
+  return new Map([[machineId, figures]])
 }
 
 /** A machine's envelopes, newest first, each with the code that decides whether it is priced. */

@@ -100,6 +100,7 @@ export const machine = object({
       stream: text,
       envelopes: integer,
       lastSeq: digits,
+      firstMs: integer,
       lastMs: integer,
       unit: orNull(text),
     }),

@@ -108,6 +108,8 @@ export async function findStreamHeads(
   }))
 }
 
+/** From this on an envelope's readings are far apart: there is an index of such. */
+export const LONG_MS = 3_600_000
 const WRITTEN_FIELDS =
   'digest, machine_id, stream, signer_id, kid, seq, prev, iat, first_ms, last_ms, readings, declaration, raw'
 const ROW_FIELDS = `log_index, epoch, logged_at, code, ${WRITTEN_FIELDS}`
@@ -220,24 +222,56 @@ export async function readStream(
   return answer.rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
 }
 
-/** A machine's streams with what was logged of each. */
+/** What was logged of one stream. Times are those of its first reading and its last. */
+export interface StreamFigures {
+  stream: string
+  envelopes: number
+  /** Where its first envelope stands in the log. */
+  firstIndex: bigint
+  lastSeq: bigint
+  firstMs: number
+  lastMs: number
+  unit: string | null
+}
+
+/**
+ * A machine's streams with what was logged of each, by the ends of indexes: a machine has half a million envelopes a year, of which only the number is
+ * counted. The first reading is in the first hour of a chart, and an envelope that has it ends soon after that or is a long one.
+ */
 export async function readStreams(
   database: Queryable,
   machineId: bigint,
-): Promise<
-  { stream: string; envelopes: number; lastSeq: bigint; lastMs: number; unit: string | null }[]
-> {
+): Promise<StreamFigures[]> {
   const answer = await database.query(
-    `SELECT stream, count(*) AS envelopes, max(seq) AS last_seq, max(last_ms) AS last_ms,
-            (SELECT nullif(r.unit, '') FROM rollups r WHERE r.machine_id = e.machine_id AND r.stream = e.stream
-              ORDER BY r.minute_ms DESC, r.unit LIMIT 1) AS unit
-       FROM envelopes e WHERE machine_id = $1 GROUP BY machine_id, stream ORDER BY stream`,
+    `WITH RECURSIVE names AS (
+       (SELECT stream FROM envelopes WHERE machine_id = $1 ORDER BY stream LIMIT 1)
+       UNION ALL
+       SELECT (SELECT e.stream FROM envelopes e WHERE e.machine_id = $1 AND e.stream > n.stream ORDER BY e.stream LIMIT 1)
+         FROM names n WHERE n.stream IS NOT NULL
+     )
+     SELECT n.stream, of.*,
+            coalesce(least(
+              (SELECT min(first_ms) FROM envelopes e WHERE e.machine_id = $1 AND e.stream = n.stream AND code = 'OK' AND readings > 0
+                  AND last_ms >= of.hour_ms AND last_ms < of.hour_ms + 2 * ${LONG_MS}),
+              (SELECT min(first_ms) FROM envelopes e WHERE e.machine_id = $1 AND e.stream = n.stream AND code = 'OK' AND readings > 0
+                  AND last_ms - first_ms > ${LONG_MS})), of.last_ms) AS first_ms
+       FROM names n CROSS JOIN LATERAL (SELECT
+         (SELECT count(*) FROM envelopes e WHERE e.machine_id = $1 AND e.stream = n.stream) AS envelopes,
+         (SELECT min(log_index) FROM envelopes e WHERE e.machine_id = $1 AND e.stream = n.stream) AS first_index,
+         (SELECT max(seq) FROM envelopes e WHERE e.machine_id = $1 AND e.stream = n.stream) AS last_seq,
+         (SELECT max(last_ms) FROM envelopes e WHERE e.machine_id = $1 AND e.stream = n.stream) AS last_ms,
+         (SELECT min(hour_ms) FROM hour_rollups r WHERE r.machine_id = $1 AND r.stream = n.stream) AS hour_ms,
+         (SELECT nullif(r.unit, '') FROM hour_rollups r WHERE r.machine_id = $1 AND r.stream = n.stream
+           ORDER BY r.hour_ms DESC, r.unit LIMIT 1) AS unit) AS of
+      WHERE n.stream IS NOT NULL ORDER BY n.stream`,
     [machineId],
   )
   return answer.rows.map((row) => ({
     stream: row.stream,
     envelopes: Number(row.envelopes),
+    firstIndex: row.first_index,
     lastSeq: row.last_seq,
+    firstMs: Number(row.first_ms),
     lastMs: Number(row.last_ms),
     unit: row.unit,
   }))

@@ -130,6 +130,8 @@ export function statementInput(
       paidMinor: 518_000_000n,
       txHash: `0x${'cd'.repeat(32)}` as Hex,
       block: 100 + period,
+      logIndex: 0,
+      detail: {},
       atMs: OVER_MS,
     })),
     finalBlock: 100,

@@ -1,22 +1,27 @@
 import type { Machine, Refusal, TimelineEntry } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
-import { useMachine, useReadings, useRefusals, useTimeline } from '../../queries.ts'
+import { lazy, Suspense, useCallback, useEffect } from 'react'
+import { useMachine, useRefusals, useTimeline } from '../../queries.ts'
 import { machineRoute } from '../../router.tsx'
-import { TimeChart } from '../../ui/charts.tsx'
 import { Choice } from '../../ui/choice.tsx'
 import { formatCount, shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
-import { Empty, Loaded } from '../../ui/states.tsx'
+import { Empty, Loaded, Loading } from '../../ui/states.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
 import { verdictWords } from '../trust/verdict-words.ts'
+import type { MachineSearch } from './machine-search.ts'
+import type { ChartView } from './use-time-window.ts'
 
 /** One machine: what it measures, what it earns, what happened to it. */
 export const MachinePage = () => {
   const { machineId } = machineRoute.useParams()
   const machine = useMachine(machineId)
+  useEffect(() => {
+    // The chart's code comes while the machine is asked for.
+    void readChart()
+  }, [])
   return (
     <Loaded query={machine} what="this machine">
       {(loaded) => (
@@ -81,19 +86,23 @@ const Head = ({ machine }: { machine: Machine }) => (
   </section>
 )
 
-const spans = [
-  { words: '15 min', milliseconds: 15 * 60_000 },
-  { words: '1 hour', milliseconds: 3_600_000 },
-  { words: '1 day', milliseconds: 86_400_000 },
-  { words: '30 days', milliseconds: 30 * 86_400_000 },
-] as const
+const readChart = () => import('./readings-chart.tsx')
+const ReadingsChart = lazy(async () => ({ default: (await readChart()).ReadingsChart }))
 
 const Streams = ({ machine }: { machine: Machine }) => {
-  const [chosen, choose] = useState<string>()
-  const [span, setSpan] = useState<number>(spans[0].milliseconds)
-  const stream = chosen ?? machine.mainStream
-  const readings = useReadings(machine.machineId, stream, span, 600)
-  if (stream === null) {
+  const { stream: chosen, ...view } = machineRoute.useSearch()
+  const navigate = machineRoute.useNavigate()
+  const name = chosen ?? machine.mainStream
+  const stream = machine.streams.find((one) => one.stream === name) ?? machine.streams[0]
+  const show = useCallback(
+    (search: MachineSearch) => void navigate({ search, replace: true, resetScroll: false }),
+    [navigate],
+  )
+  const onView = useCallback(
+    (shown: ChartView) => show(chosen === undefined ? shown : { ...shown, stream: chosen }),
+    [show, chosen],
+  )
+  if (stream === undefined) {
     return (
       <Card title="Readings">
         <Empty title="No readings yet">
@@ -107,35 +116,27 @@ const Streams = ({ machine }: { machine: Machine }) => {
     <Card
       title="Readings"
       aside={
-        <div className="choices">
+        machine.streams.length > 1 ? (
           <Choice
             label="Stream"
             options={machine.streams.map((each) => ({ words: each.stream, value: each.stream }))}
-            value={stream}
-            onChoose={choose}
+            value={stream.stream}
+            onChoose={(other) => show({ stream: other })}
           />
-          <Choice
-            label="Time span"
-            options={spans.map(({ words, milliseconds }) => ({ words, value: milliseconds }))}
-            value={span}
-            onChoose={setSpan}
-          />
-        </div>
+        ) : (
+          <span className="note">{stream.stream}</span>
+        )
       }
     >
-      <Loaded query={readings} what="the readings">
-        {([series]) =>
-          series && series.buckets.length > 0 ? (
-            <TimeChart
-              buckets={series.buckets}
-              unit={series.unit ?? ''}
-              label={`${machine.name}: ${stream} in ${series.unit ?? 'no unit'} over time`}
-            />
-          ) : (
-            <Empty title="Nothing in this span">Choose a longer one.</Empty>
-          )
-        }
-      </Loaded>
+      <Suspense fallback={<Loading what="the chart" />}>
+        <ReadingsChart
+          key={stream.stream}
+          machine={machine}
+          stream={stream}
+          view={view}
+          onView={onView}
+        />
+      </Suspense>
     </Card>
   )
 }
