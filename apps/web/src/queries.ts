@@ -1,6 +1,7 @@
 import type { Hex } from '@liquefy/client'
 import { useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
+import { todayMs } from './ui/today.ts'
 
 /** Where this node's ledger is; it does not change while the node runs. */
 export const useDeployment = () =>
@@ -9,17 +10,25 @@ export const useDeployment = () =>
 export const useStatus = () =>
   useQuery({ queryKey: ['status'], queryFn: () => node.status(), refetchInterval: 5_000 })
 
+/** All machines, with what they settled since the reader's midnight. */
 export const useMachines = () =>
-  useQuery({ queryKey: ['machines'], queryFn: () => node.machines() })
+  useQuery({
+    queryKey: ['machines'],
+    queryFn: () => node.machines({ sinceMs: todayMs() }),
+    refetchInterval: 60_000,
+  })
 
 export const useMachine = (machineId: string) =>
-  useQuery({ queryKey: ['machine', machineId], queryFn: () => node.machine(machineId) })
+  useQuery({
+    queryKey: ['machine', machineId],
+    queryFn: () => node.machine(machineId, { sinceMs: todayMs() }),
+  })
 
 /** One that was registered a moment ago: the node sees it with the next block. */
 export const useMachineSoon = (machineId: string) =>
   useQuery({
     queryKey: ['machine', machineId],
-    queryFn: () => node.machine(machineId),
+    queryFn: () => node.machine(machineId, { sinceMs: todayMs() }),
     retry: 20,
     retryDelay: 500,
   })
@@ -35,6 +44,10 @@ export const useRefusals = (machineId: string) =>
     queryKey: ['machine', machineId, 'refusals'],
     queryFn: () => node.refusals(machineId),
   })
+
+/** Logged readings that nobody pays, newest first. */
+export const useUnpriced = (machineId: string) =>
+  useQuery({ queryKey: ['unpriced', machineId], queryFn: () => node.unpriced(machineId) })
 
 /** The newest dozen of a machine. */
 export const useEnvelopes = (machineId: string) =>
@@ -81,6 +94,19 @@ const readingsOf = async (
   const toMs = Date.now()
   return node.readings(machineId, { stream, fromMs: toMs - spanMs, toMs, points })
 }
+
+const monthMs = 30 * 86_400_000
+
+/** The highest value of a stream (null: none) within 30 days, to the minute. */
+export const useHighest = (machineId: string, stream: string | null) =>
+  useQuery({
+    queryKey: ['highest', machineId, stream],
+    queryFn: async () => {
+      const [series] = await readingsOf(machineId, stream, monthMs, sparkPoints)
+      return Math.max(0, ...(series?.buckets.map(({ max }) => max) ?? []))
+    },
+    refetchInterval: 60_000,
+  })
 
 export const useAgreements = () =>
   useQuery({ queryKey: ['agreements'], queryFn: () => node.agreements() })

@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router'
 import { MachinePage } from './pages/connect/machine.tsx'
+import { readFilter } from './pages/connect/machine-filter.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -16,6 +17,12 @@ const root = createRootRoute({
   errorComponent: Crash,
 })
 const overview = createRoute({ getParentRoute: () => root, path: '/', component: Overview })
+export const machinesRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/machines',
+  validateSearch: readFilter,
+  component: lazyRouteComponent(() => import('./pages/connect/machines.tsx'), 'MachinesPage'),
+})
 const onboarding = createRoute({
   getParentRoute: () => root,
   path: '/machines/new',
@@ -45,6 +52,7 @@ const check = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
+    machinesRoute,
     onboarding,
     machineRoute,
     agreementRoute,

@@ -15,6 +15,7 @@ import type {
   MachineSummary,
   NodeEvent,
   Notice,
+  Place,
   ReadingSeries,
   Refusal,
   Session,
@@ -26,10 +27,15 @@ import type {
 export interface Client {
   deployment(): Promise<Deployment>
   status(): Promise<Status>
-  machines(): Promise<MachineSummary[]>
-  machine(machineId: string): Promise<Machine>
+  /** `sinceMs`: from when `settledSinceMinor` counts, say the reader's midnight. */
+  machines(query?: { sinceMs?: number }): Promise<MachineSummary[]>
+  machine(machineId: string, query?: { sinceMs?: number }): Promise<Machine>
   /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
   nameMachine(machineId: string, name: string): Promise<void>
+  /** Says where a machine stands that does not measure it. For its owner, signed in; throws `NOT_OWNER`. */
+  placeMachine(machineId: string, place: Place): Promise<void>
+  /** Takes that back. For its owner, signed in; throws `NOT_OWNER`. */
+  forgetPlace(machineId: string): Promise<void>
   /** Buckets of one stream between two times, at most `points` of them. */
   readings(
     machineId: string,
@@ -44,6 +50,8 @@ export interface Client {
   ): Promise<EnvelopeSummary[]>
   /** Newest first. Machine `0`: those whom the ledger does not know, with the id that they gave in the message. */
   refusals(machineId: string): Promise<Refusal[]>
+  /** Logged readings that nobody pays, newest first; `code` says why. */
+  unpriced(machineId: string): Promise<EnvelopeSummary[]>
   agreements(): Promise<AgreementSummary[]>
   agreement(agreementId: Hex): Promise<Agreement>
   /** Warnings to the parties of agreements that are low on escrow, to all or to one party. */
@@ -136,15 +144,22 @@ export const createClient = ({
   return {
     deployment: () => get('deployment'),
     status: () => get('status'),
-    machines: () => get('machines'),
-    machine: (machineId) => get(`machines/${machineId}`),
+    machines: (query) => get('machines', query),
+    machine: (machineId, query) => get(`machines/${machineId}`, query),
     nameMachine: async (machineId, name) => {
       await send('PUT', `machines/${machineId}/name`, { name })
+    },
+    placeMachine: async (machineId, place) => {
+      await send('PUT', `machines/${machineId}/place`, place)
+    },
+    forgetPlace: async (machineId) => {
+      await request(`/v1/machines/${machineId}/place`, { method: 'DELETE' })
     },
     readings: (machineId, query) => get(`machines/${machineId}/readings`, query),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),
     refusals: (machineId) => get(`machines/${machineId}/refusals`),
+    unpriced: (machineId) => get(`machines/${machineId}/unpriced`),
     agreements: () => get('agreements'),
     agreement: (agreementId) => get(`agreements/${agreementId}`),
     notices: (query) => get('notices', query),

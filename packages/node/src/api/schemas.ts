@@ -71,6 +71,13 @@ export const status = object({
   }),
 })
 
+const placeFields = {
+  latitudeE7: { type: 'integer', minimum: -900_000_000, maximum: 900_000_000 },
+  longitudeE7: { type: 'integer', minimum: -1_800_000_000, maximum: 1_800_000_000 },
+} as const
+export const place = object(placeFields)
+export const placeForgotten = object({ machineId: digits })
+
 const machineSummaryFields = {
   machineId: digits,
   name: text,
@@ -79,10 +86,15 @@ const machineSummaryFields = {
   controller: orNull(text),
   lastReadingMs: orNull(integer),
   mainStream: orNull(text),
+  mainRule: orNull(text),
   envelopes: integer,
   refused: integer,
   owedMinor: digits,
   settledMinor: digits,
+  settledSinceMinor: digits,
+  lastRefusalMs: orNull(integer),
+  silentAfterMs: integer,
+  place: objectOrNull({ ...placeFields, from: { type: 'string', enum: ['owner', 'readings'] } }),
 }
 export const machineSummaries = list(object(machineSummaryFields))
 
@@ -102,6 +114,7 @@ export const machine = object({
       lastSeq: digits,
       lastMs: integer,
       unit: orNull(text),
+      metered: boolean,
     }),
   ),
   agreements: list(hex),
@@ -295,6 +308,7 @@ const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } a
 export const machineParams = object({
   id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
 })
+export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */
 export const machineName = object({
   name: {

@@ -1,7 +1,8 @@
-import type { Machine, Refusal, TimelineEntry } from '@liquefy/client'
+import './machines.css'
+import type { Machine, TimelineEntry } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { useMachine, useReadings, useRefusals, useTimeline } from '../../queries.ts'
+import { useMachine, useReadings, useTimeline } from '../../queries.ts'
 import { machineRoute } from '../../router.tsx'
 import { TimeChart } from '../../ui/charts.tsx'
 import { Choice } from '../../ui/choice.tsx'
@@ -11,7 +12,9 @@ import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
-import { verdictWords } from '../trust/verdict-words.ts'
+import { MachinePlaceFigure } from './place.tsx'
+import { Twin } from './twin/twin.tsx'
+import { Unpaid } from './unpaid.tsx'
 
 /** One machine: what it measures, what it earns, what happened to it. */
 export const MachinePage = () => {
@@ -22,7 +25,10 @@ export const MachinePage = () => {
       {(loaded) => (
         <>
           <Head machine={loaded} />
-          <Streams machine={loaded} />
+          <div className="machine-live">
+            <Twin machine={loaded} />
+            <Streams machine={loaded} />
+          </div>
           <div className="columns">
             <Card title="Registers">
               {loaded.agreements.length === 0 ? (
@@ -35,7 +41,7 @@ export const MachinePage = () => {
                 ))
               )}
             </Card>
-            <Refusals machineId={machineId} />
+            <Unpaid machine={loaded} />
           </div>
           <div className="columns">
             <Envelopes machineId={machineId} />
@@ -50,12 +56,16 @@ export const MachinePage = () => {
 const Head = ({ machine }: { machine: Machine }) => (
   <section className="head">
     <p className="crumb">
-      <Link to="/">Overview</Link> / machine {machine.machineId}
+      <Link to="/">Overview</Link> / <Link to="/machines">Machines</Link> / machine{' '}
+      {machine.machineId}
     </p>
     <h1>
       {machine.name} <StateBadge state={machine.state} />
     </h1>
     <dl className="figures">
+      <Figure name="Income today">
+        <Money minor={machine.settledSinceMinor} />
+      </Figure>
       <Figure name="Settled">
         <Money minor={machine.settledMinor} />
       </Figure>
@@ -77,6 +87,7 @@ const Head = ({ machine }: { machine: Machine }) => (
       <Figure name="Last reading">
         {machine.lastReadingMs === null ? 'none yet' : <Ago timeMs={machine.lastReadingMs} />}
       </Figure>
+      <MachinePlaceFigure machine={machine} />
     </dl>
   </section>
 )
@@ -139,40 +150,6 @@ const Streams = ({ machine }: { machine: Machine }) => {
     </Card>
   )
 }
-
-const Refusals = ({ machineId }: { machineId: string }) => {
-  const refusals = useRefusals(machineId)
-  return (
-    <Card title="Refused">
-      <Loaded query={refusals} what="the refused readings">
-        {(list) =>
-          list.length === 0 ? (
-            <Empty title="None">Everything this machine sent was authentic.</Empty>
-          ) : (
-            <ul className="rows">
-              {list.slice(0, 12).map((refusal) => (
-                <RefusalRow
-                  key={`${refusal.atMs}-${refusal.code}-${refusal.message}`}
-                  refusal={refusal}
-                />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-    </Card>
-  )
-}
-
-const RefusalRow = ({ refusal }: { refusal: Refusal }) => (
-  <li className="row">
-    <span>
-      <code>{refusal.code}</code>
-      <span className="note">{verdictWords(refusal.code)}</span>
-    </span>
-    <At timeMs={refusal.atMs} />
-  </li>
-)
 
 const Timeline = ({ machineId }: { machineId: string }) => {
   const timeline = useTimeline(machineId)
