@@ -63,11 +63,15 @@ const Head = ({ machine }: { machine: Machine }) => (
       {machine.name} <StateBadge state={machine.state} />
     </h1>
     <dl className="figures">
-      <Figure name="Income today">
+      <Figure
+        name="Income today"
+        note={
+          <>
+            <Money minor={machine.settledMinor} /> settled in all
+          </>
+        }
+      >
         <Money minor={machine.settledSinceMinor} />
-      </Figure>
-      <Figure name="Settled">
-        <Money minor={machine.settledMinor} />
       </Figure>
       <Figure name="Owner">
         <Party address={machine.owner} />

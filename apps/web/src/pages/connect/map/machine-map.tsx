@@ -13,6 +13,13 @@ import { type Marker, markersOf } from './markers.ts'
 
 /** Labels of more marks than this would hide each other; they show under the pointer and the focus. */
 const mostLabels = 16
+const legend = [
+  ['active', 'active'],
+  ['suspended', 'suspended or not yet active'],
+  ['decommissioned', 'decommissioned'],
+  ['attention', 'needs attention'],
+] as const
+
 /** Ten metres: what lies nearer is at one place. */
 const samePlaceE7 = 1_000
 
@@ -88,9 +95,11 @@ const MachineMap = ({ machines, without }: { machines: MachineSummary[]; without
         </p>
       ) : null}
       <p className="note map-legend">
-        <span className="map-key map-active" /> active <span className="map-key map-suspended" />{' '}
-        suspended or not yet active <span className="map-key map-decommissioned" /> decommissioned{' '}
-        <span className="map-key map-attention" /> needs attention
+        {legend.map(([mark, words]) => (
+          <span key={mark}>
+            <span className={`map-key map-${mark}`} /> {words}
+          </span>
+        ))}
         {without > 0 ? (
           <span className="map-without">
             {formatCount(without)} more without a place: in the table below
@@ -182,17 +191,21 @@ const World = memo(({ view }: { view: MapView }) => {
       {latitudes.map(({ at, degrees }) => (
         <g key={`latitude ${degrees}`}>
           <line className="map-grid" x1={0} x2={width} y1={at} y2={at} />
-          <text x={labelPx} y={at - labelPx / 2}>
-            {latitudeWords(degrees)}
-          </text>
+          {at > labelPx * 6 ? (
+            <text x={labelPx} y={at - labelPx / 2}>
+              {latitudeWords(degrees)}
+            </text>
+          ) : null}
         </g>
       ))}
       {longitudes.map(({ at, degrees }) => (
         <g key={`longitude ${degrees}`}>
           <line className="map-grid" x1={at} x2={at} y1={0} y2={height} />
-          <text x={at + labelPx / 2} y={labelPx * 2.5}>
-            {longitudeWords(degrees)}
-          </text>
+          {at < width - labelPx * 8 ? (
+            <text x={at + labelPx / 2} y={labelPx * 2.5}>
+              {longitudeWords(degrees)}
+            </text>
+          ) : null}
         </g>
       ))}
       <g transform={`translate(${width - scale.px - 14} ${height - 12})`}>

@@ -90,19 +90,20 @@ export interface GridLine {
   degrees: number
 }
 
-const lines = 4
+/** Between two lines, about. */
+const gridPx = 110
 const steps = [1, 2, 5]
 
-/** Round numbers of latitude and longitude across a view, about four of each. */
+/** Round numbers of latitude and longitude across a view. */
 export const gridOf = ({ width, height, projection }: MapView) => {
   const [west, north] = projection.invert?.([0, 0]) ?? [0, 0]
   const [east, south] = projection.invert?.([width, height]) ?? [0, 0]
   const across = (east - west + 360) % 360 || 360
-  const latitudes = roundNumbers(south, north).map((degrees) => ({
+  const latitudes = roundNumbers(south, north, height / gridPx).map((degrees) => ({
     degrees,
     at: projection([west + across / 2, degrees])?.[1] ?? 0,
   }))
-  const longitudes = roundNumbers(west, west + across).map((degrees) => ({
+  const longitudes = roundNumbers(west, west + across, width / gridPx).map((degrees) => ({
     degrees: degrees > 180 ? degrees - 360 : degrees,
     at: projection([degrees, (north + south) / 2])?.[0] ?? 0,
   }))
@@ -115,11 +116,16 @@ export const scaleOf = ({ metresPerPixel }: MapView, mostPx: number) => {
   return { metres, px: metres / metresPerPixel }
 }
 
-const roundNumbers = (from: number, to: number): number[] => {
-  const step = roundBelow((to - from) / lines)
+const roundNumbers = (from: number, to: number, lines: number): number[] => {
+  const step = roundAbove((to - from) / lines)
   const first = Math.ceil(from / step)
   const count = Math.max(0, Math.floor(to / step) - first + 1)
   return Array.from({ length: count }, (_, index) => (first + index) * step)
+}
+
+const roundAbove = (value: number): number => {
+  const power = 10 ** Math.floor(Math.log10(value))
+  return power * (steps.find((step) => step * power >= value) ?? 10)
 }
 
 const roundBelow = (value: number): number => {

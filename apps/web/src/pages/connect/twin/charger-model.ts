@@ -12,8 +12,11 @@ import {
   MeshStandardMaterial,
   PlaneGeometry,
   PointLight,
+  Shape,
+  ShapeGeometry,
   SRGBColorSpace,
   TubeGeometry,
+  Vector2,
   Vector3,
 } from 'three'
 import { RoundedBoxGeometry } from 'three/examples/jsm/geometries/RoundedBoxGeometry.js'
@@ -38,6 +41,7 @@ export const createChargerModel = (): Model => {
   object.add(
     ...pillar(shell, frame),
     ...strips(strip),
+    bolt(strip),
     screen.mesh,
     ...cableAndPlug(cable, frame),
     floor(ground),
@@ -45,7 +49,7 @@ export const createChargerModel = (): Model => {
   )
   return {
     object,
-    middleY: 2.35,
+    middleY: 2.3,
     show(share, shown) {
       strip.emissiveIntensity = share === 0 ? 0.08 : 0.5 + 1.6 * share
       glow.intensity = 9 * share
@@ -73,7 +77,7 @@ const pillar = (shell: Material, frame: Material): Mesh[] => {
   body.position.y = 0.18 + height / 2
   const plinth = solid(new RoundedBoxGeometry(width + 0.3, 0.18, depth + 0.3, 3, 0.05), frame)
   plinth.position.y = 0.09
-  const bezel = solid(new RoundedBoxGeometry(1.36, 1.2, 0.06, 4, 0.03), frame)
+  const bezel = solid(new RoundedBoxGeometry(1.5, 1.3, 0.06, 4, 0.03), frame)
   bezel.position.set(0, screenY, front)
   return [body, plinth, bezel]
 }
@@ -85,7 +89,23 @@ const strips = (strip: Material): Mesh[] =>
     return mesh
   })
 
-const screenY = 3.75
+/** A flash, as charge points have. */
+const bolt = (strip: Material): Mesh => {
+  const corners = [
+    [0.1, 0.5],
+    [-0.26, -0.06],
+    [-0.03, -0.06],
+    [-0.1, -0.5],
+    [0.26, 0.08],
+    [0.03, 0.08],
+  ] as const
+  const flash = new Shape(corners.map(([x, y]) => new Vector2(x, y)))
+  const mesh = new Mesh(new ShapeGeometry(flash), strip)
+  mesh.position.set(0, 1.95, front + 0.01)
+  return mesh
+}
+
+const screenY = 3.7
 
 const cableAndPlug = (cable: Material, frame: Material): Mesh[] => {
   const x = width / 2
@@ -121,7 +141,7 @@ const createScreen = () => {
   const texture = new CanvasTexture(canvas)
   texture.colorSpace = SRGBColorSpace
   const mesh = new Mesh(
-    new PlaneGeometry(1.24, (1.24 * screenPx.height) / screenPx.width),
+    new PlaneGeometry(1.4, (1.4 * screenPx.height) / screenPx.width),
     new MeshBasicMaterial({ map: texture, toneMapped: false }),
   )
   mesh.position.set(0, screenY, front + 0.035)
@@ -137,7 +157,7 @@ const createScreen = () => {
 
 const drawGauge = (pen: CanvasRenderingContext2D, share: number, shown: string) => {
   const { width: w, height: h } = screenPx
-  const [x, y, r] = [w / 2, h * 0.6, w * 0.34]
+  const [x, y, r] = [w / 2, h * 0.6, w * 0.38]
   const angle = Math.PI * (1 + share)
   pen.fillStyle = '#0b1514'
   pen.fillRect(0, 0, w, h)
@@ -160,7 +180,7 @@ const drawGauge = (pen: CanvasRenderingContext2D, share: number, shown: string) 
   pen.lineTo(x + r * 0.78 * Math.cos(angle), y + r * 0.78 * Math.sin(angle))
   pen.stroke()
   pen.fillStyle = '#e8efed'
-  pen.font = '600 92px system-ui, sans-serif'
+  pen.font = '650 124px system-ui, sans-serif'
   pen.textAlign = 'center'
-  pen.fillText(shown, x, h * 0.9, w * 0.92)
+  pen.fillText(shown, x, h * 0.93, w * 0.94)
 }

@@ -44,7 +44,8 @@ export const createSiloModel = (): Model => {
   })
   const ground = new MeshStandardMaterial({ roughness: 1 })
   const grain = new MeshStandardMaterial({ roughness: 0.95, map: speckles(), side: DoubleSide })
-  const heap = solid(new BufferGeometry(), grain)
+  const heap = new Mesh(new BufferGeometry(), grain)
+  heap.castShadow = true
   heap.position.y = outletY
   const object = new Group()
   object.add(
@@ -60,11 +61,11 @@ export const createSiloModel = (): Model => {
   )
   return {
     object,
-    middleY: 3.1,
+    middleY: 2.95,
     show(share) {
       heap.visible = share > 0.003
       heap.geometry.dispose()
-      heap.geometry = new LatheGeometry(profileOf(share), 64)
+      heap.geometry = heapOf(profileOf(share))
     },
     paint(palette) {
       metal.color.copy(palette.metal)
@@ -92,6 +93,26 @@ const profileOf = (share: number): Vector2[] => {
     new Vector2(edge * 0.25, level - sunk * 0.85),
     new Vector2(0, level - sunk),
   ]
+}
+
+const slices = 64
+const tilesAround = 7
+
+/** The grain, with kernels of the same size all over it. */
+const heapOf = (profile: Vector2[]): LatheGeometry => {
+  const geometry = new LatheGeometry(profile, slices)
+  let way = 0
+  const ways = profile.map((point, index) => {
+    way += point.distanceTo(profile[index - 1] ?? point)
+    return way
+  })
+  const { uv } = geometry.attributes
+  for (let slice = 0; slice <= slices; slice += 1) {
+    for (const [index, along] of ways.entries()) {
+      uv?.setXY(slice * profile.length + index, (slice / slices) * tilesAround, along)
+    }
+  }
+  return geometry
 }
 
 const solid = (geometry: BufferGeometry, material: Material): Mesh => {
@@ -236,8 +257,8 @@ const floor = (ground: Material): Mesh => {
   return mesh
 }
 
-const texturePx = 128
-const kernels = 1_600
+const texturePx = 256
+const kernels = 2_600
 
 /** Kernels as light and dark dots, the same ones each time. */
 const speckles = (): CanvasTexture => {
@@ -251,14 +272,14 @@ const speckles = (): CanvasTexture => {
     return state / 2_147_483_647
   }
   if (pen) {
-    pen.fillStyle = '#e6e6e6'
+    pen.fillStyle = '#d8d8d8'
     pen.fillRect(0, 0, texturePx, texturePx)
     for (let kernel = 0; kernel < kernels; kernel += 1) {
-      const light = Math.round(175 + random() * 80)
+      const light = Math.round(190 + random() * 65)
       pen.fillStyle = `rgb(${light} ${light} ${light})`
       pen.beginPath()
       const [x, y] = [random() * texturePx, random() * texturePx]
-      pen.ellipse(x, y, 2.4, 1.3, random() * Math.PI, 0, Math.PI * 2)
+      pen.ellipse(x, y, 6, 3.2, random() * Math.PI, 0, Math.PI * 2)
       pen.fill()
     }
   }
@@ -266,6 +287,5 @@ const speckles = (): CanvasTexture => {
   texture.colorSpace = SRGBColorSpace
   texture.wrapS = RepeatWrapping
   texture.wrapT = RepeatWrapping
-  texture.repeat.set(7, 4)
   return texture
 }

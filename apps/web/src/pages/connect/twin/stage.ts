@@ -1,9 +1,9 @@
 import {
-  ACESFilmicToneMapping,
   Color,
   DirectionalLight,
   HemisphereLight,
   Mesh,
+  NeutralToneMapping,
   type Object3D,
   PerspectiveCamera,
   Scene,
@@ -34,9 +34,9 @@ export interface Stage {
 
 const mostPixelRatio = 2
 const movingMs = 900
-const distance = 15
+const distance = 13.6
 const startAzimuth = 0.35
-const startHeight = 0.16
+const startHeight = 0.24
 const heights = { least: -0.05, most: 1.1 }
 const turnPerPixel = 0.009
 const turnPerKey = 0.14
@@ -49,8 +49,7 @@ export const createStage = (holder: HTMLElement, model: Model, onLost: () => voi
   canvas.setAttribute('role', 'img')
   const renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true })
   renderer.outputColorSpace = SRGBColorSpace
-  renderer.toneMapping = ACESFilmicToneMapping
-  renderer.toneMappingExposure = 1.15
+  renderer.toneMapping = NeutralToneMapping
   renderer.shadowMap.enabled = true
   holder.append(canvas)
 
@@ -138,8 +137,8 @@ export const createStage = (holder: HTMLElement, model: Model, onLost: () => voi
 }
 
 const lights = () => {
-  const sky = new HemisphereLight(0xffffff, 0x9aa5a2, 1.5)
-  const sun = new DirectionalLight(0xfff4e2, 2.6)
+  const sky = new HemisphereLight(0xffffff, 0xb4bdba, 1.9)
+  const sun = new DirectionalLight(0xfff4e2, 2.3)
   sun.position.set(5, 10, 7)
   sun.castShadow = true
   sun.shadow.mapSize.set(1_024, 1_024)
