@@ -27,6 +27,7 @@ const node = await startNode({
   rpcPort: 0,
   blockMs: BLOCK_MS,
   anchorIntervalMs: NEVER_MS,
+  webRoot: join(import.meta.dirname, '../../apps/web/dist'),
   logger: pino({ level: 'warn' }),
 })
 const { chainId } = node.deployment

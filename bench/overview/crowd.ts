@@ -23,9 +23,8 @@ const CONNECTING_AT_ONCE = 50
 export async function gatherCrowd(node: NodeHost, seconds: number): Promise<Crowd> {
   const folder = await mkdtemp(join(tmpdir(), 'liquefy-crowd-'))
   const load = { envelopes: seconds, readings: 1, stream: 'energy', fromMs: Date.now() }
-  const envelopes = await writeSignedLoad(join(folder, 'load'), node, node.machines, load).finally(
-    () => rm(folder, { recursive: true, force: true }),
-  )
+  const envelopes = await writeSignedLoad(join(folder, 'load'), node, node.machines, load)
+  await rm(folder, { recursive: true, force: true })
   const clients: MqttClient[] = []
   for (let at = 0; at < node.machines.length; at += CONNECTING_AT_ONCE) {
     const some = node.machines.slice(at, at + CONNECTING_AT_ONCE)

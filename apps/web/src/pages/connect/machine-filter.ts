@@ -7,10 +7,10 @@ export interface MachineFilter {
   find?: string | undefined
   state?: MachineState | undefined
   /** Of who is signed in: his own, which come first, or all. */
-  whose?: 'mine' | 'all'
+  whose?: 'mine' | 'all' | undefined
   /** Only those that somebody should look at. */
   attention?: true | undefined
-  order?: MachineOrder
+  order?: MachineOrder | undefined
 }
 
 export type MachineOrder = keyof typeof orders
@@ -42,20 +42,20 @@ const names = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' 
 
 export const states = ['registered', 'active', 'suspended', 'decommissioned'] as const
 
-/** Reads a filter from an address; what is none is left out. */
+/** Reads a filter from an address. Every field is answered, so that nothing unread stays in its place. */
 export const readFilter = (search: Record<string, unknown>): MachineFilter => {
   const { find, state, whose, attention, order } = search
-  const filter: MachineFilter = {}
-  if (find !== undefined && find !== '') filter.find = String(find)
-  const known = states.find((each) => each === state)
-  if (known) filter.state = known
-  if (whose === 'mine' || whose === 'all') filter.whose = whose
-  if (attention === true) filter.attention = true
-  if (typeof order === 'string' && Object.hasOwn(orders, order) && order !== 'id') {
-    filter.order = order as MachineOrder
+  return {
+    find: find === undefined || find === '' ? undefined : String(find),
+    state: states.find((each) => each === state),
+    whose: whose === 'mine' || whose === 'all' ? whose : undefined,
+    attention: attention === true ? true : undefined,
+    order: isOrder(order) && order !== 'id' ? order : undefined,
   }
-  return filter
 }
+
+const isOrder = (order: unknown): order is MachineOrder =>
+  typeof order === 'string' && Object.hasOwn(orders, order)
 
 /** The machines that fit, in the order that was asked for. */
 export const matching = (

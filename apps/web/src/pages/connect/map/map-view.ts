@@ -85,7 +85,7 @@ const clamp = (value: number, least: number, most: number): number =>
   Math.min(Math.max(value, least), most)
 
 /** One line of the grid: where it is drawn, and its degrees. */
-export interface GridLine {
+interface GridLine {
   at: number
   degrees: number
 }
@@ -95,7 +95,11 @@ const gridPx = 110
 const steps = [1, 2, 5]
 
 /** Round numbers of latitude and longitude across a view. */
-export const gridOf = ({ width, height, projection }: MapView) => {
+export const gridOf = ({
+  width,
+  height,
+  projection,
+}: MapView): Record<'latitudes' | 'longitudes', GridLine[]> => {
   const [west, north] = projection.invert?.([0, 0]) ?? [0, 0]
   const [east, south] = projection.invert?.([width, height]) ?? [0, 0]
   const across = (east - west + 360) % 360 || 360

@@ -14,12 +14,13 @@ export interface Measure {
 const spanMs = 15 * 60_000
 const points = 180
 
-/** The newest level; undefined until there is one. */
-export const useLevel = ({ machineId, mainStream }: Machine): Measure | undefined => {
-  const series = useReadings(machineId, mainStream, spanMs, points).data?.[0]
+/** The newest level of the last quarter of an hour; null: there is none, undefined: it is being loaded. */
+export const useLevel = ({ machineId, mainStream }: Machine): Measure | null | undefined => {
+  const readings = useReadings(machineId, mainStream, spanMs, points)
+  const series = readings.data?.[0]
   const highest = useHighest(machineId, mainStream).data ?? 0
   const value = series?.buckets.at(-1)?.last
-  if (value === undefined) return undefined
+  if (value === undefined) return readings.isPending ? undefined : null
   return {
     value,
     unit: series?.unit ?? '',
@@ -27,8 +28,8 @@ export const useLevel = ({ machineId, mainStream }: Machine): Measure | undefine
   }
 }
 
-/** The power now, in kilowatts, of all streams that count energy or measure power; undefined until there is one. */
-export const usePower = ({ machineId, streams }: Machine): Measure | undefined => {
+/** The power now, in kilowatts, of all streams that count energy or measure power; null and undefined as above. */
+export const usePower = ({ machineId, streams }: Machine): Measure | null | undefined => {
   const electric = streams.flatMap(({ stream, unit }) => {
     const watts = wattsOf(unit)
     return watts ? [{ stream, ...watts }] : []
@@ -52,7 +53,7 @@ export const usePower = ({ machineId, streams }: Machine): Measure | undefined =
       : buckets.map(({ timeMs, last }) => ({ timeMs, value: last }))
     return [line.map(({ timeMs, value }) => ({ timeMs, watts: value * kind.factor }))]
   })
-  if (powers.length === 0) return undefined
+  if (powers.length === 0) return queries.some(({ isPending }) => isPending) ? undefined : null
   const value = powers.reduce((sum, line) => sum + newestOf(line), 0) / 1_000
   const highest = powers.reduce(
     (sum, line) => sum + Math.max(0, ...line.map(({ watts }) => watts)),

@@ -13,7 +13,7 @@ import {
 } from 'three'
 
 /** Colours of the theme, as the page has them now. */
-export type Palette = Record<'grain' | 'metal' | 'frame' | 'ground' | 'accent' | 'text', Color>
+type Palette = Record<'grain' | 'metal' | 'frame' | 'ground' | 'accent' | 'text', Color>
 
 /** Something that stands on a stage, some six units high. */
 export interface Model {
@@ -34,7 +34,7 @@ export interface Stage {
 
 const mostPixelRatio = 2
 const movingMs = 900
-const distance = 13.6
+const distance = 14.8
 const startAzimuth = 0.35
 const startHeight = 0.24
 const heights = { least: -0.05, most: 1.1 }
@@ -137,8 +137,8 @@ export const createStage = (holder: HTMLElement, model: Model, onLost: () => voi
 }
 
 const lights = () => {
-  const sky = new HemisphereLight(0xffffff, 0xb4bdba, 1.9)
-  const sun = new DirectionalLight(0xfff4e2, 2.3)
+  const sky = new HemisphereLight(0xffffff, 0xc4ccc9, 2.3)
+  const sun = new DirectionalLight(0xfff4e2, 3.2)
   sun.position.set(5, 10, 7)
   sun.castShadow = true
   sun.shadow.mapSize.set(1_024, 1_024)

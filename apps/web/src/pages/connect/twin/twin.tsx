@@ -2,6 +2,7 @@ import './twin.css'
 import type { Machine } from '@liquefy/client'
 import { Component, lazy, type ReactNode, Suspense, useState } from 'react'
 import { Card } from '../../../ui/parts.tsx'
+import { Empty, Loading } from '../../../ui/states.tsx'
 import { type Measure, useLevel, usePower } from './measures.ts'
 import { TwinPicture } from './picture.tsx'
 import { type TwinKind, twinKindOf } from './twin-kind.ts'
@@ -20,7 +21,7 @@ const percent = new Intl.NumberFormat(undefined, { style: 'percent' })
 
 const SiloTwin = ({ machine }: { machine: Machine }) => {
   const level = useLevel(machine)
-  if (!level) return null
+  if (!level) return <NoTwin title="Level now" measure={level} />
   return (
     <TwinCard
       title="Level now"
@@ -33,7 +34,7 @@ const SiloTwin = ({ machine }: { machine: Machine }) => {
 
 const ChargerTwin = ({ machine }: { machine: Machine }) => {
   const power = usePower(machine)
-  if (!power) return null
+  if (!power) return <NoTwin title="Power now" measure={power} />
   return (
     <TwinCard
       title="Power now"
@@ -47,6 +48,16 @@ const ChargerTwin = ({ machine }: { machine: Machine }) => {
     />
   )
 }
+
+const NoTwin = ({ title, measure }: { title: string; measure: null | undefined }) => (
+  <Card title={title} className="twin">
+    {measure === null ? (
+      <Empty title="Silent">No reading within the last 15 minutes.</Empty>
+    ) : (
+      <Loading what="the newest readings" />
+    )}
+  </Card>
+)
 
 const TwinCard = ({
   title,
