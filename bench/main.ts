@@ -12,6 +12,7 @@ import { benchIngest } from './ingest/ingest.ts'
 import { benchMemory } from './ingest/memory.ts'
 import { benchLatency } from './latency/latency.ts'
 import { benchOverload } from './overload/overload.ts'
+import { benchOverview } from './overview/overview.ts'
 import { benchScale } from './scale/scale.ts'
 
 type Figures = Record<string, number>
@@ -24,6 +25,7 @@ const BENCHMARKS: Record<string, (say: (line: string) => void) => Promise<Figure
   latency: benchLatency,
   memory: benchMemory,
   overload: benchOverload,
+  overview: benchOverview,
   scale: benchScale,
 }
 const FILE = join(import.meta.dirname, 'results.json')

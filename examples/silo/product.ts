@@ -1,3 +1,4 @@
+import type { Place } from '@liquefy/client'
 import type { DrawdownRule, Tariff } from '@liquefy/protocol'
 import {
   defineProduct,
@@ -54,6 +55,7 @@ function drawdown(silo: SiloDefinition): DrawdownRule {
 function siloMachine(
   name: string,
   seed: number,
+  place: Place,
   silo: SiloDefinition,
   tariff: Tariff,
 ): MachineDefinition<'level' | 'temperature', 'plant' | 'builder'> {
@@ -63,6 +65,7 @@ function siloMachine(
     name,
     owner: 'builder',
     seed,
+    place,
     streams: {
       level: { unit: 'mm', billed: true },
       temperature: { unit: 'Cel', billed: false },
@@ -98,6 +101,11 @@ const volumePrice: Tariff = {
   scale: 0,
 }
 
+/** The mill's three sites, each on a quay. */
+const hamburg: Place = { latitudeE7: 535_180_000, longitudeE7: 99_890_000 }
+const bremen: Place = { latitudeE7: 531_150_000, longitudeE7: 87_420_000 }
+const luebeck: Place = { latitudeE7: 538_870_000, longitudeE7: 106_810_000 }
+
 export const product = defineProduct({
   name: 'Silo',
   parties: { plant: 'Nordmühle GmbH', builder: 'Silowerk AG' },
@@ -106,11 +114,12 @@ export const product = defineProduct({
   signEveryMs: 8_000,
   speedUp: SPEED_UP,
   machines: [
-    siloMachine('Silo 1 wheat', 1, flourSilo, flatPrice),
-    siloMachine('Silo 2 rye', 2, { ...flourSilo, startLevelMm: 6_600 }, volumePrice),
+    siloMachine('Silo 1 wheat', 1, hamburg, flourSilo, flatPrice),
+    siloMachine('Silo 2 rye', 2, bremen, { ...flourSilo, startLevelMm: 6_600 }, volumePrice),
     siloMachine(
       'Silo 3 bran',
       3,
+      luebeck,
       {
         ...flourSilo,
         bulkDensityKgPerM3: 280,

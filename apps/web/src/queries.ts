@@ -1,6 +1,7 @@
 import { ApiError, type Hex, type SettlementEvidence } from '@liquefy/client'
 import { useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
+import { todayMs } from './ui/today.ts'
 
 /** Where this node's ledger is; it does not change while the node runs. */
 export const useDeployment = () =>
@@ -18,17 +19,25 @@ export const useOperation = () =>
     retry: false,
   })
 
+/** All machines, with what they settled since the reader's midnight. */
 export const useMachines = () =>
-  useQuery({ queryKey: ['machines'], queryFn: () => node.machines() })
+  useQuery({
+    queryKey: ['machines'],
+    queryFn: () => node.machines({ sinceMs: todayMs() }),
+    refetchInterval: 60_000,
+  })
 
 export const useMachine = (machineId: string) =>
-  useQuery({ queryKey: ['machine', machineId], queryFn: () => node.machine(machineId) })
+  useQuery({
+    queryKey: ['machine', machineId],
+    queryFn: () => node.machine(machineId, { sinceMs: todayMs() }),
+  })
 
 /** One that was registered a moment ago: the node sees it with the next block. */
 export const useMachineSoon = (machineId: string) =>
   useQuery({
     queryKey: ['machine', machineId],
-    queryFn: () => node.machine(machineId),
+    queryFn: () => node.machine(machineId, { sinceMs: todayMs() }),
     retry: 20,
     retryDelay: 500,
   })
@@ -45,6 +54,10 @@ export const useRefusals = (machineId: string) =>
     queryFn: () => node.refusals(machineId),
   })
 
+/** Logged readings that nobody pays, newest first. */
+export const useUnpriced = (machineId: string) =>
+  useQuery({ queryKey: ['unpriced', machineId], queryFn: () => node.unpriced(machineId) })
+
 /** The newest dozen of a machine. */
 export const useEnvelopes = (machineId: string) =>
   useQuery({
@@ -56,6 +69,19 @@ export const useEnvelopes = (machineId: string) =>
 export const useEnvelope = (logIndex: string) =>
   useQuery({ queryKey: ['envelope', logIndex], queryFn: () => node.envelope(logIndex) })
 
+/** The last `spanMs` of one stream (null: none yet), in about `points` buckets. */
+export const useReadings = (
+  machineId: string,
+  stream: string | null,
+  spanMs: number,
+  points: number,
+) =>
+  useQuery({
+    queryKey: ['readings', machineId, stream, spanMs, points],
+    queryFn: () => readingsOf(machineId, stream, spanMs, points),
+    placeholderData: (before) => before,
+  })
+
 const sparkMs = 15 * 60_000
 const sparkPoints = 60
 
@@ -63,15 +89,33 @@ const sparkPoints = 60
 export const useSparkline = (machineId: string, stream: string | null) =>
   useQuery({
     queryKey: ['sparkline', machineId, stream],
-    queryFn: () => newestOf(machineId, stream),
+    queryFn: () => readingsOf(machineId, stream, sparkMs, sparkPoints),
     placeholderData: (before) => before,
   })
 
-const newestOf = async (machineId: string, stream: string | null) => {
+const readingsOf = async (
+  machineId: string,
+  stream: string | null,
+  spanMs: number,
+  points: number,
+) => {
   if (stream === null) return []
   const toMs = Date.now()
-  return node.readings(machineId, { stream, fromMs: toMs - sparkMs, toMs, points: sparkPoints })
+  return node.readings(machineId, { stream, fromMs: toMs - spanMs, toMs, points })
 }
+
+const monthMs = 30 * 86_400_000
+
+/** The highest value of a stream (null: none) within 30 days, to the minute. */
+export const useHighest = (machineId: string, stream: string | null) =>
+  useQuery({
+    queryKey: ['highest', machineId, stream],
+    queryFn: async () => {
+      const [series] = await readingsOf(machineId, stream, monthMs, sparkPoints)
+      return Math.max(0, ...(series?.buckets.map(({ max }) => max) ?? []))
+    },
+    refetchInterval: 60_000,
+  })
 
 export const useAgreements = () =>
   useQuery({ queryKey: ['agreements'], queryFn: () => node.agreements() })

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter } from '@tanstack/react-rout
 import { Crash } from './failures/crash.tsx'
 import { lazyPart } from './failures/lazy-part.ts'
 import { MachinePage } from './pages/connect/machine.tsx'
+import { readFilter } from './pages/connect/machine-filter.ts'
 import { machineSearchOf } from './pages/connect/machine-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
@@ -14,6 +15,12 @@ const root = createRootRoute({
   errorComponent: Crash,
 })
 const overview = createRoute({ getParentRoute: () => root, path: '/', component: Overview })
+export const machinesRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/machines',
+  validateSearch: readFilter,
+  component: lazyPart(async () => (await import('./pages/connect/machines.tsx')).MachinesPage),
+})
 const onboarding = createRoute({
   getParentRoute: () => root,
   path: '/machines/new',
@@ -62,6 +69,7 @@ const myDetails = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
+    machinesRoute,
     onboarding,
     machineRoute,
     agreementRoute,

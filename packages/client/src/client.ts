@@ -21,6 +21,7 @@ import type {
   Notice,
   Operation,
   PeriodView,
+  Place,
   ReadingSeries,
   Refusal,
   Session,
@@ -36,10 +37,15 @@ export interface Client {
   status(): Promise<Status>
   /** What an operator watches, and what he is warned of. */
   operation(): Promise<Operation>
-  machines(): Promise<MachineSummary[]>
-  machine(machineId: string): Promise<Machine>
+  /** `sinceMs`: from when `settledSinceMinor` counts, say the reader's midnight. */
+  machines(query?: { sinceMs?: number }): Promise<MachineSummary[]>
+  machine(machineId: string, query?: { sinceMs?: number }): Promise<Machine>
   /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
   nameMachine(machineId: string, name: string): Promise<void>
+  /** Says where a machine stands that does not measure it. For its owner, signed in; throws `NOT_OWNER`. */
+  placeMachine(machineId: string, place: Place): Promise<void>
+  /** Takes that back. For its owner, signed in; throws `NOT_OWNER`. */
+  forgetPlace(machineId: string): Promise<void>
   /** Whole buckets of one stream between two times, at most `points` of them if the first begins with the window; `signal` gives up. */
   readings(
     machineId: string,
@@ -55,6 +61,8 @@ export interface Client {
   ): Promise<EnvelopeSummary[]>
   /** Newest first. Machine `0`: those whom the ledger does not know, with the id that they gave in the message. */
   refusals(machineId: string): Promise<Refusal[]>
+  /** Logged readings that nobody pays, newest first; `code` says why. */
+  unpriced(machineId: string): Promise<EnvelopeSummary[]>
   agreements(): Promise<AgreementSummary[]>
   agreement(agreementId: Hex): Promise<Agreement>
   /** Owed, included and final over time, from `fromMs` (its start unless told) until now, in at most `points` steps each. */
@@ -182,16 +190,23 @@ export const createClient = ({
     deployment: () => get('deployment'),
     status: () => get('status'),
     operation: () => get('operation'),
-    machines: () => get('machines'),
-    machine: (machineId) => get(`machines/${machineId}`),
+    machines: (query) => get('machines', query),
+    machine: (machineId, query) => get(`machines/${machineId}`, query),
     nameMachine: async (machineId, name) => {
       await send('PUT', `machines/${machineId}/name`, { name })
+    },
+    placeMachine: async (machineId, place) => {
+      await send('PUT', `machines/${machineId}/place`, place)
+    },
+    forgetPlace: async (machineId) => {
+      await request(`/v1/machines/${machineId}/place`, { method: 'DELETE' })
     },
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),
     refusals: (machineId) => get(`machines/${machineId}/refusals`),
+    unpriced: (machineId) => get(`machines/${machineId}/unpriced`),
     agreements: () => get('agreements'),
     agreement: (agreementId) => get(`agreements/${agreementId}`),
     moneyHistory: (agreementId, query) => get(`agreements/${agreementId}/money`, query),

@@ -55,6 +55,17 @@ export interface Status {
 
 export type MachineState = 'registered' | 'active' | 'suspended' | 'decommissioned'
 
+/** Degrees of WGS 84 times 10^7, north and east positive. */
+export interface Place {
+  latitudeE7: number
+  longitudeE7: number
+}
+
+/** Where a machine is: by its newest reading in `lat` and `lon`, which goes before what its owner says. */
+export interface MachinePlace extends Place {
+  from: 'owner' | 'readings'
+}
+
 export interface MachineSummary {
   machineId: string
   /** Chosen by the product definition; the id where none was given. */
@@ -65,10 +76,19 @@ export interface MachineSummary {
   lastReadingMs: number | null
   /** The stream that its first agreement meters, else the first that it published. */
   mainStream: string | null
+  /** Kind of the rule that meters it (`drawdown`, `counter`, …); null if none does, or it is not known. */
+  mainRule: string | null
   envelopes: number
   refused: number
   owedMinor: string
   settledMinor: string
+  /** Of what is settled: since the `sinceMs` that was asked for; all of it where none was. */
+  settledSinceMinor: string
+  /** When something that it sent was last refused. */
+  lastRefusalMs: number | null
+  /** An active machine is silent for long when its last reading is older than this. */
+  silentAfterMs: number
+  place: MachinePlace | null
 }
 
 export interface Machine extends MachineSummary {
@@ -81,6 +101,8 @@ export interface Machine extends MachineSummary {
     firstMs: number
     lastMs: number
     unit: string | null
+    /** Whether an agreement prices it. */
+    metered: boolean
   }[]
   agreements: Hex[]
 }

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Deployment } from '@liquefy/client'
+import type { Deployment, Place } from '@liquefy/client'
 import { openCertificate } from './certificate.ts'
 import { type Chain, startChain } from './chain/chain.ts'
 import { type Keys, openKeys } from './chain/keys.ts'
@@ -29,6 +29,7 @@ import { createMeasures } from './measures.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { saveMachineName } from './store/overview.ts'
+import { saveMachinePlace } from './store/places.ts'
 import { createAgreements } from './transact/agreements.ts'
 import { createMetering, type Metering } from './transact/metering.ts'
 import { createMoneyCheck, type MoneyCheck } from './transact/money-check.ts'
@@ -56,6 +57,8 @@ export interface RunningNode {
   pipeline: Pipeline
   /** Gives a machine a name for pages. */
   nameMachine(machineId: bigint, name: string): Promise<void>
+  /** Says where a machine stands that does not measure it. */
+  placeMachine(machineId: bigint, place: Place): Promise<void>
   /** Relays all accepted meter values at once; resolves when the ledger has judged them and the node has followed. */
   settleNow(): Promise<void>
   /** Anchors the evidence log; resolves when that is included. */
@@ -291,6 +294,7 @@ async function start(
     metering,
     pipeline,
     nameMachine: (machineId, name) => saveMachineName(database.pool, machineId, name),
+    placeMachine: (machineId, place) => saveMachinePlace(database.pool, machineId, place),
     async settleNow() {
       await idle()
       // A value that came while another of its period was under way has its turn in the next round.

@@ -1,4 +1,4 @@
-import type { AgreementDraft, MeterDraft } from '@liquefy/client'
+import type { AgreementDraft, MeterDraft, Place } from '@liquefy/client'
 import type { PackEvery } from '@liquefy/machine'
 import { checkTariffUnits, readingUnits } from '@liquefy/protocol'
 import type { ProcessSource } from './process.ts'
@@ -32,6 +32,8 @@ export interface MachineDefinition<Stream extends string = string, Party extends
   /** Who owns the machine's token; a party of its agreement. */
   owner: Party
   seed: number
+  /** Where it stands, if it does not measure that. */
+  place?: Place
   streams: Record<Stream, StreamDefinition>
   process: ProcessSource
   agreement: AgreementDefinition<NoInfer<Stream>, NoInfer<Party>>

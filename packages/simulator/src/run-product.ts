@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Client, Deployment } from '@liquefy/client'
+import type { Client, Deployment, Place } from '@liquefy/client'
 import { type Machine, openMachine } from '@liquefy/machine'
 import type { Hex } from '@liquefy/protocol'
 import { readJson, writeJson } from './demo-file.ts'
@@ -22,6 +22,8 @@ export interface RunOptions {
   dataDir: string
   /** Gives a machine the name of its definition on the node. */
   nameMachine(machineId: bigint, name: string): Promise<void>
+  /** Says on the node where a machine stands, if its definition does. */
+  placeMachine(machineId: bigint, place: Place): Promise<void>
   /** Told of what goes wrong while it runs; the machines run on. */
   onProblem?: (machine: string, error: unknown) => void
 }
@@ -108,6 +110,7 @@ async function start(
   const folder = join(options.dataDir, 'demo', folderName(product.name), folderName(name))
   const machineId = await ensureMachine(onboarding, definition, folder)
   await options.nameMachine(machineId, name)
+  if (definition.place) await options.placeMachine(machineId, definition.place)
   const agreementId = await ensureAgreement(onboarding, definition, { folder, machineId })
   await ensureEscrow(onboarding, definition, agreementId)
   const { packEvery, signEveryMs } = product

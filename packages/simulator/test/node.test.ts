@@ -37,6 +37,7 @@ async function start(): Promise<void> {
     }),
     dataDir,
     nameMachine: (machineId, name) => node.nameMachine(machineId, name),
+    placeMachine: (machineId, place) => node.placeMachine(machineId, place),
     onProblem: (_, error) => problems.push(error),
   })
   for (const { machine } of product.machines)

@@ -40,6 +40,7 @@ function world() {
   const escrow = new Map<Hex, bigint>()
   const actions: string[] = []
   const names: string[] = []
+  const places: unknown[] = []
   let failAfter: string | undefined
   const acted = (action: string) => {
     actions.push(action)
@@ -49,6 +50,7 @@ function world() {
     deployment,
     dataDir,
     nameMachine: async (machineId, name) => void names.push(`${machineId} ${name}`),
+    placeMachine: async (machineId, place) => void places.push([machineId, place]),
     client: {
       machines: async () => keys.map((_, index) => ({ machineId: String(index + 1) }) as never),
       machine: async (machineId) => {
@@ -91,6 +93,7 @@ function world() {
       client: { ...options.client, agreement: () => Promise.reject(new LiquefyError(code, 'no')) },
     }),
     names,
+    places,
     escrow,
     cutOffAfter: (action: string | undefined) => {
       failAfter = action
@@ -101,12 +104,13 @@ function world() {
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 test('it registers, opens, funds, and the machines read; started again, it goes on', async () => {
-  const { options, actions, names, escrow } = world()
+  const { options, actions, names, places, escrow } = world()
   const first = await runProduct(smallProduct, options)
   await wait(1_200)
   await first.stop()
   expect(actions).toEqual(['register', 'open', 'fund'])
   expect(names).toEqual(['1 Silo 1'])
+  expect(places).toEqual([[1n, { latitudeE7: 535_180_000, longitudeE7: 99_890_000 }]])
   const [one] = first.machines
   const before = one?.machine.head('level').seq ?? 0n
   expect(before).toBeGreaterThanOrEqual(3n)

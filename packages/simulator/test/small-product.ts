@@ -29,6 +29,7 @@ export const smallProduct = defineProduct({
     {
       name: 'Silo 1',
       owner: 'builder',
+      place: { latitudeE7: 535_180_000, longitudeE7: 99_890_000 },
       seed: 1,
       streams: { level: { unit: 'mm', billed: true }, temperature: { unit: 'Cel', billed: false } },
       process: siloProcess(silo),

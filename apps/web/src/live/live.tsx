@@ -100,12 +100,12 @@ const withConnection = (live: Live, connected: boolean): Live =>
 
 /** Lists are long and change all the time: their rows are kept true one by one, and all of them are read anew this seldom. */
 const listMs = 5_000
-const lists = ['machines', 'agreements', 'sparkline']
+const lists = ['machines', 'agreements', 'sparkline', 'unpriced']
 
 const touchedBy = (event: NodeEvent): string[] => {
   switch (event.type) {
     case 'logged':
-      return ['machines', 'sparkline', 'machine']
+      return ['machines', 'sparkline', 'readings', 'machine', 'unpriced']
     case 'refused':
       return ['machines', 'machine', 'status']
     case 'owed':

@@ -1,6 +1,6 @@
 import type { AgreementSummary, MachineSummary, NodeEvent } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
-import { memo, useCallback, useState } from 'react'
+import { memo, useState } from 'react'
 import { useLive } from '../live/live.tsx'
 import { useAgreements, useDeployment, useMachines, useSparkline, useStatus } from '../queries.ts'
 import { useSession } from '../session/use-session.ts'
@@ -10,6 +10,7 @@ import { formatCount, formatExact, nameOf } from '../ui/format.ts'
 import { Money } from '../ui/money.tsx'
 import { Ago, Card, Figure, StateBadge } from '../ui/parts.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
+import { useSeen } from '../ui/use-seen.ts'
 import { agreementsOf, machinesOf } from './mine.ts'
 import { MyMoney } from './transact/my-money.tsx'
 import { NoticeBanner } from './transact/notices.tsx'
@@ -133,13 +134,12 @@ const Payments = () => {
 }
 
 const MachineCard = memo(({ machine }: { machine: MachineSummary }) => {
-  const [seen, setSeen] = useState(false)
-  const item = useSeen(setSeen)
+  const { seen, ref } = useSeen()
   const stream = seen ? machine.mainStream : null
   const series = useSparkline(machine.machineId, stream).data?.[0]
   const values = series?.buckets.map(({ mean }) => mean) ?? []
   return (
-    <li ref={item} className="machine-item">
+    <li ref={ref} className="machine-item">
       <Link
         to="/machines/$machineId"
         params={{ machineId: machine.machineId }}
@@ -155,8 +155,8 @@ const MachineCard = memo(({ machine }: { machine: MachineSummary }) => {
         />
         <span className="machine-card-figures">
           <span>
-            <Money minor={machine.settledMinor} />
-            <span className="note">settled</span>
+            <Money minor={machine.settledSinceMinor} />
+            <span className="note">today</span>
           </span>
           <span className="note">
             {machine.lastReadingMs === null ? (
@@ -170,20 +170,6 @@ const MachineCard = memo(({ machine }: { machine: MachineSummary }) => {
     </li>
   )
 })
-
-/** Tells whether an element is on the screen or near it: what is not, need not be loaded. */
-const useSeen = (tell: (seen: boolean) => void) =>
-  useCallback(
-    (element: HTMLElement | null) => {
-      if (!element) return
-      const observer = new IntersectionObserver(([entry]) => tell(entry?.isIntersecting === true), {
-        rootMargin: '200px',
-      })
-      observer.observe(element)
-      return () => observer.disconnect()
-    },
-    [tell],
-  )
 
 const Agreements = ({ list }: { list: AgreementSummary[] }) => {
   const deployment = useDeployment().data

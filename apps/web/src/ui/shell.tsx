@@ -19,6 +19,9 @@ export const Shell = () => (
         Liquefy
       </Link>
       <nav className="nav" aria-label="Pages">
+        <Link to="/machines" activeOptions={{ exact: true, includeSearch: false }}>
+          Machines
+        </Link>
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
         <Link to="/operation">Operation</Link>

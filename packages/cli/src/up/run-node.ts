@@ -95,6 +95,7 @@ async function startDemo(
     ledger,
     dataDir: folder,
     nameMachine: (machineId, name) => node.nameMachine(machineId, name),
+    placeMachine: (machineId, place) => node.placeMachine(machineId, place),
     onProblem: (machine, error) => process.stderr.write(`${machine}: ${String(error)}\n`),
   })
 }

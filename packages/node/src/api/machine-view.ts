@@ -5,48 +5,64 @@ import type {
   MachineSummary,
   TimelineEntry,
 } from '@liquefy/client'
-import { formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
+import { type Declaration, formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
 import { listEnvelopes, readStreams, type StreamFigures } from '../store/envelopes.ts'
+import { readDeclarations, readUnpriced } from '../store/notable.ts'
 import {
   type LedgerChange,
   type MachineOverview,
   readCurrentKey,
   readFoldCodes,
   readLedgerChanges,
+  readMachineClosings,
   readMachineOverview,
   readMachineSettlements,
   readMoneyByMachine,
-  readNotableEnvelopes,
   readStreamFigures,
 } from '../store/overview.ts'
-import { readRefusalCounts, readRefusals } from '../store/refusals.ts'
+import { readPlaces } from '../store/places.ts'
+import { readLastRefusals, readRefusalCounts, readRefusals } from '../store/refusals.ts'
+import type { MeteredAgreement } from '../transact/agreements.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
 
-const TIMELINE_ENTRIES = 200
+/** Of each kind, so that a thousand payments do not hide when it was registered. */
+const TIMELINE_ENTRIES = 100
+const UNPRICED_SHOWN = 100
+/** Where no rule says how long a silence may last. */
+const SILENT_AFTER_MS = 15 * 60_000
 
 type FiguresByMachine = Awaited<ReturnType<typeof readStreamFigures>>
 
-/** All machines, by id. */
-export async function machineList(context: ApiContext): Promise<MachineSummary[]> {
+/** All machines, by id; what they settled since a time (ms) stands beside all that they settled. */
+export async function machineList(context: ApiContext, sinceMs: number): Promise<MachineSummary[]> {
   const db = context.database.pool
-  return summariesOf(context, await readMachineOverview(db), await readStreamFigures(db))
+  const [machines, figures] = await Promise.all([readMachineOverview(db), readStreamFigures(db)])
+  return summariesOf(context, machines, figures, sinceMs)
 }
 
 async function summariesOf(
   context: ApiContext,
   machines: readonly MachineOverview[],
   figures: FiguresByMachine,
+  sinceMs: number,
 ): Promise<MachineSummary[]> {
   const db = context.database.pool
-  const [refusals, money] = await Promise.all([readRefusalCounts(db), readMoneyByMachine(db)])
+  const [refusals, lastRefusals, money, places] = await Promise.all([
+    readRefusalCounts(db),
+    readLastRefusals(db),
+    readMoneyByMachine(db, sinceMs),
+    readPlaces(db),
+  ])
+  const metered = Map.groupBy(context.agreements.all(), ({ machineId }) => machineId)
   const refused = new Map<bigint, number>()
   for (const { machineId, code, count } of refusals) {
     if (code !== 'DUPLICATE') refused.set(machineId, (refused.get(machineId) ?? 0) + Number(count))
   }
   return machines.map(({ machineId, name, owner, state, controller }) => {
-    const metered = context.agreements.all().find((one) => one.machineId === machineId)
+    const agreements = metered.get(machineId) ?? []
     const figure = figures.get(machineId)
+    const earned = money.get(machineId)
     return {
       machineId: String(machineId),
       name: name ?? String(machineId),
@@ -54,24 +70,41 @@ async function summariesOf(
       state,
       controller: controller === 0n ? null : String(controller),
       lastReadingMs: figure?.lastMs ?? null,
-      mainStream: metered?.terms?.meters[0]?.stream ?? figure?.streams[0] ?? null,
+      mainStream: agreements[0]?.terms?.meters[0]?.stream ?? figure?.streams[0] ?? null,
+      mainRule: agreements[0]?.rules[0]?.rule ?? null,
       envelopes: figure?.envelopes ?? 0,
       refused: refused.get(machineId) ?? 0,
-      owedMinor: String(money.get(machineId)?.owedMinor ?? 0n),
-      settledMinor: String(money.get(machineId)?.settledMinor ?? 0n),
+      owedMinor: String(earned?.owedMinor ?? 0n),
+      settledMinor: String(earned?.settledMinor ?? 0n),
+      settledSinceMinor: String(earned?.settledSinceMinor ?? 0n),
+      lastRefusalMs: lastRefusals.get(machineId) ?? null,
+      silentAfterMs: silentAfterMs(agreements),
+      place: places.get(machineId) ?? null,
     }
   })
 }
 
+/** The longest silence that the rules of its agreements let pass, the strictest of them. */
+function silentAfterMs(agreements: readonly MeteredAgreement[]): number {
+  const limits = agreements
+    .flatMap(({ rules }) => rules)
+    .flatMap((rule) => (rule && 'maxSilenceSeconds' in rule ? rule.maxSilenceSeconds * 1_000 : []))
+  return limits.length === 0 ? SILENT_AFTER_MS : Math.min(...limits)
+}
+
 /** One machine. @throws ProblemError 404 `MACHINE_UNKNOWN`. */
-export async function machineView(context: ApiContext, machineId: bigint): Promise<Machine> {
+export async function machineView(
+  context: ApiContext,
+  machineId: bigint,
+  sinceMs: number,
+): Promise<Machine> {
   const db = context.database.pool
   const [machines, key, streams] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
   ])
-  const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams))
+  const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), sinceMs)
   if (!summary) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
   return {
     ...summary,
@@ -79,6 +112,7 @@ export async function machineView(context: ApiContext, machineId: bigint): Promi
     streams: streams.map(({ firstIndex: _, ...stream }) => ({
       ...stream,
       lastSeq: String(stream.lastSeq),
+      metered: context.agreements.metering(machineId, stream.stream).length > 0,
     })),
     agreements: context.agreements
       .all()
@@ -114,6 +148,15 @@ export async function envelopeList(
   return rows.map((row) => summaryOf(row, codes.get(row.digest)))
 }
 
+/** A machine's readings that nobody pays, newest first, each with the code that says why. */
+export async function unpricedList(
+  context: ApiContext,
+  machineId: bigint,
+): Promise<EnvelopeSummary[]> {
+  const rows = await readUnpriced(context.database.pool, machineId, UNPRICED_SHOWN)
+  return rows.map((row) => summaryOf(row, undefined))
+}
+
 /** An envelope as lists show it. */
 export function summaryOf(
   row: Awaited<ReturnType<typeof listEnvelopes>>[number],
@@ -140,20 +183,16 @@ export async function timelineView(
   const db = context.database.pool
   const [machine] = await readMachineOverview(db, machineId)
   if (!machine) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
-  const [changes, refusals, envelopes, settlements] = await Promise.all([
+  const [changes, refusals, unpriced, declarations, settlements, closings] = await Promise.all([
     readLedgerChanges(db, machineId, TIMELINE_ENTRIES),
     readRefusals(db, machineId, TIMELINE_ENTRIES),
-    readNotableEnvelopes(db, machineId, TIMELINE_ENTRIES),
+    readUnpriced(db, machineId, TIMELINE_ENTRIES),
+    readDeclarations(db, machineId, TIMELINE_ENTRIES),
     readMachineSettlements(db, machineId, TIMELINE_ENTRIES),
+    readMachineClosings(db, machineId, TIMELINE_ENTRIES),
   ])
   const { asset } = context.deployment
   const entries: TimelineEntry[] = [
-    {
-      atMs: machine.registeredMs,
-      kind: 'registered',
-      code: 'registered',
-      words: 'Registered on the ledger.',
-    },
     ...changes.map((change) => changeEntry(change, context.deployment.people)),
     ...context.agreements
       .all()
@@ -172,13 +211,25 @@ export async function timelineView(
       code,
       words: `Refused: ${wordsOf(code, message)}`,
     })),
-    ...envelopes.map(({ stream, seq, atMs, code, declaration }) => ({
-      atMs,
-      kind: declaration ? ('declaration' as const) : ('unpriced' as const),
+    ...unpriced.map(({ stream, seq, loggedAt, code }) => ({
+      atMs: loggedAt,
+      kind: 'unpriced' as const,
       code,
+      words: `Not priced, ${stream} number ${seq}: ${wordsOf(code, code)}`,
+    })),
+    ...declarations.map(({ stream, seq, atMs, declaration }) => ({
+      atMs,
+      kind: 'declaration' as const,
+      code: declaration?.kind ?? 'declaration',
       words: declaration
-        ? `Declared in ${stream}, number ${seq}.`
-        : `Not priced, ${stream} number ${seq}: ${wordsOf(code, code)}`,
+        ? declarationWords(stream, declaration)
+        : `Declared something of ${stream}, number ${seq}; its words are archived.`,
+    })),
+    ...closings.map((closing) => ({
+      ...closing,
+      kind: 'agreement' as const,
+      code: 'closed',
+      words: 'An agreement was closed.',
     })),
     ...settlements.map(({ agreementId, atMs, paidMinor, txHash }) => ({
       atMs,
@@ -188,8 +239,33 @@ export async function timelineView(
       agreementId,
       txHash,
     })),
+    // Last of what happened in the same block.
+    {
+      atMs: machine.registeredMs,
+      kind: 'registered',
+      code: 'registered',
+      words: 'Registered on the ledger.',
+    },
   ]
-  return entries.sort((a, b) => b.atMs - a.atMs).slice(0, TIMELINE_ENTRIES)
+  return entries.sort((a, b) => b.atMs - a.atMs)
+}
+
+function declarationWords(stream: string, declaration: Declaration): string {
+  const { reason } = declaration
+  switch (declaration.kind) {
+    case 'gap':
+      return `Declared a gap of ${durationWords(declaration)} in ${stream}: ${reason}.`
+    case 'replacement':
+      return `Declared that the sensor of ${stream} was replaced: ${reason}.`
+    case 'excuse':
+      return `Asked to excuse ${durationWords(declaration)} of ${stream}: ${reason}.`
+  }
+}
+
+function durationWords({ fromMs, toMs }: { fromMs: number; toMs: number }): string {
+  const seconds = Math.round((toMs - fromMs) / 1_000)
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`
 }
 
 function changeEntry(

@@ -11,16 +11,25 @@ import { openBundle } from './bundle.ts'
 import type { ApiContext } from './context.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
-import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
+import {
+  envelopeList,
+  machineList,
+  machineView,
+  summaryOf,
+  timelineView,
+  unpricedList,
+} from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
 import { addMoneyRoutes } from './money-routes.ts'
 import { addOperationRoutes } from './operation-routes.ts'
+import { ownerOnly } from './owner.ts'
 import { createPacedFigures } from './paced-figures.ts'
 import { addPartyRoutes } from './party-routes.ts'
+import { addPlaceRoutes } from './place-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
-import { addSessionRoutes, sessionOf } from './session-routes.ts'
+import { addSessionRoutes } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
 
@@ -46,6 +55,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addSessionRoutes(app, context)
   addPartyRoutes(app, context)
   addDocumentRoutes(app, context)
+  addPlaceRoutes(app, context)
   app.get(
     '/v1/events',
     {
@@ -87,13 +97,16 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
 function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
   const db = context.database.pool
   const params = schemas.machineParams
-  app.get('/v1/machines', route('All machines', schemas.machineSummaries), () =>
-    machineList(context),
+  const querystring = schemas.sinceQuery
+  app.get<{ Querystring: { sinceMs?: number } }>(
+    '/v1/machines',
+    route('All machines', schemas.machineSummaries, { querystring }),
+    ({ query }) => machineList(context, query.sinceMs ?? 0),
   )
-  app.get<{ Params: { id: string } }>(
+  app.get<{ Params: { id: string }; Querystring: { sinceMs?: number } }>(
     '/v1/machines/:id',
-    route('One machine', schemas.machine, { params }),
-    ({ params: { id } }) => machineView(context, BigInt(id)),
+    route('One machine', schemas.machine, { params, querystring }),
+    ({ params: { id }, query }) => machineView(context, BigInt(id), query.sinceMs ?? 0),
   )
   app.put<{ Params: { id: string }; Body: { name: string } }>(
     '/v1/machines/:id/name',
@@ -103,12 +116,8 @@ function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
       security: [{ session: [] }],
     }),
     async (request) => {
-      const { address } = await sessionOf(context, request)
       const machineId = BigInt(request.params.id)
-      const { owner } = await machineView(context, machineId)
-      if (owner.toLowerCase() !== address) {
-        throw new ProblemError(403, 'NOT_OWNER', `Only its owner ${owner} may name a machine.`)
-      }
+      await ownerOnly(context, request, machineId, 'name it')
       await saveMachineName(db, machineId, request.body.name)
       return request.body
     },
@@ -150,6 +159,17 @@ function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
         ...(stream === undefined ? {} : { stream }),
         ...(beforeIndex === undefined ? {} : { beforeIndex: BigInt(beforeIndex) }),
       }),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/v1/machines/:id/unpriced',
+    route(
+      'Logged readings of a machine that nobody pays, newest first',
+      schemas.envelopeSummaries,
+      {
+        params,
+      },
+    ),
+    ({ params: { id } }) => unpricedList(context, BigInt(id)),
   )
   app.get<{ Params: { id: string } }>(
     '/v1/machines/:id/refusals',

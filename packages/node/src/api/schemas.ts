@@ -71,6 +71,13 @@ export const status = object({
   }),
 })
 
+const placeFields = {
+  latitudeE7: { type: 'integer', minimum: -900_000_000, maximum: 900_000_000 },
+  longitudeE7: { type: 'integer', minimum: -1_800_000_000, maximum: 1_800_000_000 },
+} as const
+export const place = object(placeFields)
+export const placeForgotten = object({ machineId: digits })
+
 const machineSummaryFields = {
   machineId: digits,
   name: text,
@@ -79,10 +86,15 @@ const machineSummaryFields = {
   controller: orNull(text),
   lastReadingMs: orNull(integer),
   mainStream: orNull(text),
+  mainRule: orNull(text),
   envelopes: integer,
   refused: integer,
   owedMinor: digits,
   settledMinor: digits,
+  settledSinceMinor: digits,
+  lastRefusalMs: orNull(integer),
+  silentAfterMs: integer,
+  place: objectOrNull({ ...placeFields, from: { type: 'string', enum: ['owner', 'readings'] } }),
 }
 export const machineSummaries = list(object(machineSummaryFields))
 
@@ -103,6 +115,7 @@ export const machine = object({
       firstMs: integer,
       lastMs: integer,
       unit: orNull(text),
+      metered: boolean,
     }),
   ),
   agreements: list(hex),
@@ -395,13 +408,17 @@ const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
 const stream = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,31}$' } as const
 const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } as const
 const agreementId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
-const place = { type: 'string', pattern: '^(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,8})$' } as const
+const ledgerPlace = {
+  type: 'string',
+  pattern: '^(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,8})$',
+} as const
 const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
 const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 
 export const machineParams = object({
   id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
 })
+export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */
 export const machineName = object({
   name: {
@@ -421,8 +438,8 @@ export const statementPdfQuery = object(
 )
 export const invoiceQuery = object({ period: periodNumber })
 export const agreementParams = object({ id: agreementId })
-export const settlementParams = object({ id: agreementId, place })
-export const settlementsQuery = object({ before: place, limit: rows }, ['before', 'limit'])
+export const settlementParams = object({ id: agreementId, place: ledgerPlace })
+export const settlementsQuery = object({ before: ledgerPlace, limit: rows }, ['before', 'limit'])
 export const periodsQuery = object({ before: periodNumber, limit: rows }, ['before', 'limit'])
 export const moneyQuery = object(
   { fromMs: timeMs, points: { type: 'integer', minimum: 2, maximum: 1_000, default: 200 } },

@@ -17,7 +17,7 @@ export async function statusView(context: ApiContext): Promise<Status> {
     readMachineOverview(db),
     countVerdicts(db),
     readRefusalCounts(db),
-    readMoneyByMachine(db),
+    readMoneyByMachine(db, 0),
     readOutboxCounts(db),
     readNewestAnchor(db, log),
   ])

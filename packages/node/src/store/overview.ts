@@ -130,27 +130,21 @@ export async function readLedgerChanges(
   return rows.map((row) => ({ kind: row.kind, atMs: Number(row.at_ms), what: row.what }))
 }
 
-/** A machine's newest envelopes that no agreement prices, or that declare something. */
-export async function readNotableEnvelopes(
+/** When a machine's agreements were closed, newest first. */
+export async function readMachineClosings(
   db: Queryable,
   machineId: bigint,
   limit: number,
-): Promise<{ stream: string; seq: bigint; atMs: number; code: string; declaration: boolean }[]> {
+): Promise<{ agreementId: Hex; atMs: number; txHash: Hex }[]> {
   const { rows } = await db.query(
-    `SELECT e.stream, e.seq, e.logged_at, e.readings,
-       coalesce((SELECT min(m.code) FROM metered m WHERE m.digest = e.digest), e.code) AS code
-     FROM envelopes e
-     WHERE e.machine_id = $1 AND (e.readings = 0 OR e.code <> 'OK'
-       OR EXISTS (SELECT FROM metered m WHERE m.digest = e.digest AND m.code <> 'OK'))
-     ORDER BY e.log_index DESC LIMIT $2`,
+    `SELECT e.agreement_id, e.at_ms, e.tx_hash FROM agreement_events e JOIN agreements a USING (agreement_id)
+     WHERE a.machine_id = $1 AND e.kind = 'closed' ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
     [machineId, limit],
   )
   return rows.map((row) => ({
-    stream: row.stream,
-    seq: row.seq,
-    atMs: Number(row.logged_at),
-    code: row.code,
-    declaration: row.readings === 0,
+    agreementId: hexOf(row.agreement_id),
+    atMs: Number(row.at_ms),
+    txHash: hexOf(row.tx_hash),
   }))
 }
 
@@ -175,20 +169,34 @@ export async function readMachineSettlements(
   }))
 }
 
-/** What is owed and what is settled, in all and by machine, smallest units. */
+/** Smallest units. */
+export interface MachineMoney {
+  owedMinor: bigint
+  settledMinor: bigint
+  /** Of what is settled: since the time that was asked for. */
+  settledSinceMinor: bigint
+}
+
+/** What is owed and what is settled, in all and since a time (ms), by machine. */
 export async function readMoneyByMachine(
   db: Queryable,
-): Promise<Map<bigint, { owedMinor: bigint; settledMinor: bigint }>> {
+  sinceMs: number,
+): Promise<Map<bigint, MachineMoney>> {
   const { rows } = await db.query(
-    `SELECT a.machine_id, coalesce(sum(o.owed), 0) AS owed, coalesce(sum(s.settled), 0) AS settled
+    `SELECT a.machine_id, coalesce(sum(o.owed), 0) AS owed, coalesce(sum(s.settled), 0) AS settled,
+       coalesce(sum(s.since), 0) AS since
      FROM agreements a
        LEFT JOIN (SELECT agreement_id, sum(owed_minor) AS owed FROM owed GROUP BY 1) o USING (agreement_id)
-       LEFT JOIN (SELECT agreement_id, sum(amount) AS settled FROM agreement_events
-         WHERE kind IN ('settled', 'collected', 'adjusted') GROUP BY 1) s USING (agreement_id)
+       LEFT JOIN (SELECT agreement_id, sum(amount) AS settled, sum(amount) FILTER (WHERE at_ms >= $1) AS since
+         FROM agreement_events WHERE kind IN ('settled', 'collected', 'adjusted') GROUP BY 1) s USING (agreement_id)
      GROUP BY a.machine_id`,
+    [sinceMs],
   )
   return new Map(
-    rows.map((row) => [BigInt(row.machine_id), { owedMinor: row.owed, settledMinor: row.settled }]),
+    rows.map((row) => [
+      BigInt(row.machine_id),
+      { owedMinor: row.owed, settledMinor: row.settled, settledSinceMinor: row.since },
+    ]),
   )
 }
 

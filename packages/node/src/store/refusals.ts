@@ -129,6 +129,14 @@ export async function readRefusalCounts(
   }))
 }
 
+/** When something was last refused from each machine, ms. */
+export async function readLastRefusals(database: Queryable): Promise<Map<bigint, number>> {
+  const answer = await database.query(
+    'SELECT machine_id, max(at_ms) AS at_ms FROM refusals GROUP BY machine_id',
+  )
+  return new Map(answer.rows.map((row) => [BigInt(row.machine_id), Number(row.at_ms)]))
+}
+
 /** The newest samples of a machine, newest first. */
 export async function readRefusals(
   database: Queryable,

@@ -1,7 +1,9 @@
-import type { Machine, Refusal, TimelineEntry } from '@liquefy/client'
+import './machines.css'
+import type { Machine, TimelineEntry } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
-import { lazy, Suspense, useCallback, useEffect } from 'react'
-import { useMachine, useRefusals, useTimeline } from '../../queries.ts'
+import { Suspense, useCallback, useEffect } from 'react'
+import { lazyPart } from '../../failures/lazy-part.ts'
+import { useMachine, useTimeline } from '../../queries.ts'
 import { machineRoute } from '../../router.tsx'
 import { Choice } from '../../ui/choice.tsx'
 import { formatCount, shorten } from '../../ui/format.ts'
@@ -10,8 +12,10 @@ import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded, Loading } from '../../ui/states.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
-import { verdictWords } from '../trust/verdict-words.ts'
 import type { MachineSearch } from './machine-search.ts'
+import { MachinePlaceFigure } from './place.tsx'
+import { Twin } from './twin/twin.tsx'
+import { Unpaid } from './unpaid.tsx'
 import type { ChartView } from './use-time-window.ts'
 
 /** One machine: what it measures, what it earns, what happened to it. */
@@ -27,7 +31,10 @@ export const MachinePage = () => {
       {(loaded) => (
         <>
           <Head machine={loaded} />
-          <Streams machine={loaded} />
+          <div className="machine-live">
+            <Twin machine={loaded} />
+            <Streams machine={loaded} />
+          </div>
           <div className="columns">
             <Card title="Registers">
               {loaded.agreements.length === 0 ? (
@@ -40,7 +47,7 @@ export const MachinePage = () => {
                 ))
               )}
             </Card>
-            <Refusals machineId={machineId} />
+            <Unpaid machine={loaded} />
           </div>
           <div className="columns">
             <Envelopes machineId={machineId} />
@@ -55,14 +62,22 @@ export const MachinePage = () => {
 const Head = ({ machine }: { machine: Machine }) => (
   <section className="head">
     <p className="crumb">
-      <Link to="/">Overview</Link> / machine {machine.machineId}
+      <Link to="/">Overview</Link> / <Link to="/machines">Machines</Link> / machine{' '}
+      {machine.machineId}
     </p>
     <h1>
       {machine.name} <StateBadge state={machine.state} />
     </h1>
     <dl className="figures">
-      <Figure name="Settled">
-        <Money minor={machine.settledMinor} />
+      <Figure
+        name="Income today"
+        note={
+          <>
+            <Money minor={machine.settledMinor} /> settled in all
+          </>
+        }
+      >
+        <Money minor={machine.settledSinceMinor} />
       </Figure>
       <Figure name="Owner">
         <Party address={machine.owner} />
@@ -82,12 +97,13 @@ const Head = ({ machine }: { machine: Machine }) => (
       <Figure name="Last reading">
         {machine.lastReadingMs === null ? 'none yet' : <Ago timeMs={machine.lastReadingMs} />}
       </Figure>
+      <MachinePlaceFigure machine={machine} />
     </dl>
   </section>
 )
 
 const readChart = () => import('./readings-chart.tsx')
-const ReadingsChart = lazy(async () => ({ default: (await readChart()).ReadingsChart }))
+const ReadingsChart = lazyPart(async () => (await readChart()).ReadingsChart)
 
 const Streams = ({ machine }: { machine: Machine }) => {
   const { stream: chosen, ...view } = machineRoute.useSearch()
@@ -140,40 +156,6 @@ const Streams = ({ machine }: { machine: Machine }) => {
     </Card>
   )
 }
-
-const Refusals = ({ machineId }: { machineId: string }) => {
-  const refusals = useRefusals(machineId)
-  return (
-    <Card title="Refused">
-      <Loaded query={refusals} what="the refused readings">
-        {(list) =>
-          list.length === 0 ? (
-            <Empty title="None">Everything this machine sent was authentic.</Empty>
-          ) : (
-            <ul className="rows">
-              {list.slice(0, 12).map((refusal) => (
-                <RefusalRow
-                  key={`${refusal.atMs}-${refusal.code}-${refusal.message}`}
-                  refusal={refusal}
-                />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-    </Card>
-  )
-}
-
-const RefusalRow = ({ refusal }: { refusal: Refusal }) => (
-  <li className="row">
-    <span>
-      <code>{refusal.code}</code>
-      <span className="note">{verdictWords(refusal.code)}</span>
-    </span>
-    <At timeMs={refusal.atMs} />
-  </li>
-)
 
 const Timeline = ({ machineId }: { machineId: string }) => {
   const timeline = useTimeline(machineId)
