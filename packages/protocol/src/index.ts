@@ -33,6 +33,13 @@ export type { DistanceRule } from './transact/distance.ts'
 export type { DrawdownRule } from './transact/drawdown.ts'
 export type { DurationBeyondRule } from './transact/duration-beyond.ts'
 export {
+  type Explained,
+  type Explanation,
+  explainAgreement,
+  type TermsChange,
+  termsChanges,
+} from './transact/explain-agreement.ts'
+export {
   explainTariff,
   type TariffAsset,
   type TariffUnit,
@@ -271,5 +278,5 @@ export {
 } from './trust/verdicts.ts'
 export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
 export { senmlToUcum } from './units/senml.ts'
-export { unitQuantity } from './units/unit-quantity.ts'
+export { multiply, type UnitQuantity, unitQuantity } from './units/unit-quantity.ts'
 export { parseUnsigned } from './units/unsigned.ts'

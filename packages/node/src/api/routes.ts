@@ -13,6 +13,7 @@ import type { EventStream } from './event-stream.ts'
 import { envelopeList, machineList, machineView, summaryOf, timelineView } from './machine-view.ts'
 import { createMetrics } from './metrics.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
+import { addProposalRoutes } from './proposal-routes.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { addSessionRoutes, sessionOf } from './session-routes.ts'
@@ -38,6 +39,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addAgreementRoutes(app, context)
   addLogRoutes(app, context)
   addSessionRoutes(app, context)
+  addProposalRoutes(app, context)
   app.get(
     '/v1/events',
     {
