@@ -1,6 +1,7 @@
 import type { Hex } from '@liquefy/client'
-import { useQuery } from '@tanstack/react-query'
+import { useQueries, useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
+import { useSession } from './session/use-session.ts'
 
 /** Where this node's ledger is; it does not change while the node runs. */
 export const useDeployment = () =>
@@ -91,3 +92,36 @@ export const useNotices = () =>
 
 export const useAgreement = (agreementId: Hex) =>
   useQuery({ queryKey: ['agreement', agreementId], queryFn: () => node.agreement(agreementId) })
+
+const proposalsMs = 3_000
+
+/** What I have proposed or been proposed. No event tells of it, since events are everybody's: it is asked for again and again. */
+export const useProposals = () => {
+  const me = useSession()?.address
+  return useQuery({
+    queryKey: ['proposals', me],
+    queryFn: () => node.proposals(),
+    enabled: me !== undefined,
+    refetchInterval: proposalsMs,
+  })
+}
+
+/** The negotiation that a proposal belongs to (null: none is wanted). */
+export const useDialogue = (proposalId: Hex | null) => {
+  const me = useSession()?.address
+  return useQuery({
+    queryKey: ['proposal', proposalId, me],
+    queryFn: () => (proposalId === null ? { offers: [] } : node.proposal(proposalId)),
+    enabled: me !== undefined && proposalId !== null,
+    refetchInterval: proposalsMs,
+  })
+}
+
+/** Several agreements at once, such as all of a machine. */
+export const useEachAgreement = (agreementIds: readonly Hex[]) =>
+  useQueries({
+    queries: agreementIds.map((agreementId) => ({
+      queryKey: ['agreement', agreementId],
+      queryFn: () => node.agreement(agreementId),
+    })),
+  })

@@ -31,6 +31,31 @@ export const agreementRoute = createRoute({
   path: '/agreements/$agreementId',
   component: AgreementPage,
 })
+const agreements = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements',
+  component: lazyRouteComponent(
+    () => import('./pages/transact/agreements-page.tsx'),
+    'AgreementsPage',
+  ),
+})
+const textOr = (value: unknown): string | undefined =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
+export const offerRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements/new',
+  /** `machine`: about which one. `answers`: the proposal that it counters. */
+  validateSearch: (search: Record<string, unknown>): { machine?: string; answers?: string } => {
+    const [machine, answers] = [textOr(search.machine), textOr(search.answers)]
+    return { ...(machine ? { machine } : {}), ...(answers ? { answers } : {}) }
+  },
+  component: lazyRouteComponent(() => import('./pages/transact/offer-page.tsx'), 'OfferPage'),
+})
+export const proposalRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/proposals/$proposalId',
+  component: lazyRouteComponent(() => import('./pages/transact/proposal-page.tsx'), 'ProposalPage'),
+})
 export const evidenceRoute = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
@@ -47,6 +72,9 @@ export const router = createRouter({
     overview,
     onboarding,
     machineRoute,
+    agreements,
+    offerRoute,
+    proposalRoute,
     agreementRoute,
     evidenceRoute,
     check,

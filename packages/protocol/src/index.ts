@@ -35,6 +35,7 @@ export type { DurationBeyondRule } from './transact/duration-beyond.ts'
 export {
   type Explained,
   type Explanation,
+  exampleQuantities,
   explainAgreement,
   type TermsChange,
   termsChanges,

@@ -190,7 +190,7 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
     return (
       <Card title="Agreements">
         <Empty title="No agreements yet">
-          Open one with <code>npx liquefy agreement open</code>.
+          <Link to="/agreements/new">Propose one</Link> to whom you sell or buy from.
         </Empty>
       </Card>
     )
@@ -220,7 +220,7 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
       </ul>
       {list.length > 12 ? (
         <p className="note">
-          {formatCount(list.length - 12)} more: <code>npx liquefy agreement list</code>
+          <Link to="/agreements">All {formatCount(list.length)} agreements</Link>
         </p>
       ) : null}
     </Card>

@@ -16,6 +16,7 @@ export const Shell = () => (
         Liquefy
       </Link>
       <nav className="nav" aria-label="Pages">
+        <Link to="/agreements">Agreements</Link>
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
       </nav>

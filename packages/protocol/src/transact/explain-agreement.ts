@@ -58,6 +58,36 @@ export function explainAgreement(explained: Explained): Explanation {
   }
 }
 
+/** So many quantities are enough to slide over. */
+const QUANTITIES = 50n
+
+/**
+ * Quantities of one register, in its units, for an example: from none in even steps of 1, 2 or 5 of a power of ten of the price's unit, up to
+ * where the cap is reached, or a million units where it never is.
+ */
+export function exampleQuantities(
+  tariff: Tariff,
+  { per }: TariffUnit,
+  { limits, periodSeconds, capMinor }: Pick<Terms, 'limits' | 'periodSeconds' | 'capMinor'>,
+): bigint[] {
+  const costs = (quantity: bigint) =>
+    owedCapped(
+      tariff,
+      limits.map((_, index) => (index === 0 ? quantity : 0n)),
+      BigInt(periodSeconds),
+      capMinor,
+    )
+  const rounds = [1n, 2n, 5n].map((step) => step * per)
+  let most = per * 10n
+  for (let power = 1n; power <= 100_000n; power *= 10n) {
+    const enough = rounds.find((step) => costs(step * power * 10n) >= capMinor)
+    most = (enough ?? 10n * per) * power * 10n
+    if (enough) break
+  }
+  const step = most / QUANTITIES || 1n
+  return Array.from({ length: Number(most / step) + 1 }, (_, index) => BigInt(index) * step)
+}
+
 /** What one offer changes of another: the same part of both in words, only where they differ. */
 export interface TermsChange {
   what: string
