@@ -1,4 +1,4 @@
-import type { Hex, Measure, Offer, OfferMeter, OfferPrice } from '@liquefy/client'
+import type { Hex, Measure, Offer, OfferMeter, OfferPrice, OfferProblems } from '@liquefy/client'
 
 /** An offer while it is written: the parties as `I` and the other one. */
 export interface OfferDraft {
@@ -86,3 +86,28 @@ export const priceAs = (kind: OfferPrice['kind'], before: OfferPrice): OfferPric
       return { kind, price, fee: '', feeSeconds: 30 * daySeconds, minimum: '', maximum: '' }
   }
 }
+
+const fieldWords: Readonly<Record<string, string>> = {
+  machineId: 'Machine',
+  other: 'The other party',
+  stream: 'What is metered',
+  meter: 'What counts',
+  calibration: 'What one unit is worth',
+  threshold: 'Limit',
+  perHour: 'Most that is believed',
+  noise: 'Noise',
+  price: 'Price',
+  above: 'Price above the tiers',
+  fee: 'Fee',
+  minimum: 'At least',
+  maximum: 'At most',
+  cap: 'What a period costs at most',
+  fund: 'First escrow',
+  periods: 'Number of periods',
+  periodSeconds: 'Length of a period',
+  openDays: 'Days that the offer stands',
+}
+
+/** What stands in the way of an offer, each with the name of its field. */
+export const problemList = (problems: OfferProblems): string[] =>
+  Object.entries(problems).map(([field, words]) => `${fieldWords[field] ?? 'Tier'}: ${words}`)

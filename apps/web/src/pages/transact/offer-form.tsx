@@ -16,7 +16,7 @@ import { Card } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { ExampleBill } from './example-bill.tsx'
 import { MeterFields } from './meter-fields.tsx'
-import { type OfferDraft, offerOf } from './offer-draft.ts'
+import { type OfferDraft, offerOf, problemList } from './offer-draft.ts'
 import { TextField, type Told } from './offer-fields.tsx'
 import { PartyFields } from './party-fields.tsx'
 import { PriceFields } from './price-fields.tsx'
@@ -161,7 +161,7 @@ export const OfferForm = ({
             </button>
             {tried && Object.keys(problems).length > 0 ? (
               <p className="problem-words" role="alert">
-                Not proposed yet: {Object.values(problems)[0]}
+                Not proposed yet. {problemList(problems)[0]}
               </p>
             ) : null}
             {step.words}
@@ -188,7 +188,7 @@ const Preview = ({
 }) => {
   const explaining = useExplaining()
   if (!preview?.ok || !explaining) {
-    const missing = preview && !preview.ok ? Object.values(preview.problems) : []
+    const missing = preview && !preview.ok ? problemList(preview.problems) : []
     return (
       <>
         <h2>In plain words</h2>
@@ -199,7 +199,7 @@ const Preview = ({
         </p>
         {offer.machineId === '' ? null : (
           <ul className="terms-in-words note">
-            {[...new Set(missing)].map((words) => (
+            {missing.map((words) => (
               <li key={words}>{words}</li>
             ))}
           </ul>
