@@ -221,7 +221,10 @@ describe('two parties', () => {
     }
     await offerTime('30')
     const url = plant.url()
-    await mill.goto(url)
+    await go(mill, '/')
+    await mill.getByText('Silowerk AG proposes an agreement to you').waitFor()
+    await keep(mill, 'overview-proposal')
+    await mill.getByRole('link', { name: 'Look at it and answer' }).click()
     await mill.getByText('Decline it').click()
     await write(mill, 'Why (may be empty)', 'Too dear for us.')
     await mill.getByRole('button', { name: 'Decline' }).click()

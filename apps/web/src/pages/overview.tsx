@@ -13,6 +13,7 @@ import { Empty, Loaded } from '../ui/states.tsx'
 import { agreementsOf, machinesOf } from './mine.ts'
 import { MyMoney } from './transact/my-money.tsx'
 import { NoticeBanner } from './transact/notices.tsx'
+import { ProposalsWaiting } from './transact/proposals-waiting.tsx'
 import { agreementTitle } from './transact/title.ts'
 import { verdictWords } from './trust/verdict-words.ts'
 
@@ -38,6 +39,7 @@ export const Overview = () => {
           onChoose={(chosen) => showEverything(chosen === 'all')}
         />
       )}
+      <ProposalsWaiting />
       <NoticeBanner />
       {mine === undefined ? <MoneyBand /> : <MyMoney me={mine} agreements={agreements} />}
       <Loaded query={machines} what="the machines">

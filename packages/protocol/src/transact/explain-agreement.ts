@@ -1,3 +1,4 @@
+import { ZERO_DIGEST } from '../trust/envelope.ts'
 import { formatDecimal } from '../units/decimal.ts'
 import { explainTariff, type TariffAsset, type TariffUnit, tariffUnits } from './explain-tariff.ts'
 import { explainRule, type MeterRule } from './rule.ts'
@@ -112,9 +113,12 @@ function partsOf({ terms, rules, tariff, asset, names }: Explained): Map<string,
   return new Map([
     ['Who pays whom', `${name(terms.payer)} pays ${name(terms.payee)}`],
     ['Machine', terms.machineId === 0n ? 'none' : `machine ${terms.machineId}`],
-    ...terms.meters.map(({ stream }, index): [string, string] => [
-      `Meter ${index + 1}`,
-      `stream "${stream}": ${ruleWords(rules[index])}`,
+    ...terms.meters.flatMap(({ stream, startHead }, index): [string, string][] => [
+      [`Meter ${index + 1}`, `stream "${stream}": ${ruleWords(rules[index])}`],
+      [
+        `Meter ${index + 1} begins`,
+        startHead === ZERO_DIGEST ? 'with the first envelope' : `behind envelope ${startHead}`,
+      ],
     ]),
     ['Price', tariff ? explainTariff(tariff, { units, asset }) : 'a contract that we do not know'],
     ['Period', duration(terms.periodSeconds)],

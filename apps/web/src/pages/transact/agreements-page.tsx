@@ -82,7 +82,7 @@ const ProposalRows = ({ title, list, me }: { title: string; list: ProposalSummar
             <Link
               to="/proposals/$proposalId"
               params={{ proposalId: proposal.proposalId }}
-              className="row"
+              className="row row-agreement"
             >
               <span>
                 <strong>
@@ -237,7 +237,7 @@ const Rows = ({ list }: { list: AgreementSummary[] }) => {
           <Link
             to="/agreements/$agreementId"
             params={{ agreementId: agreement.agreementId }}
-            className="row"
+            className="row row-agreement"
           >
             <span>
               <strong>{agreementTitle(agreement, deployment)}</strong>
@@ -248,9 +248,11 @@ const Rows = ({ list }: { list: AgreementSummary[] }) => {
               </span>
             </span>
             <span className="row-end">
-              <Money minor={agreement.includedMinor} />
+              <span>
+                <Money minor={agreement.includedMinor} /> paid
+              </span>
               <span className="note">
-                paid, <Money minor={agreement.escrowMinor} /> in escrow
+                <Money minor={agreement.escrowMinor} /> in escrow
               </span>
             </span>
           </Link>

@@ -19,7 +19,7 @@ export const ExampleBill = ({ explained }: { explained: Explained }) => {
   if (!tariff) return null
   const places = unit ? String(unit.per).length - 1 : 0
   const shown =
-    text ?? formatDecimal(steps[Math.floor(steps.length / 2)] ?? 0n, places, { trim: true })
+    text ?? formatDecimal(steps[Math.floor(steps.length / 5)] ?? 0n, places, { trim: true })
   const quantity = quantityIn(shown, places)
   const seconds = BigInt(terms.periodSeconds)
   const first = quantity === undefined ? [] : [quantity]

@@ -1,4 +1,5 @@
 import type { Agreement, Machine, Measure, OfferMeter } from '@liquefy/client'
+import { useState } from 'react'
 import { useEachAgreement, useMachine } from '../../queries.ts'
 import type { OfferDraft } from './offer-draft.ts'
 import { emptyMeter, measureWords, priceAs, usualMeasure } from './offer-draft.ts'
@@ -154,30 +155,34 @@ const Measured = ({ meter, onChange, told }: MeterProps) => {
 
 const Calibration = ({ meter, onChange, told }: MeterProps) => {
   const { amount = '', unit = '' } = meter.calibration ?? {}
+  const [wasCalibrated] = useState(meter.calibration !== undefined)
   const change = (next: { amount: string; unit: string }) => {
     const { calibration: _, ...bare } = meter
     onChange(next.amount === '' && next.unit === '' ? bare : { ...bare, calibration: next })
   }
   return (
-    <div className="field-row">
-      <TextField
-        label={`One ${meter.unit} is worth`}
-        name="calibration"
-        value={amount}
-        placeholder="1"
-        onChange={(text) => change({ amount: text, unit })}
-        told={told}
-      />
-      <TextField
-        label="of the unit"
-        name="calibration-unit"
-        decimal={false}
-        value={unit}
-        placeholder={meter.unit}
-        onChange={(text) => change({ amount, unit: text.trim() })}
-        told={told}
-        hint="Empty: it is counted as it is read."
-      />
-    </div>
+    <details className="offer-details" open={wasCalibrated}>
+      <summary>Count it in another unit</summary>
+      <div className="field-row">
+        <TextField
+          label={`One ${meter.unit} is worth`}
+          name="calibration"
+          value={amount}
+          placeholder="1"
+          onChange={(text) => change({ amount: text, unit })}
+          told={told}
+        />
+        <TextField
+          label="of the unit"
+          name="calibration-unit"
+          decimal={false}
+          value={unit}
+          placeholder={meter.unit}
+          onChange={(text) => change({ amount, unit: text.trim() })}
+          told={told}
+          hint="Such as 23.5 kg for one mm of a level. Empty: it is counted as it is read."
+        />
+      </div>
+    </details>
   )
 }

@@ -71,7 +71,7 @@ const Head = ({ offer, me }: { offer: Proposal; me: Hex }) => {
         <Figure name={offer.replaces === null ? 'Proposed by' : 'Newest offer by'}>
           <Party address={offer.proposer} />
         </Figure>
-        <Figure name="At">
+        <Figure name="Offered">
           <At timeMs={offer.createdMs} />
         </Figure>
         <Figure name="Stands until">
@@ -108,21 +108,22 @@ const Standing = ({
       )}
       {before ? <Changes before={before} after={offer} /> : null}
       <div className="columns">
-        <Card title="In plain words">
-          {explaining ? (
-            <TermsInWords explained={explaining(termsOf(offer), rulesOf(offer))} />
-          ) : null}
-        </Card>
         <div className="stack">
           <Card title="What comes next">
             <Next offer={offer} me={me} />
           </Card>
+          {offer.state === 'accepted' ? <FirstEscrow offer={offer} me={me} /> : null}
           <Card>
             {explaining ? (
               <ExampleBill explained={explaining(termsOf(offer), rulesOf(offer))} />
             ) : null}
           </Card>
         </div>
+        <Card title="In plain words">
+          {explaining ? (
+            <TermsInWords explained={explaining(termsOf(offer), rulesOf(offer))} />
+          ) : null}
+        </Card>
       </div>
     </>
   )
@@ -245,41 +246,40 @@ const Accepted = ({ offer, me }: { offer: Proposal; me: Hex }) => {
   const deployment = useDeployment().data
   return (
     <Loaded query={agreement} what="the agreement">
-      {(opened) => {
-        const isFunded = BigInt(opened.escrowMinor) > 0n || BigInt(opened.includedMinor) > 0n
-        const suggested = formatDecimal(BigInt(offer.fundMinor), deployment?.asset.decimals ?? 0, {
-          trim: true,
-        })
-        return (
-          <div className="form form-wide">
-            <p className="good-words">
-              The agreement is open.{' '}
-              {isFunded ? (
-                <>
-                  <Money minor={opened.escrowMinor} /> in escrow,{' '}
-                  <Money minor={opened.includedMinor} /> paid.
-                </>
-              ) : opened.payer.toLowerCase() === me ? (
-                'Put money into escrow, so that it can pay.'
-              ) : (
-                `${nameOf(deployment, opened.payer)} puts money into escrow next.`
-              )}
-            </p>
-            <Link
-              to="/agreements/$agreementId"
-              params={{ agreementId: offer.proposalId }}
-              className="button button-quiet button-link"
-            >
-              See the agreement
-            </Link>
-            {opened.payer.toLowerCase() === me && deployment ? (
-              <Fund agreement={opened} title="Put money into escrow" suggested={suggested} />
-            ) : null}
-          </div>
-        )
-      }}
+      {({ payer, escrowMinor, includedMinor }) => (
+        <div className="form form-wide">
+          <p className="good-words">
+            The agreement is open.{' '}
+            {escrowMinor !== '0' || includedMinor !== '0' ? (
+              <>
+                <Money minor={escrowMinor} /> in escrow, <Money minor={includedMinor} /> paid.
+              </>
+            ) : payer.toLowerCase() === me ? (
+              'Put money into escrow, so that it can pay.'
+            ) : (
+              `${nameOf(deployment, payer)} puts money into escrow next.`
+            )}
+          </p>
+          <Link
+            to="/agreements/$agreementId"
+            params={{ agreementId: offer.proposalId }}
+            className="button button-quiet button-link"
+          >
+            See the agreement
+          </Link>
+        </div>
+      )}
     </Loaded>
   )
+}
+
+/** For the payer of what was accepted: the amount that the offer asked for stands there already. */
+const FirstEscrow = ({ offer, me }: { offer: Proposal; me: Hex }) => {
+  const agreement = useAgreement(offer.proposalId).data
+  const asset = useDeployment().data?.asset
+  if (!agreement || !asset || agreement.payer.toLowerCase() !== me) return null
+  const suggested = formatDecimal(BigInt(offer.fundMinor), asset.decimals, { trim: true })
+  return <Fund agreement={agreement} title="Put money into escrow" suggested={suggested} />
 }
 
 const Over = ({ offer, me }: { offer: Proposal; me: Hex }) => {
