@@ -1,6 +1,7 @@
 import { ApiError, type Hex, type SettlementEvidence } from '@liquefy/client'
-import { useQuery } from '@tanstack/react-query'
+import { useQueries, useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
+import { useSession } from './session/use-session.ts'
 import { todayMs } from './ui/today.ts'
 
 /** Where this node's ledger is; it does not change while the node runs. */
@@ -192,4 +193,37 @@ export const useEnvelopePayments = (logIndex: string) =>
   useQuery({
     queryKey: ['agreement', 'payments', logIndex],
     queryFn: () => node.envelopePayments(logIndex),
+  })
+
+const proposalsMs = 3_000
+
+/** What I have proposed or been proposed. No event tells of it, since events are everybody's: it is asked for again and again. */
+export const useProposals = () => {
+  const me = useSession()?.address
+  return useQuery({
+    queryKey: ['proposals', me],
+    queryFn: () => node.proposals(),
+    enabled: me !== undefined,
+    refetchInterval: proposalsMs,
+  })
+}
+
+/** The negotiation that a proposal belongs to (null: none is wanted). */
+export const useDialogue = (proposalId: Hex | null) => {
+  const me = useSession()?.address
+  return useQuery({
+    queryKey: ['proposal', proposalId, me],
+    queryFn: () => (proposalId === null ? { offers: [] } : node.proposal(proposalId)),
+    enabled: me !== undefined && proposalId !== null,
+    refetchInterval: proposalsMs,
+  })
+}
+
+/** Several agreements at once, such as all of a machine. */
+export const useEachAgreement = (agreementIds: readonly Hex[]) =>
+  useQueries({
+    queries: agreementIds.map((agreementId) => ({
+      queryKey: ['agreement', agreementId],
+      queryFn: () => node.agreement(agreementId),
+    })),
   })

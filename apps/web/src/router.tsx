@@ -44,6 +44,32 @@ export const settlementRoute = createRoute({
     async () => (await import('./pages/transact/settlement-page.tsx')).SettlementPage,
   ),
 })
+const agreements = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements',
+  component: lazyPart(
+    async () => (await import('./pages/transact/agreements-page.tsx')).AgreementsPage,
+  ),
+})
+const textOr = (value: unknown): string | undefined =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
+export const offerRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/agreements/new',
+  /** `machine`: about which one. `answers`: the proposal that it counters. */
+  validateSearch: (search: Record<string, unknown>): { machine?: string; answers?: string } => {
+    const [machine, answers] = [textOr(search.machine), textOr(search.answers)]
+    return { ...(machine ? { machine } : {}), ...(answers ? { answers } : {}) }
+  },
+  component: lazyPart(async () => (await import('./pages/transact/offer-page.tsx')).OfferPage),
+})
+export const proposalRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/proposals/$proposalId',
+  component: lazyPart(
+    async () => (await import('./pages/transact/proposal-page.tsx')).ProposalPage,
+  ),
+})
 export const evidenceRoute = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
@@ -72,6 +98,9 @@ export const router = createRouter({
     machinesRoute,
     onboarding,
     machineRoute,
+    agreements,
+    offerRoute,
+    proposalRoute,
     agreementRoute,
     settlementRoute,
     evidenceRoute,

@@ -8,6 +8,7 @@ import type {
   AgreementSummary,
   ApiProblem,
   Deployment,
+  Dialogue,
   EnvelopePayment,
   EnvelopeProof,
   EnvelopeSummary,
@@ -22,6 +23,9 @@ import type {
   Operation,
   PeriodView,
   Place,
+  Proposal,
+  ProposalRequest,
+  ProposalSummary,
   ReadingSeries,
   Refusal,
   Session,
@@ -117,6 +121,16 @@ export interface Client {
   /** Who is signed in by the client's token. Throws `SESSION_MISSING` or `SESSION_INVALID`. */
   session(): Promise<Omit<Session, 'token'>>
   signOut(): Promise<void>
+  /** Those that whoever is signed in has made or been made, newest first. */
+  proposals(): Promise<ProposalSummary[]>
+  /** The whole negotiation that a proposal belongs to. Throws `PROPOSAL_UNKNOWN` to whoever is no party of it. */
+  proposal(proposalId: Hex): Promise<Dialogue>
+  /** Proposes terms that whoever is signed in has signed. Throws with the codes of docs/protocol/transport.md. */
+  propose(proposal: ProposalRequest): Promise<Proposal>
+  /** Says no to what one was proposed. */
+  declineProposal(proposalId: Hex, message: string): Promise<Proposal>
+  /** Takes back what one has proposed. A signature that the other party has kept stays good on the ledger until `openByMs`. */
+  withdrawProposal(proposalId: Hex, message: string): Promise<Proposal>
   /** Signs or sends as one of the embedded chain's people (EIP-1193), where `Deployment.actAsPeople` says so. */
   walletRequest(address: Hex, call: { method: string; params: unknown[] }): Promise<Hex>
   /**
@@ -240,6 +254,12 @@ export const createClient = ({
     signOut: async () => {
       await request('/v1/session', { method: 'DELETE' })
     },
+    proposals: () => get('proposals'),
+    proposal: (proposalId) => get(`proposals/${proposalId}`),
+    propose: (proposal) => post('proposals', proposal),
+    declineProposal: (proposalId, message) => post(`proposals/${proposalId}/decline`, { message }),
+    withdrawProposal: (proposalId, message) =>
+      post(`proposals/${proposalId}/withdraw`, { message }),
     walletRequest: async (address, call) => {
       const { result } = await post<{ result: Hex }>(`people/${address}/wallet`, call)
       return result

@@ -18,6 +18,7 @@ export {
   type TermsContext,
   termsOf,
 } from './agreement-terms.ts'
+export { suggestPerHour } from './believable-rate.ts'
 export { type Client, createClient } from './client.ts'
 export { ApiError } from './errors.ts'
 export {
@@ -58,6 +59,17 @@ export {
   signMeterValue,
   type ValueSigner,
 } from './meter-values.ts'
+export {
+  type Offer,
+  type OfferContext,
+  type OfferPrice,
+  type OfferProblems,
+  pricedUnit,
+  type ReadOffer,
+  readOffer,
+} from './offer.ts'
+export type { Measure, OfferMeter } from './offer-meter.ts'
+export { offerOfTerms } from './offer-of-terms.ts'
 export type { PartyDetails, VatTreatment } from './party.ts'
 export {
   type RegistrationRequest,

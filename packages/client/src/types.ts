@@ -396,6 +396,59 @@ export interface Session {
   expiresMs: number
 }
 
+/**
+ * Terms that one party has signed and proposed to the other; only these two ever see them. `proposalId` is the id of the agreement that comes
+ * of it. Accounts in lower case, but for those in terms.
+ */
+export interface ProposalSummary {
+  proposalId: Hex
+  proposer: Hex
+  counterparty: Hex
+  payer: Hex
+  payee: Hex
+  machineId: string
+  machineName: string
+  /** `accepted`: the ledger has the agreement. `replaced`: by a newer offer of either. `expired`: the terms can no longer be opened. */
+  state: 'waiting' | 'accepted' | 'declined' | 'withdrawn' | 'replaced' | 'expired'
+  tariffInWords: string
+  createdMs: number
+  /** Until when it may be accepted. */
+  openByMs: number
+  /** The offer that this one answers. */
+  replaces: Hex | null
+  answeredMs: number | null
+}
+
+export interface Proposal extends ProposalSummary {
+  terms: unknown
+  /** In the order of the meters. */
+  rules: unknown[]
+  /** The proposer's, over the terms (EIP-712): what the other party opens with. Null once the offer no longer stands. */
+  signature: Hex | null
+  /** What the payer is asked to put into escrow at first; no part of the terms. */
+  fundMinor: string
+  message: string
+  /** What was said when it was declined or withdrawn. */
+  answerWords: string | null
+}
+
+/** All offers of a negotiation, the oldest first: each but the first replaces the one before. */
+export interface Dialogue {
+  offers: Proposal[]
+}
+
+/** What `Client.propose` takes: terms and rules as JSON, and the wallet's signature of the terms. */
+export interface ProposalRequest {
+  terms: unknown
+  rules: unknown[]
+  signature: Hex
+  fundMinor: string
+  /** One's own words, at most 500 characters; may be empty. */
+  message: string
+  /** The offer that this one answers; that one is over then. */
+  replaces?: Hex
+}
+
 /** Every answer that is not 2xx. */
 export interface ApiProblem {
   code: string

@@ -34,6 +34,7 @@ import { createAgreements } from './transact/agreements.ts'
 import { createMetering, type Metering } from './transact/metering.ts'
 import { createMoneyCheck, type MoneyCheck } from './transact/money-check.ts'
 import { createNotices } from './transact/notices.ts'
+import { createProposals } from './transact/proposals.ts'
 import { createSettlement } from './transact/settlement.ts'
 import { openEvidence } from './trust/evidence.ts'
 import { createIdentity } from './trust/identity.ts'
@@ -262,6 +263,13 @@ async function start(
       clock,
       chainId,
       contractAccepts: (signed) => chain.publicClient.verifyMessage(signed),
+    }),
+    proposals: createProposals({
+      database,
+      clock,
+      agreements,
+      deployment,
+      contractAccepts: (signed) => chain.publicClient.verifyHash(signed),
     }),
     peopleWallets: deployment.actAsPeople
       ? createPeopleWallets({

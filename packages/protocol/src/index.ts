@@ -38,7 +38,16 @@ export {
   explainEscrowLife,
   type Pace,
 } from './transact/escrow-life.ts'
+export {
+  type Explained,
+  type Explanation,
+  exampleQuantities,
+  explainAgreement,
+  type TermsChange,
+  termsChanges,
+} from './transact/explain-agreement.ts'
 export { type Charged, explainAmount } from './transact/explain-amount.ts'
+
 export {
   explainTariff,
   type TariffAsset,
@@ -279,5 +288,5 @@ export {
 export { COUNTRY_CODES } from './units/country.ts'
 export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
 export { senmlToUcum } from './units/senml.ts'
-export { unitQuantity } from './units/unit-quantity.ts'
+export { multiply, type UnitQuantity, unitQuantity } from './units/unit-quantity.ts'
 export { parseUnsigned } from './units/unsigned.ts'

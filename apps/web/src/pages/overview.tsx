@@ -14,6 +14,7 @@ import { useSeen } from '../ui/use-seen.ts'
 import { agreementsOf, machinesOf } from './mine.ts'
 import { MyMoney } from './transact/my-money.tsx'
 import { NoticeBanner } from './transact/notices.tsx'
+import { ProposalsWaiting } from './transact/proposals-waiting.tsx'
 import { agreementTitle } from './transact/title.ts'
 import { verdictWords } from './trust/verdict-words.ts'
 
@@ -39,6 +40,7 @@ export const Overview = () => {
           onChoose={(chosen) => showEverything(chosen === 'all')}
         />
       )}
+      <ProposalsWaiting />
       <NoticeBanner />
       {mine === undefined ? <MoneyBand /> : <MyMoney me={mine} agreements={agreements} />}
       <Loaded query={machines} what="the machines">
@@ -177,7 +179,7 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
     return (
       <Card title="Agreements">
         <Empty title="No agreements yet">
-          An agreement makes a machine earn: <code>npx liquefy agreement open</code>.
+          <Link to="/agreements/new">Propose one</Link> to whom you sell or buy from.
         </Empty>
       </Card>
     )
@@ -207,7 +209,7 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
       </ul>
       {list.length > 12 ? (
         <p className="note">
-          {formatCount(list.length - 12)} more: <code>npx liquefy agreement list</code>
+          <Link to="/agreements">All {formatCount(list.length)} agreements</Link>
         </p>
       ) : null}
     </Card>

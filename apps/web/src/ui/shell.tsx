@@ -22,6 +22,7 @@ export const Shell = () => (
         <Link to="/machines" activeOptions={{ exact: true, includeSearch: false }}>
           Machines
         </Link>
+        <Link to="/agreements">Agreements</Link>
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
         <Link to="/operation">Operation</Link>

@@ -1,8 +1,14 @@
 import { existsSync } from 'node:fs'
 import type { Notice } from '@liquefy/client'
-import { decodeTariffData, type MeterRule, tariffKindAt, termsFromJson } from '@liquefy/protocol'
+import {
+  decodeTariffData,
+  type Explained,
+  explainAgreement,
+  type MeterRule,
+  tariffKindAt,
+  termsFromJson,
+} from '@liquefy/protocol'
 import { Command } from 'commander'
-import { type Explained, explainAgreement } from '../agreement-explain.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { readOffer } from '../agreement-offer.ts'
 import { openAgreements } from '../agreement-opening.ts'

@@ -10,6 +10,7 @@ import type { Agreements } from '../transact/agreements.ts'
 import type { AttestationAnswer } from '../transact/attestation.ts'
 import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
+import type { Proposals } from '../transact/proposals.ts'
 import type { Evidence } from '../trust/evidence.ts'
 import type { Sessions } from '../trust/sessions.ts'
 
@@ -51,6 +52,7 @@ export interface ApiContext {
   /** Judges one signature over many meter values. */
   submitAttestation(json: unknown): Promise<AttestationAnswer>
   sessions: Sessions
+  proposals: Proposals
   /** Of the embedded chain's people, if whoever asks may act as them: the node is reached on loopback only. */
   peopleWallets: PeopleWallets | undefined
   logger: BaseLogger

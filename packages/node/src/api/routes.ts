@@ -27,6 +27,7 @@ import { createPacedFigures } from './paced-figures.ts'
 import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
+import { addProposalRoutes } from './proposal-routes.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { addSessionRoutes } from './session-routes.ts'
@@ -56,6 +57,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartyRoutes(app, context)
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
+  addProposalRoutes(app, context)
   app.get(
     '/v1/events',
     {

@@ -391,6 +391,35 @@ export const party = {
   }),
   additionalProperties: false,
 }
+const proposalSummaryFields = {
+  proposalId: hex,
+  proposer: hex,
+  counterparty: hex,
+  payer: hex,
+  payee: hex,
+  machineId: digits,
+  machineName: text,
+  state: {
+    type: 'string',
+    enum: ['waiting', 'accepted', 'declined', 'withdrawn', 'replaced', 'expired'],
+  },
+  tariffInWords: text,
+  createdMs: integer,
+  openByMs: integer,
+  replaces: orNull(hex),
+  answeredMs: orNull(integer),
+}
+export const proposalSummaries = list(object(proposalSummaryFields))
+export const proposal = object({
+  ...proposalSummaryFields,
+  terms: anything,
+  rules: list(anything),
+  signature: orNull(hex),
+  fundMinor: digits,
+  message: text,
+  answerWords: orNull(text),
+})
+export const dialogue = object({ offers: list(proposal) })
 
 export const health = object({
   ok: boolean,
@@ -457,6 +486,22 @@ export const walletRequest = object({
 export const noticesQuery = object({ party: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } }, [
   'party',
 ])
+/** What people say to each other: lines of text. */
+const words = { type: 'string', maxLength: 500, pattern: '^[^\\p{Cc}]*(\\n[^\\p{Cc}]*)*$' } as const
+const proposalId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
+export const proposalParams = object({ id: proposalId })
+export const proposalBody = object(
+  {
+    terms: { type: 'object' },
+    rules: { type: 'array', items: { type: 'object' }, maxItems: 32 },
+    signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
+    fundMinor: digits,
+    message: words,
+    replaces: proposalId,
+  },
+  ['replaces'],
+)
+export const answerBody = object({ message: words })
 export const envelopeParams = object({ logIndex })
 export const readingsQuery = object(
   {

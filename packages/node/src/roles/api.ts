@@ -12,6 +12,7 @@ import { readLogHead, readNewestAnchor, readNewestCheckpoint } from '../store/lo
 import { createMetering } from '../transact/metering.ts'
 import { createMoneyCheck } from '../transact/money-check.ts'
 import { createNotices } from '../transact/notices.ts'
+import { createProposals } from '../transact/proposals.ts'
 import type { Evidence } from '../trust/evidence.ts'
 import { createSessions } from '../trust/sessions.ts'
 import { followBulletins, type Keyless, openIntake, openKeyless } from './keyless.ts'
@@ -110,6 +111,13 @@ export async function startApiRole(site: Site): Promise<string> {
       clock,
       chainId: contracts.chainId,
       contractAccepts: (signed) => client.verifyMessage(signed),
+    }),
+    proposals: createProposals({
+      database,
+      clock,
+      agreements,
+      deployment,
+      contractAccepts: (signed) => client.verifyHash(signed),
     }),
     peopleWallets: undefined,
     logger,

@@ -66,7 +66,7 @@ export interface Agreements {
 const MAX_UNNAMED_RULES = 1_000
 const MAX_RULES_PER_CALL = 100
 /** All that a machine sends behind a missing envelope waits for it so long: 31 days (docs/protocol/meter-rules.md). */
-const MAX_GAP_TIMEOUT_SECONDS = 31 * 86_400
+export const MAX_GAP_TIMEOUT_SECONDS = 31 * 86_400
 
 /** Reads the agreements; call `refresh` first, and again whenever the ledger has changed. */
 export function createAgreements(options: {

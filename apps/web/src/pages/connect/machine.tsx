@@ -36,10 +36,17 @@ export const MachinePage = () => {
             <Streams machine={loaded} />
           </div>
           <div className="columns">
-            <Card title="Registers">
+            <Card
+              title="Registers"
+              aside={
+                <Link to="/agreements/new" search={{ machine: machineId }}>
+                  Propose an agreement
+                </Link>
+              }
+            >
               {loaded.agreements.length === 0 ? (
                 <Empty title="Nothing is metered">
-                  No agreement names this machine yet: <code>npx liquefy agreement open</code>.
+                  No agreement names this machine yet: one makes it earn.
                 </Empty>
               ) : (
                 loaded.agreements.map((agreementId) => (

@@ -248,7 +248,11 @@ const ReadingStep = ({ machineId }: { machineId: string }) => {
       {newest ? (
         <p className="good-words">
           {newest.stream}, number {formatCount(newest.seq)}: {verdictWords(newest.code)}. See {link}
-          ; an agreement makes it earn.
+          ;{' '}
+          <Link to="/agreements/new" search={{ machine: machineId }}>
+            an agreement
+          </Link>{' '}
+          makes it earn.
         </p>
       ) : (
         <p className="note">

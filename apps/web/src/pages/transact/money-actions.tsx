@@ -26,9 +26,18 @@ export const MoneyActions = ({ agreement }: { agreement: Agreement }) => {
   )
 }
 
-const Fund = ({ agreement }: { agreement: Agreement }) => {
+/** Puts money into an agreement's escrow. `suggested`: the amount that stands there at first, in the asset. */
+export const Fund = ({
+  agreement,
+  title = 'Top up escrow',
+  suggested = '',
+}: {
+  agreement: Agreement
+  title?: string
+  suggested?: string
+}) => {
   const asset = useDeployment().data?.asset
-  const [text, setText] = useState('')
+  const [text, setText] = useState(suggested)
   const amount = amountIn(text, asset?.decimals ?? 0)
   const step = useStep(async (wallets, say) => {
     if (typeof amount !== 'bigint') throw new Error(amount)
@@ -38,7 +47,7 @@ const Fund = ({ agreement }: { agreement: Agreement }) => {
     return `${text} ${asset?.symbol ?? ''} more in escrow.`
   }, asItIs)
   return (
-    <Card title="Top up escrow">
+    <Card title={title}>
       <form
         className="form"
         onSubmit={(event) => {

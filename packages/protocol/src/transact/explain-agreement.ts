@@ -1,16 +1,10 @@
-import {
-  explainRule,
-  explainSigner,
-  explainTariff,
-  formatDecimal,
-  type MeterRule,
-  owedCapped,
-  type Tariff,
-  type TariffAsset,
-  type TariffUnit,
-  type Terms,
-  tariffUnits,
-} from '@liquefy/protocol'
+import { ZERO_DIGEST } from '../trust/envelope.ts'
+import { formatDecimal } from '../units/decimal.ts'
+import { explainTariff, type TariffAsset, type TariffUnit, tariffUnits } from './explain-tariff.ts'
+import { explainRule, type MeterRule } from './rule.ts'
+import { explainSigner } from './signer.ts'
+import { owedCapped, type Tariff } from './tariff.ts'
+import type { Terms } from './terms.ts'
 
 /** An agreement as far as it can be explained; `tariff` undefined if its contract is none of ours. */
 export interface Explained {
@@ -63,6 +57,92 @@ export function explainAgreement(explained: Explained): Explanation {
     ],
     bill: tariff ? exampleBill(terms, tariff, units) : [],
   }
+}
+
+/** So many quantities are enough to slide over. */
+const QUANTITIES = 50n
+
+/**
+ * Quantities of one register, in its units, for an example: from none in even steps of 1, 2 or 5 of a power of ten of the price's unit, up to
+ * where the cap is reached, or a million units where it never is.
+ */
+export function exampleQuantities(
+  tariff: Tariff,
+  { per }: TariffUnit,
+  { limits, periodSeconds, capMinor }: Pick<Terms, 'limits' | 'periodSeconds' | 'capMinor'>,
+): bigint[] {
+  const costs = (quantity: bigint) =>
+    owedCapped(
+      tariff,
+      limits.map((_, index) => (index === 0 ? quantity : 0n)),
+      BigInt(periodSeconds),
+      capMinor,
+    )
+  const rounds = [1n, 2n, 5n].map((step) => step * per)
+  let most = per * 10n
+  for (let power = 1n; power <= 100_000n; power *= 10n) {
+    const enough = rounds.find((step) => costs(step * power * 10n) >= capMinor)
+    most = (enough ?? 10n * per) * power * 10n
+    if (enough) break
+  }
+  const step = most / QUANTITIES || 1n
+  return Array.from({ length: Number(most / step) + 1 }, (_, index) => BigInt(index) * step)
+}
+
+/** What one offer changes of another: the same part of both in words, only where they differ. */
+export interface TermsChange {
+  what: string
+  before: string
+  after: string
+}
+
+/** What changed between two offers, in the order in which terms are explained. Until when they may be opened is no part of it. */
+export function termsChanges(before: Explained, after: Explained): TermsChange[] {
+  const [earlier, later] = [partsOf(before), partsOf(after)]
+  return [...new Set([...earlier.keys(), ...later.keys()])].flatMap((what) => {
+    const change = { what, before: earlier.get(what) ?? 'none', after: later.get(what) ?? 'none' }
+    return change.before === change.after ? [] : [change]
+  })
+}
+
+/** Terms part by part, each in words. */
+function partsOf({ terms, rules, tariff, asset, names }: Explained): Map<string, string> {
+  const name = (address: string) => names.get(address.toLowerCase()) ?? address
+  const units = tariffUnits(terms, rules)
+  const cap = formatDecimal(terms.capMinor, asset.decimals, { grouping: true, trim: true })
+  return new Map([
+    ['Who pays whom', `${name(terms.payer)} pays ${name(terms.payee)}`],
+    ['Machine', terms.machineId === 0n ? 'none' : `machine ${terms.machineId}`],
+    ...terms.meters.flatMap(({ stream, startHead }, index): [string, string][] => [
+      [`Meter ${index + 1}`, `stream "${stream}": ${ruleWords(rules[index])}`],
+      [
+        `Meter ${index + 1} begins`,
+        startHead === ZERO_DIGEST ? 'with the first envelope' : `behind envelope ${startHead}`,
+      ],
+    ]),
+    ['Price', tariff ? explainTariff(tariff, { units, asset }) : 'a contract that we do not know'],
+    ['Period', duration(terms.periodSeconds)],
+    ['Number of periods', formatDecimal(BigInt(terms.periods), 0, WHOLE)],
+    ['Most that a period costs', `${cap} ${asset.symbol}`],
+    ['Signed by', explainSigner(terms)],
+    ...limitWords(terms, units).map((words, index): [string, string] => [
+      `Limit ${index + 1}`,
+      words,
+    ]),
+    ['Counts from', momentText(terms.start)],
+    ['Readings count for', duration(terms.backfillSeconds)],
+    ['A period is final after', duration(terms.lateSeconds)],
+    ['A missing reading is waited for', duration(terms.gapTimeoutSeconds)],
+    ['Left for settling', duration(terms.settleSeconds)],
+    ['Streams', terms.shared ? 'shared with other agreements' : 'for this agreement alone'],
+  ])
+}
+
+/** A moment in whole seconds of UTC; a number where no calendar reaches. */
+function momentText(seconds: bigint): string {
+  const date = new Date(Number(seconds) * 1000)
+  if (Number.isNaN(date.getTime())) return `${seconds} s after 1970`
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
 function ruleWords(rule: MeterRule | undefined): string {

@@ -1,0 +1,91 @@
+import type { Hex } from '@liquefy/client'
+import type { FastifyInstance } from 'fastify'
+import { ProposalError, type ProposalInput, type ProposalRefusal } from '../transact/proposals.ts'
+import type { ApiContext } from './context.ts'
+import { ProblemError } from './problem.ts'
+import { route } from './route.ts'
+import * as schemas from './schemas.ts'
+import { sessionOf } from './session-routes.ts'
+
+const PROPOSAL_BODY_BYTES = 65_536
+const ANSWER_BODY_BYTES = 4_096
+const security = [{ session: [] }]
+
+/** Refusals that are not about what the request says (422). */
+const STATUS: Partial<Record<ProposalRefusal, number>> = {
+  // To whoever is no party of it, a proposal does not exist.
+  PROPOSAL_UNKNOWN: 404,
+  NOT_YOURS_TO_ANSWER: 403,
+  PROPOSAL_ANSWERED: 409,
+  PROPOSAL_EXISTS: 409,
+  STREAM_TAKEN: 409,
+  PROPOSALS_TOO_MANY: 429,
+}
+
+/** Agreements as a dialogue between two who are signed in: nobody else sees any of it. */
+export function addProposalRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { proposals } = context
+  const params = schemas.proposalParams
+  app.get(
+    '/v1/proposals',
+    route('Agreements that you have proposed or been proposed', schemas.proposalSummaries, {
+      security,
+    }),
+    async (request) => proposals.of((await sessionOf(context, request)).address),
+  )
+  app.post<{ Body: ProposalInput }>(
+    '/v1/proposals',
+    {
+      ...route('Proposes an agreement to its other party', schemas.proposal, {
+        body: schemas.proposalBody,
+        security,
+      }),
+      bodyLimit: PROPOSAL_BODY_BYTES,
+    },
+    async (request) => {
+      const { address } = await sessionOf(context, request)
+      const { replaces, ...body } = request.body
+      const proposal = await told(
+        proposals.propose(address, { ...body, ...(replaces ? { replaces: lower(replaces) } : {}) }),
+      )
+      // The ledger has only their hashes: once the agreement is open, metering begins by these.
+      const taken = await context.agreements.submitRules(proposal.rules)
+      if (taken.ok) await context.onRules()
+      return proposal
+    },
+  )
+  app.get<{ Params: { id: Hex } }>(
+    '/v1/proposals/:id',
+    route('All offers of one negotiation', schemas.dialogue, { params, security }),
+    async (request) => {
+      const { address } = await sessionOf(context, request)
+      return told(proposals.dialogue(address, lower(request.params.id)))
+    },
+  )
+  for (const answer of ['decline', 'withdraw'] as const) {
+    app.post<{ Params: { id: Hex }; Body: { message: string } }>(
+      `/v1/proposals/:id/${answer}`,
+      {
+        ...route(
+          answer === 'decline' ? 'Declines what you were proposed' : 'Takes your proposal back',
+          schemas.proposal,
+          { params, body: schemas.answerBody, security },
+        ),
+        bodyLimit: ANSWER_BODY_BYTES,
+      },
+      async (request) => {
+        const { address } = await sessionOf(context, request)
+        const { params: of, body } = request
+        return told(proposals[answer](address, lower(of.id), body.message))
+      },
+    )
+  }
+}
+
+const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
+
+const told = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    if (!(error instanceof ProposalError)) throw error
+    throw new ProblemError(STATUS[error.code] ?? 422, error.code, error.message)
+  })
