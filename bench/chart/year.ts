@@ -7,7 +7,7 @@ import {
 } from '@liquefy/protocol'
 import type { LoadMachine, NodeHost } from '../load/node-host.ts'
 
-/** A second each, and as many in an envelope as make an hour: about 43 kB. */
+/** A second each, and as many in an envelope as make an hour: about 32 kB. */
 export const READINGS = 31_536_000
 const ENVELOPE = 3_600
 /** Envelopes of one request: below the 8 MiB that a body may have. */

@@ -144,7 +144,7 @@ const Streams = ({ machine }: { machine: Machine }) => {
             label="Stream"
             options={machine.streams.map((each) => ({ words: each.stream, value: each.stream }))}
             value={stream.stream}
-            onChoose={(other) => show({ stream: other })}
+            onChoose={(other) => show({ ...view, stream: other })}
           />
         ) : (
           <span className="note">{stream.stream}</span>
