@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { StatementContent } from './statement.ts'
+import type { StatementAmounts, StatementContent } from './statement.ts'
 
 /** Rows of each table in a PDF: beyond them the CSV, or the statement of one period. */
 const MOST_ROWS = 400
@@ -141,26 +141,29 @@ async function drawPeriods(
             period.evidence,
           ].join('\n'),
         },
-        number(beside(period.owed, [['+', period.adjusted, 'late evidence']])),
-        number(
-          beside(period.included, [
-            ['', period.arrears, 'in arrears'],
-            ['-', period.refunded, 'refunded'],
-          ]),
-        ),
-        number(grouped(period.final)),
+        ...amountsOf(period).map(number),
       ]),
       [
         bold('All'),
         bold(periods.length === 1 ? '1 period' : `${periods.length} periods`),
         { text: '' },
-        { ...bold(grouped(totals.owed)), align: 'right' },
-        { ...bold(grouped(totals.included)), align: 'right' },
-        { ...bold(grouped(totals.final)), align: 'right' },
+        ...amountsOf(totals).map((text): Cell => ({ ...bold(text), align: 'right' })),
       ],
     ],
   )
   leftOut(doc, periods.length - shown.length, 'earlier periods')
+}
+
+/** Owed, included, final, with what belongs to each. */
+function amountsOf(amounts: StatementAmounts): string[] {
+  return [
+    beside(amounts.owed, [['+', amounts.adjusted, 'late evidence']]),
+    beside(amounts.included, [
+      ['', amounts.arrears, 'in arrears'],
+      ['-', amounts.refunded, 'refunded'],
+    ]),
+    grouped(amounts.final),
+  ]
 }
 
 /** An amount, and beneath it those that are not zero. */
