@@ -109,7 +109,7 @@ export const gridOf = ({
     at: projection([centre, degrees])?.[1] ?? 0,
   }))
   const longitudes = roundNumbers(west, west + across, width / gridPx).map((degrees) => ({
-    degrees: degrees > 180 ? degrees - 360 : degrees,
+    degrees: ((degrees + 540) % 360) - 180,
     at: projection([degrees, (north + south) / 2])?.[0] ?? 0,
   }))
   return { latitudes, longitudes }
