@@ -55,7 +55,7 @@ const Row = memo(({ machine, reasons }: { machine: MachineSummary; reasons: stri
   const { machineId, name, lastReadingMs } = machine
   const series = useSparkline(machineId, seen ? machine.mainStream : null).data?.[0]
   return (
-    <tr ref={ref} className={reasons === '' ? undefined : 'row-attention'}>
+    <tr ref={ref}>
       <th scope="row">
         <Link to="/machines/$machineId" params={{ machineId }}>
           {name}

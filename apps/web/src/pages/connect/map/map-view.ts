@@ -100,15 +100,16 @@ export const gridOf = ({
   height,
   projection,
 }: MapView): Record<'latitudes' | 'longitudes', GridLine[]> => {
-  const [west, north] = projection.invert?.([0, 0]) ?? [0, 0]
-  const [east, south] = projection.invert?.([width, height]) ?? [0, 0]
-  const across = (east - west + 360) % 360 || 360
+  const [centre, north] = projection.invert?.([width / 2, 0]) ?? [0, 0]
+  const [, south] = projection.invert?.([width / 2, height]) ?? [0, 0]
+  const across = Math.min(360, (width / projection.scale()) * (180 / Math.PI))
+  const west = centre - across / 2
   const latitudes = roundNumbers(south, north, height / gridPx).map((degrees) => ({
     degrees,
-    at: projection([west + across / 2, degrees])?.[1] ?? 0,
+    at: projection([centre, degrees])?.[1] ?? 0,
   }))
   const longitudes = roundNumbers(west, west + across, width / gridPx).map((degrees) => ({
-    degrees: degrees > 180 ? degrees - 360 : degrees,
+    degrees: ((degrees + 540) % 360) - 180,
     at: projection([degrees, (north + south) / 2])?.[0] ?? 0,
   }))
   return { latitudes, longitudes }
