@@ -237,9 +237,16 @@ test('a long life is read page by page, settlements and periods, never all at on
       return route.fulfill({ json })
     })
     await page.goto(new URL(pathOf(), demo.url).href)
-    const rows = page.locator('tbody tr')
+    const rowsOf = (title: string) =>
+      page
+        .locator('.card')
+        .filter({ has: page.getByRole('heading', { name: title, exact: true }) })
+        .locator('tbody tr')
+        .count()
     const onPages = (settled: number, metered: number) =>
-      expect.poll(() => rows.count()).toBe(settled + metered)
+      expect
+        .poll(async () => [await rowsOf('Settlements'), await rowsOf('Periods')])
+        .toEqual([settled, metered])
     await onPages(15, 12)
     const pages = (what: string) => page.getByRole('navigation', { name: `Pages of ${what}` })
     await pages('settlements').getByRole('button', { name: 'Earlier' }).click()

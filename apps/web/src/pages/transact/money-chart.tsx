@@ -1,5 +1,5 @@
 import type { MoneyHistory, MoneyPoint } from '@liquefy/client'
-import { type PointerEvent, useState } from 'react'
+import { type CSSProperties, type PointerEvent, useState } from 'react'
 import { useDeployment } from '../../queries.ts'
 import { formatExact, formatTime, formatTimeWithZone } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
@@ -23,6 +23,9 @@ const MoneyChart = ({ history }: { history: MoneyHistory }) => {
   const largest = lines.reduce((most, { of }) => larger(most, lastOf(history[of])), 0n)
   const ticks = ticksTo(largest)
   const top = ticks.at(-1) ?? 1n
+  const decimals = useDeployment().data?.asset.decimals ?? 6
+  const labels = ticks.map((tick) => tickLabel(tick, decimals))
+  const longest = labels.reduce((most, { length }) => Math.max(most, length), 0)
   const atMs = cursor === undefined ? toMs : fromMs + ((toMs - fromMs) * cursor) / cursorSteps
   const moveTo = ({ currentTarget, clientX }: PointerEvent<HTMLElement>) => {
     const { left, width } = currentTarget.getBoundingClientRect()
@@ -30,7 +33,7 @@ const MoneyChart = ({ history }: { history: MoneyHistory }) => {
     setCursor(Math.min(1, Math.max(0, part)) * cursorSteps)
   }
   return (
-    <div className="money-chart">
+    <div className="money-chart" style={{ '--label': `${longest}ch` } as CSSProperties}>
       <div
         className="money-plot"
         onPointerMove={moveTo}
@@ -54,9 +57,9 @@ const MoneyChart = ({ history }: { history: MoneyHistory }) => {
             <line className="money-cursor" x1={cursor * 10} x2={cursor * 10} y1="0" y2="1000" />
           )}
         </svg>
-        {ticks.map((tick) => (
+        {ticks.map((tick, index) => (
           <span key={tick} className="money-tick" style={{ top: `${y(tick, top) / 10}%` }}>
-            <Tick minor={tick} />
+            {labels[index]}
           </span>
         ))}
         <input
@@ -103,11 +106,9 @@ const valueAt = (line: MoneyPoint[], timeMs: number): bigint =>
 /** Of a thousand, from the top down. Only the drawing is rounded. */
 const y = (minor: bigint, top: bigint): number => 1000 - Number((minor * 1000n) / top)
 
-const Tick = ({ minor }: { minor: bigint }) => {
-  const decimals = useDeployment().data?.asset.decimals ?? 6
-  const unit = 10n ** BigInt(decimals)
-  return <>{formatExact(String(minor), decimals, minor % unit === 0n ? 0 : 2)}</>
-}
+/** An amount in units of the asset, without places where it is whole. */
+const tickLabel = (minor: bigint, decimals: number): string =>
+  formatExact(String(minor), decimals, minor % 10n ** BigInt(decimals) === 0n ? 0 : 2)
 
 /** The same in numbers: the newest, and some of the steps before it, evenly chosen. */
 const MoneyTable = ({ history }: { history: MoneyHistory }) => {

@@ -14,8 +14,10 @@ export const Settling = ({ agreement }: { agreement: Agreement }) => {
     <Card title="Watch it settle">
       <ol className="settling">
         <li className="all">
-          <span className="settling-name">Measured</span>
-          {registersInWords(agreement, period.registers)}
+          <span className="settling-name">
+            {period.registers.length === 0 ? 'Time passed' : 'Measured'}
+          </span>
+          {period.registers.length === 0 ? null : registersInWords(agreement, period.registers)}
           <span className="note">
             until <At timeMs={Number(period.asOf) * 1000} />
           </span>
