@@ -192,6 +192,7 @@ describe('what the operator’s page reads', () => {
     expect(operation.moneyOk).toBe(true)
     expect(operation.alerts).toEqual([])
     expect(operation.throughput.logged).toHaveLength(450)
+    expect(operation.readingsPerEnvelope).toBe(1)
   })
 
   test('INV-24: names no machine, no agreement and no account', async () => {
