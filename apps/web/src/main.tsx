@@ -34,13 +34,13 @@ const container = document.getElementById('app')
 if (container) {
   createRoot(container).render(
     <StrictMode>
-      <Guard what="Liquefy">
-        <QueryClientProvider client={queries}>
+      <QueryClientProvider client={queries}>
+        <Guard what="Liquefy">
           <LiveProvider>
             <RouterProvider router={router} />
           </LiveProvider>
-        </QueryClientProvider>
-      </Guard>
+        </Guard>
+      </QueryClientProvider>
     </StrictMode>,
   )
 }

@@ -52,6 +52,7 @@ describe('operation', () => {
       const before = await numberIn(page, 'Envelopes in the log')
       await expect.poll(() => numberIn(page, 'Envelopes in the log')).toBeGreaterThan(before)
       await expect.poll(() => numberIn(page, 'Envelopes a second')).toBeGreaterThan(0)
+      await page.getByText(/[\d.]+ readings a second/).waitFor()
       await page.getByRole('img', { name: /Envelopes a second in the last 15 minutes/ }).waitFor()
       await expectAccessible(page)
       await keep(page, 'operation')

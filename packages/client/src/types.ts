@@ -516,6 +516,8 @@ export interface Operation {
     workers: Record<string, number> | null
   }
   throughput: Throughput
+  /** Mean of the newest 1,000. */
+  readingsPerEnvelope: number | null
   /** Frames since the start, and what has arrived and is not committed. */
   frames: Record<
     'received' | 'logged' | 'duplicate' | 'refused' | 'held' | 'heldBytes',

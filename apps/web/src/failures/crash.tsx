@@ -1,3 +1,4 @@
+import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { useLive } from '../live/live.tsx'
 import { failureWords, MissingPartError } from './failure-words.ts'
@@ -15,6 +16,9 @@ export const Crash = ({
   reset: () => void
 }) => {
   const [atMs] = useState(Date.now)
+  const queries = useQueryClient()
+  // It may have stumbled over an answer: the next try asks anew.
+  useEffect(() => queries.removeQueries({ type: 'inactive' }), [queries])
   const isMissing = error instanceof MissingPartError
   useComeBack(isMissing && what === undefined)
   const name = what ?? 'This page'

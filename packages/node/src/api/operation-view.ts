@@ -62,6 +62,7 @@ export function createOperationView(
         workers: isAlone ? null : (lists?.workers ?? null),
       },
       throughput: throughput(),
+      readingsPerEnvelope: lists?.readingsPerEnvelope ?? null,
       frames: isAlone ? context.frames() : null,
       lag: {
         committed: isAlone ? committedLag(watch) : null,
@@ -98,19 +99,23 @@ type Rows = Awaited<ReturnType<typeof readRows>>
 
 async function readRows({ database, deployment, clock }: ApiContext) {
   const db = database.pool
-  const [lags, waiting, givenUp, refusalTimes, sinceMs, anchored, workers, [newest]] =
-    await Promise.all([
-      stored.readLags(db, clock.nowMs() - LAG_MS),
-      stored.readWaitingTransactions(db, WAITING_SHOWN),
-      stored.countGivenUp(db),
-      stored.readRefusalTimes(db),
-      stored.readDatabaseBirth(db),
-      stored.readAnchorPlace(db, deployment.log),
-      countHolders(db),
-      readBlocksDown(db, Number.MAX_SAFE_INTEGER, 1),
-    ])
-  const newestBlockMs = newest?.timeMs
-  return { lags, waiting, givenUp, refusalTimes, sinceMs, anchored, workers, newestBlockMs }
+  const [lags, waiting, givenUp, refusalTimes, sinceMs] = await Promise.all([
+    stored.readLags(db, clock.nowMs() - LAG_MS),
+    stored.readWaitingTransactions(db, WAITING_SHOWN),
+    stored.countGivenUp(db),
+    stored.readRefusalTimes(db),
+    stored.readDatabaseBirth(db),
+  ])
+  const [anchored, readingsPerEnvelope, workers, [newest]] = await Promise.all([
+    stored.readAnchorPlace(db, deployment.log),
+    stored.readReadingsPerEnvelope(db),
+    countHolders(db),
+    readBlocksDown(db, Number.MAX_SAFE_INTEGER, 1),
+  ])
+  return {
+    ...{ lags, waiting, givenUp, refusalTimes, sinceMs },
+    ...{ anchored, readingsPerEnvelope, workers, newestBlockMs: newest?.timeMs },
+  }
 }
 
 function committedLag({ recorded }: AlertWatch): Lag | null {

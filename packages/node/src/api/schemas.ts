@@ -546,6 +546,7 @@ export const operation = object({
     workers: orNull(counts),
   }),
   throughput: object({ stepMs: integer, endMs: integer, logged: list(orNull(integer)) }),
+  readingsPerEnvelope: orNull(number),
   frames: objectOrNull({
     received: integer,
     logged: integer,

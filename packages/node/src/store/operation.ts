@@ -117,6 +117,15 @@ export async function readRefusalTimes(db: Queryable): Promise<Map<string, numbe
   return new Map(rows.map((row) => [row.code, Number(row.at_ms)]))
 }
 
+/** How many readings the newest envelopes carry, mean of 1,000; undefined without any. */
+export async function readReadingsPerEnvelope(db: Queryable): Promise<number | undefined> {
+  const { rows } = await db.query(
+    `SELECT avg(readings)::float8 AS mean FROM
+       (SELECT readings FROM envelopes ORDER BY log_index DESC LIMIT 1000) AS newest`,
+  )
+  return rows[0]?.mean ?? undefined
+}
+
 /** When this database was made: what it counts, it counts since then. */
 export async function readDatabaseBirth(db: Queryable): Promise<number> {
   const { rows } = await db.query('SELECT min(applied_ms) AS ms FROM schema_migrations')

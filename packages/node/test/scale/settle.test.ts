@@ -117,6 +117,7 @@ test.runIf(hasMosquitto)(
     expect(BigInt(agreement.escrowMinor)).toBe(5_000_000n - (grams / 1_000n) * 420_000n)
 
     // The process that serves the page tells of the others what the database knows, and of itself alone nothing as if it were all.
+    await expect.poll(async () => (await client.operation()).gas.settling.length).toBeGreaterThan(0)
     const operation = await client.operation()
     expect(operation.process).toMatchObject({ role: 'api', workers: { meter: 1, settle: 1 } })
     expect(operation).toMatchObject({

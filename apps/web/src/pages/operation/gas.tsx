@@ -48,9 +48,6 @@ const Spent = ({ spent }: { spent: NonNullable<Operation['gas']['spent']> }) => 
         <tr>
           <th scope="col">Spent since the start, for</th>
           <th scope="col" className="number">
-            transactions
-          </th>
-          <th scope="col" className="number">
             gas
           </th>
           <th scope="col" className="number">
@@ -61,8 +58,14 @@ const Spent = ({ spent }: { spent: NonNullable<Operation['gas']['spent']> }) => 
       <tbody>
         {spent.map(({ kind, transactions, gas, feeWei }) => (
           <tr key={kind}>
-            <th scope="row">{kindWords[kind] ?? kind}</th>
-            <td className="number">{formatCount(transactions)}</td>
+            <th scope="row">
+              {kindWords[kind] ?? kind}
+              <span className="note">
+                {transactions === 1
+                  ? 'one transaction'
+                  : `${formatCount(transactions)} transactions`}
+              </span>
+            </th>
             <td className="number">{formatCount(gas)}</td>
             <td className="number">{formatCoin(feeWei)}</td>
           </tr>

@@ -9,12 +9,15 @@ const barSteps = 5
 
 /** What comes in, and how fast. */
 export const Intake = ({ operation }: { operation: Operation }) => {
-  const { frames, throughput, process } = operation
+  const { frames, throughput, readingsPerEnvelope, process } = operation
+  const rate = rateOf(throughput.logged.slice(-nowSteps), throughput.stepMs)
   return (
     <Card title="Intake">
       <dl className="figures">
-        <Figure name="Envelopes a second" note="mean of the last 10 s">
-          <span className="operation-large">{rateNow(throughput)}</span>
+        <Figure name="Envelopes a second" note={readingsWords(rate, readingsPerEnvelope)}>
+          <span className="operation-large">
+            {rate === undefined ? 'not known yet' : formatRate(rate)}
+          </span>
         </Figure>
         {frames ? (
           <Figure
@@ -51,10 +54,10 @@ const rateOf = (steps: readonly (number | null)[], stepMs: number): number | und
   return counts.reduce((sum, count) => sum + count, 0) / (counts.length * (stepMs / 1_000))
 }
 
-const rateNow = ({ logged, stepMs }: Throughput): string => {
-  const rate = rateOf(logged.slice(-nowSteps), stepMs)
-  return rate === undefined ? 'not known yet' : formatRate(rate)
-}
+const readingsWords = (rate: number | undefined, perEnvelope: number | null): string =>
+  rate === undefined || perEnvelope === null
+    ? 'mean of the last 10 s'
+    : `${formatRate(rate * perEnvelope)} readings a second; mean of the last 10 s`
 
 /** A bar for every ten seconds of the last quarter of an hour; a gap is what nobody measured. */
 const RateChart = ({ throughput: { logged, stepMs } }: { throughput: Throughput }) => {

@@ -27,6 +27,7 @@ export const formatRate = (aSecond: number): string => rate.format(aSecond)
 
 /** Smallest units of the ledger's coin, in a unit that a person can read. */
 export const formatCoin = (wei: string): string => {
+  if (wei.length > 21) return `${formatExact(wei, 18, 0)} ETH`
   if (wei.length > 15) return `${formatExact(wei, 18, 4)} ETH`
   if (wei.length > 9) return `${formatExact(wei, 9, 0)} gwei`
   return `${formatCount(wei)} wei`
