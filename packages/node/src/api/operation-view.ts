@@ -112,10 +112,8 @@ async function readRows({ database, deployment, clock }: ApiContext) {
     countHolders(db),
     readBlocksDown(db, Number.MAX_SAFE_INTEGER, 1),
   ])
-  return {
-    ...{ lags, waiting, givenUp, refusalTimes, sinceMs },
-    ...{ anchored, readingsPerEnvelope, workers, newestBlockMs: newest?.timeMs },
-  }
+  const told = { lags, waiting, givenUp, refusalTimes, sinceMs }
+  return { ...told, anchored, readingsPerEnvelope, workers, newestBlockMs: newest?.timeMs }
 }
 
 function committedLag({ recorded }: AlertWatch): Lag | null {

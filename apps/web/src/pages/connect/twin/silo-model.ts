@@ -61,7 +61,7 @@ export const createSiloModel = (): Model => {
   )
   return {
     object,
-    middleY: 2.95,
+    middleY: 2.75,
     show(share) {
       heap.visible = share > 0.003
       heap.geometry.dispose()
