@@ -36,15 +36,18 @@ export async function visit<T>(
 }
 
 /** From the beginning of the navigation until the frame behind the one in which all of the window is drawn, in ms of the page's own clock. */
-export async function drawnAfterMs(page: Page): Promise<number> {
-  const handle = await page.waitForFunction<number>(
-    `document.querySelector('.chart-area[aria-busy=false] canvas')
-      ? (window.framesDrawn = (window.framesDrawn ?? 0) + 1) > 1 && performance.now() : 0`,
-    undefined,
-    { polling: 'raf' },
-  )
-  return handle.jsonValue()
+export function drawnAfterMs(page: Page): Promise<number> {
+  return page.evaluate<number>(WHEN_DRAWN)
 }
+
+// What runs in the page is text: its types are not those of a process.
+const WHEN_DRAWN = `new Promise((resolve) => {
+  const look = () => {
+    const isDrawn = document.querySelector('.chart-area[aria-busy=false] canvas') !== null
+    requestAnimationFrame(isDrawn ? () => resolve(performance.now()) : look)
+  }
+  look()
+})`
 
 /** Turns the wheel once a frame, so that the window is `factor` times as short after so many frames; below 1: longer. */
 export async function zoom(page: Page, factor: number, frames: number): Promise<ZoomFigures> {
@@ -56,7 +59,7 @@ export async function zoom(page: Page, factor: number, frames: number): Promise<
   return { framesPerSecond: (1_000 * lasted.length) / sum, worstFrameMs: Math.max(...lasted) }
 }
 
-/** Runs in the page, whose types are not those of a process: answers the times of the frames. */
+/** Answers the times of the frames. */
 const turnWheel = (deltaY: number, frames: number) => `new Promise((resolve) => {
   const over = document.querySelector('.u-over')
   const { left, top, width, height } = over.getBoundingClientRect()
