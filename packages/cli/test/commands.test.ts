@@ -130,7 +130,7 @@ describe('an agreement in plain words', () => {
       ['PERIOD_UNKNOWN', ['--period', '999999']],
       ['FILE_UNWRITABLE', ['--out', join(root, 'nowhere', 'bill.csv')]],
     ] as const) {
-      expect((await statement('none.csv', ...flags)).stderr).toContain(code)
+      expect((await statement('none.csv', ...flags)).json()).toMatchObject({ error: { code } })
     }
     expect(existsSync(join(root, 'none.csv'))).toBe(false)
   })

@@ -161,11 +161,12 @@ async function periodInvoice(
     )
   }
   const period = requireBilled(context, agreement, wanted)
-  const [seller, buyer, settlements] = await Promise.all([
-    detailsOf(context, agreement.payee, 'seller'),
-    detailsOf(context, agreement.payer, 'buyer'),
-    readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, { period: wanted }),
-  ])
+  // In this order, so that whoever lacks both details is always told of the seller first.
+  const seller = await detailsOf(context, agreement.payee, 'seller')
+  const buyer = await detailsOf(context, agreement.payer, 'buyer')
+  const settlements = await readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, {
+    period: wanted,
+  })
   const lacking = buyerProblem(seller, buyer)
   if (lacking) {
     throw new ProblemError(
