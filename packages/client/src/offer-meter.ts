@@ -37,6 +37,7 @@ const DEGREE_PLACES = 7
 const CALIBRATION_PLACES = 6
 const RATE_PLACES = 3
 const HOUR_SECONDS = 3_600n
+const UNIT_NAME = /^[\x21-\x7e]{1,16}$/
 
 /** Registers count whole units: of these they count a smaller one, so that little is lost. */
 const FINER: Readonly<Record<string, string>> = {
@@ -105,7 +106,7 @@ function calibrated({ amount, unit }: NonNullable<OfferMeter['calibration']>): {
   factor: RuleFactor
 } {
   const counts = amountIn('calibration', amount, CALIBRATION_PLACES)
-  if (!/^[\x21-\x7e]{1,16}$/.test(unit)) {
+  if (!UNIT_NAME.test(unit)) {
     throw new OfferFieldError('calibration', 'Name the unit that it is counted in, like kg.')
   }
   const registerUnit = FINER[unit] ?? unit
@@ -142,6 +143,9 @@ export function meterDraftOf(meter: OfferMeter, per: bigint): MeterDraft {
   const { stream, measure, unit, silenceSeconds } = meter
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(stream)) {
     throw new OfferFieldError('stream', 'Choose the stream that is metered.')
+  }
+  if (!UNIT_NAME.test(unit)) {
+    throw new OfferFieldError('unit', 'Name the unit of its readings, like l.')
   }
   const counted = { version: 1 as const, ...countedIn(meter) }
   const input = { unit, scale: READING_PLACES }

@@ -204,6 +204,7 @@ describe('what cannot stand is told of its own field', () => {
     ['no cap', { cap: '0' }, 'cap', /more than nothing/],
     ['half a period', { periodSeconds: 0.5 }, 'periodSeconds', /whole number/],
     ['no rate', { meter: { ...meter, perHour: 'much' } }, 'perHour', /plain decimal/],
+    ['no unit', { meter: { ...meter, unit: '' } }, 'unit', /Name the unit/],
     ['no stream', { meter: { ...meter, stream: '' } }, 'stream', /Choose the stream/],
     [
       'a worthless level',

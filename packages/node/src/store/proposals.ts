@@ -21,6 +21,11 @@ export interface StoredProposal {
   answeredMs: number | null
 }
 
+/** Lets what one party proposes happen one after the other, until the transaction ends. */
+export async function lockProposer(db: Queryable, proposer: Hex): Promise<void> {
+  await db.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`proposals ${proposer}`])
+}
+
 /** Stores a proposal. False: one of the same terms is stored already. */
 export async function saveProposal(
   db: Queryable,

@@ -29,6 +29,7 @@ import {
   answerProposal,
   countProposals,
   forgetProposals,
+  lockProposer,
   readDialogue,
   readProposal,
   readProposalsOf,
@@ -253,14 +254,10 @@ export function createProposals(options: {
         .find((address) => address !== party) as Hex
       const nowMs = clock.nowMs()
       await database.transaction(async (db) => {
+        await lockProposer(db, party)
         const before = await readProposal(db, proposalId, party)
-        if (before) {
-          if (isSame(before, party, input, fundMinor)) return
-          throw new ProposalError(
-            'PROPOSAL_EXISTS',
-            'These very terms were proposed before, with other words beside them. Take another salt, or answer the proposal that is there.',
-          )
-        }
+        if (before && isSame(before, party, input, fundMinor)) return
+        if (before) throw proposedBefore()
         await forgetProposals(db, party, nowMs - MAX_OPEN_DAYS * DAY_MS)
         await requireRoom(db, party, nowMs)
         if (input.replaces) {
@@ -280,7 +277,7 @@ export function createProposals(options: {
           })
           if (!isFirst) requireWaiting(await known(db, party, input.replaces))
         }
-        await saveProposal(db, {
+        const isSaved = await saveProposal(db, {
           proposalId,
           proposer: party,
           counterparty,
@@ -293,6 +290,7 @@ export function createProposals(options: {
           createdMs: nowMs,
           openByMs: Number(terms.openBy) * 1_000,
         })
+        if (!isSaved) throw proposedBefore()
       })
       const db = database.pool
       return viewOf(await known(db, party, proposalId), await readMachineNames(db))
@@ -325,6 +323,13 @@ const STATE_WORDS: Record<Proposal['state'], string> = {
   withdrawn: 'withdrawn',
   replaced: 'replaced by another offer',
   expired: 'too old to be accepted',
+}
+
+function proposedBefore(): ProposalError {
+  return new ProposalError(
+    'PROPOSAL_EXISTS',
+    'These very terms were proposed before, by the other party or with other words beside them. Take another salt, or answer the proposal that is there.',
+  )
 }
 
 function isSame(

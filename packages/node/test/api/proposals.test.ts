@@ -140,8 +140,9 @@ describe('a proposal', () => {
       fundMinor: '5000000',
       replaces: null,
     })
-    // INV-4: the same once more is the same proposal.
-    expect(await plant.client.propose(offer)).toEqual(made)
+    // INV-4: the same once more is the same proposal, also at the same moment.
+    const again = await Promise.all([plant.client.propose(offer), plant.client.propose(offer)])
+    expect(again).toEqual([made, made])
     await expect(plant.client.propose({ ...offer, message: 'Another' })).rejects.toMatchObject({
       status: 409,
       code: 'PROPOSAL_EXISTS',
@@ -218,6 +219,28 @@ describe('a proposal', () => {
       expect(offers.map(({ signature }) => signature === null)).toEqual([true, true, false])
     }
     await takeBack(mill, third.proposalId)
+  })
+
+  test('INV-4 a counter-offer that is sent twice at once is one', async () => {
+    const { proposalId } = await propose(plant)
+    const offer = await offerOf(mill, newTerms(), { replaces: proposalId })
+    const [one, other] = await Promise.all([mill.client.propose(offer), mill.client.propose(offer)])
+    expect(one).toEqual(other)
+    await takeBack(mill, one.proposalId)
+  })
+
+  test('ATK two counter-offers at once: one of them stands', async () => {
+    const { proposalId } = await propose(plant)
+    const made = await Promise.allSettled([
+      propose(mill, { replaces: proposalId }),
+      propose(plant, { replaces: proposalId }),
+    ])
+    expect(made.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const { offers } = await plant.client.proposal(proposalId)
+    expect(offers.map(({ state }) => state)).toEqual(['replaced', 'waiting'])
+    const [standing] = offers.slice(-1)
+    if (standing)
+      await takeBack(standing.proposer === mill.address ? mill : plant, standing.proposalId)
   })
 
   test('ATK nobody answers with a counter-offer what was not proposed to him, or to somebody else', async () => {

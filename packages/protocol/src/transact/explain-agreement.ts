@@ -2,7 +2,7 @@ import { ZERO_DIGEST } from '../trust/envelope.ts'
 import { formatDecimal } from '../units/decimal.ts'
 import { explainTariff, type TariffAsset, type TariffUnit, tariffUnits } from './explain-tariff.ts'
 import { explainRule, type MeterRule } from './rule.ts'
-import { explainSigner } from './signer.ts'
+import { explainSigner, SIGNER_KIND } from './signer.ts'
 import { owedCapped, type Tariff } from './tariff.ts'
 import type { Terms } from './terms.ts'
 
@@ -44,12 +44,12 @@ export function explainAgreement(explained: Explained): Explanation {
   const units = tariffUnits(terms, rules)
   return {
     words: [
-      `${name(terms.payer)} pays ${name(terms.payee)}${terms.machineId === 0n ? '' : ` for what machine ${terms.machineId} measures`}.`,
+      `${name(terms.payer)} pays ${name(terms.payee)}${subjectWords(terms)}.`,
       ...(linkedTo ? [`It belongs to agreement ${linkedTo}.`] : []),
       ...terms.meters.map(({ stream }, index) => `Stream "${stream}": ${ruleWords(rules[index])}`),
       `The price is ${tariff ? explainTariff(tariff, { units, asset }) : 'what a tariff contract says that we do not know'}.`,
       `A period is ${duration(terms.periodSeconds)}, and there are ${formatDecimal(BigInt(terms.periods), 0, WHOLE)} of them; one costs at most ${money(terms.capMinor)}.`,
-      `Meter values are signed by ${explainSigner(terms, undefined)}, and such a signature alone moves the money, out of escrow that ${name(terms.payer)} has put there before.`,
+      `${signerWords(terms)}, out of escrow that ${name(terms.payer)} has put there before.`,
       ...limitWords(terms, units),
       `Readings count if they arrive within ${duration(terms.backfillSeconds)}. A period is final ${duration(terms.lateSeconds)} after its end; what comes later makes one adjustment, upward, and nothing else.`,
       `If escrow runs short, what is proven stays owed, and is paid after a top-up.`,
@@ -143,6 +143,19 @@ function momentText(seconds: bigint): string {
   const date = new Date(Number(seconds) * 1000)
   if (Number.isNaN(date.getTime())) return `${seconds} s after 1970`
   return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
+function subjectWords({ machineId, signerKind }: Terms): string {
+  if (machineId === 0n) return ''
+  return signerKind === SIGNER_KIND.nobody
+    ? ` for machine ${machineId}`
+    : ` for what machine ${machineId} measures`
+}
+
+function signerWords(terms: Terms): string {
+  return terms.signerKind === SIGNER_KIND.nobody
+    ? 'Time alone counts: nobody signs anything, and the money moves by itself'
+    : `Meter values are signed by ${explainSigner(terms)}, and such a signature alone moves the money`
 }
 
 function ruleWords(rule: MeterRule | undefined): string {

@@ -5,6 +5,8 @@ import {
   exampleQuantities,
   explainAgreement,
   machineSigner,
+  NO_MAXIMUM,
+  NOBODY_SIGNER,
   owedCapped,
   parseRule,
   ruleHash,
@@ -67,6 +69,24 @@ test('an agreement is said in sentences, with names where they are known', () =>
   const { words } = explainAgreement(explained(linear(500_000n)))
   expect(words[0]).toBe('Mill pays Plant for what machine 7 measures.')
   expect(words).toContain('The price is 0.5 tEUR per l.')
+})
+
+test('where time alone counts, nobody is said to sign', () => {
+  const plan: Tariff = {
+    kind: 'plan',
+    prices: [],
+    scale: 0,
+    fee: 30_000_000n,
+    feeSeconds: 2_592_000,
+    minimum: 0n,
+    maximum: NO_MAXIMUM,
+  }
+  const time = { meters: [], limits: [], signerKind: 4, signer: NOBODY_SIGNER }
+  const { words } = explainAgreement(explained(plan, time))
+  expect(words[0]).toBe('Mill pays Plant for machine 7.')
+  expect(words).toContain(
+    'Time alone counts: nobody signs anything, and the money moves by itself, out of escrow that Mill has put there before.',
+  )
 })
 
 describe('what one offer changes of another', () => {

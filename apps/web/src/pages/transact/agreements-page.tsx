@@ -192,7 +192,7 @@ const AllAgreements = ({ me }: { me: Hex | undefined }) => {
                   </select>
                 </label>
               </div>
-              <p className="note" role="status">
+              <p className="note found" role="status">
                 {formatCount(found.length)} of {formatCount(list.length)}
               </p>
               {found.length === 0 ? (

@@ -5,6 +5,7 @@ import type { OfferDraft } from './offer-draft.ts'
 import { emptyMeter, measureWords, priceAs, usualMeasure } from './offer-draft.ts'
 import { PickField, TextField, type Told } from './offer-fields.tsx'
 
+/** No stream is called so. */
 const timeAlone = ' time'
 const written = ' written'
 
@@ -18,7 +19,7 @@ interface Props {
 export const MeterFields = ({ machineId, ...props }: Props & { machineId: string }) => {
   const machine = useMachine(machineId).data
   if (!machine) return <p className="note">Looking what it measures…</p>
-  return <Streams {...props} machine={machine} />
+  return <Streams key={machineId} {...props} machine={machine} />
 }
 
 const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine }) => {
@@ -26,10 +27,11 @@ const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine 
   const taken = new Set(agreements.flatMap(({ data }) => (data ? streamsOf(data) : [])))
   const { meter } = draft.offer
   const known = machine.streams.find(({ stream }) => stream === meter?.stream)
-  const writes = meter !== null && meter.stream !== '' && !known
+  const [writes, setWrites] = useState(meter !== null && meter.stream !== '' && !known)
   const change = (next: OfferMeter | null) =>
     onChange({ ...draft, offer: { ...draft.offer, meter: next } })
   const choose = (value: string) => {
+    setWrites(value === written)
     if (value === timeAlone) {
       const price = priceAs('plan', draft.offer.price)
       onChange({ ...draft, offer: { ...draft.offer, meter: null, price } })
@@ -64,7 +66,9 @@ const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine 
         <option value={written}>A stream that it has not sent yet</option>
         <option value={timeAlone}>Nothing: time alone counts</option>
       </PickField>
-      {writes && meter ? <WrittenStream meter={meter} onChange={change} told={told} /> : null}
+      {meter && (writes || known?.unit === null) ? (
+        <WrittenStream meter={meter} onChange={change} told={told} />
+      ) : null}
       {meter && meter.stream !== '' ? (
         <Measured meter={meter} onChange={change} told={told} />
       ) : null}
@@ -88,7 +92,7 @@ const WrittenStream = ({ meter, onChange, told }: MeterProps) => (
       name="stream"
       decimal={false}
       value={meter.stream}
-      onChange={(stream) => onChange({ ...meter, stream: stream === '' ? ' ' : stream.trim() })}
+      onChange={(stream) => onChange({ ...meter, stream: stream.trim() })}
       told={told}
     />
     <TextField

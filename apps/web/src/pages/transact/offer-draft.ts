@@ -91,6 +91,7 @@ const fieldWords: Readonly<Record<string, string>> = {
   machineId: 'Machine',
   other: 'The other party',
   stream: 'What is metered',
+  unit: 'Unit of its readings',
   meter: 'What counts',
   calibration: 'What one unit is worth',
   threshold: 'Limit',

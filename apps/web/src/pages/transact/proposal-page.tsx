@@ -74,9 +74,11 @@ const Head = ({ offer, me }: { offer: Proposal; me: Hex }) => {
         <Figure name="Offered">
           <At timeMs={offer.createdMs} />
         </Figure>
-        <Figure name="Stands until">
-          <At timeMs={offer.openByMs} />
-        </Figure>
+        {offer.state === 'waiting' ? (
+          <Figure name="Stands until">
+            <At timeMs={offer.openByMs} />
+          </Figure>
+        ) : null}
         <Figure name="First escrow" note="asked of the payer">
           <Money minor={offer.fundMinor} />
         </Figure>
