@@ -59,11 +59,11 @@ export const useRefusals = (machineId: string) =>
 export const useUnpriced = (machineId: string) =>
   useQuery({ queryKey: ['unpriced', machineId], queryFn: () => node.unpriced(machineId) })
 
-/** The newest dozen of a machine. */
-export const useEnvelopes = (machineId: string) =>
+/** The newest dozen of a machine (null: none yet). */
+export const useEnvelopes = (machineId: string | null) =>
   useQuery({
     queryKey: ['machine', machineId, 'envelopes'],
-    queryFn: () => node.envelopes(machineId, { limit: 12 }),
+    queryFn: () => (machineId === null ? [] : node.envelopes(machineId, { limit: 12 })),
   })
 
 /** One envelope with its proof; neither changes once it is logged, but the proof's root is of the moment. */

@@ -7,6 +7,7 @@ import { machineSearchOf } from './pages/connect/machine-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
+import { offerSearchOf } from './pages/transact/offer-search.ts'
 import { Shell } from './ui/shell.tsx'
 
 const root = createRootRoute({
@@ -51,16 +52,10 @@ const agreements = createRoute({
     async () => (await import('./pages/transact/agreements-page.tsx')).AgreementsPage,
   ),
 })
-const textOr = (value: unknown): string | undefined =>
-  typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 export const offerRoute = createRoute({
   getParentRoute: () => root,
   path: '/agreements/new',
-  /** `machine`: about which one. `answers`: the proposal that it counters. */
-  validateSearch: (search: Record<string, unknown>): { machine?: string; answers?: string } => {
-    const [machine, answers] = [textOr(search.machine), textOr(search.answers)]
-    return { ...(machine ? { machine } : {}), ...(answers ? { answers } : {}) }
-  },
+  validateSearch: offerSearchOf,
   component: lazyPart(async () => (await import('./pages/transact/offer-page.tsx')).OfferPage),
 })
 export const proposalRoute = createRoute({

@@ -5,7 +5,7 @@ import { createClient } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Demo, runCommand, startBrowser, startDemo } from './harness.ts'
-import { expectAccessible, firstAgreementAt, keep, overflowOf, phone, visitIn } from './visit.ts'
+import { expectAccessible, firstAgreementAt, keepAll, overflowOf, phone, visitIn } from './visit.ts'
 
 let demo: Demo
 let browser: Browser
@@ -150,7 +150,7 @@ describe('the check of a file in the browser', () => {
         )
         expect(await verdict.locator('code').first().textContent()).toBe(firstFault.code)
       }
-      await keep(page, `check-${code ?? 'untouched'}`)
+      await keepAll(page, `check-${code ?? 'untouched'}`)
     })
   })
 
@@ -192,10 +192,7 @@ describe('the proof of one envelope', () => {
         .toEqual(['holds', 'holds', 'holds'])
       expect(await page.getByRole('img', { name: /A path of \d+ steps/ }).count()).toBe(1)
       await expectAccessible(page)
-      await keep(page, 'evidence')
-      await page.setViewportSize(phone.viewport)
-      expect(await overflowOf(page)).toBe(0)
-      await keep(page, 'evidence-phone')
+      await keepAll(page, 'evidence')
     })
   })
 

@@ -12,6 +12,7 @@ import {
   expectAccessible,
   firstAgreementAt,
   keep,
+  keepAll,
   overflowOf,
   phone,
   signInAs,
@@ -89,7 +90,7 @@ test('both say who they are, and file statement and e-invoice', async () => {
       'Rate in percent': '7',
     })
     await expectAccessible(page)
-    await keep(page, 'my-details')
+    await keepAll(page, 'my-details')
   })
   await visit(
     '/me',
@@ -108,7 +109,7 @@ test('both say who they are, and file statement and e-invoice', async () => {
       await page.getByRole('button', { name: 'Keep my details' }).click()
       await page.getByText(/is no VAT id: it begins with two letters/).waitFor()
       expect(await overflowOf(page)).toBe(0)
-      await keep(page, 'my-details-phone')
+      await keep(page, 'my-details-problem')
     },
     { ...phone, colorScheme: 'dark' },
   )

@@ -6,7 +6,7 @@ import { openMachine } from '@liquefy/machine'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Demo, runCommand, startBrowser, startDemo } from './harness.ts'
-import { expectAccessible, keep, overflowOf, phone, signInAs, visitIn } from './visit.ts'
+import { expectAccessible, keepAll, overflowOf, phone, signInAs, visitIn } from './visit.ts'
 
 let demo: Demo
 let browser: Browser
@@ -83,6 +83,12 @@ test('a device of a stranger becomes a machine that is seen measuring, by its ow
     await page.getByRole('button', { name: 'Keep the name' }).click()
     await page.getByText('Kept.').waitFor()
     await page.getByText(/Waiting for/).waitFor()
+    const stream = page.getByLabel('Name of the stream')
+    await stream.fill('Volume of Hall 2')
+    await page.getByText(/A small letter first/).waitFor()
+    await page.getByLabel('What it measures').selectOption('A volume that adds up, in litres')
+    await page.getByText(/sample\('volume', \{ unit: 'l'/).waitFor()
+    await expectAccessible(page)
 
     expect(await runCommand(demo, ['machine', 'adopt', device, machineId])).toContain('active')
     const machine = await openMachine({ folder: device })
@@ -90,7 +96,12 @@ test('a device of a stranger becomes a machine that is seen measuring, by its ow
     await machine.flushed()
     await machine.close()
     await page.getByText(/^volume, number 1: /).waitFor()
-    await keep(page, 'onboarding')
+    await keepAll(page, 'onboarding')
+    await page.getByRole('link', { name: 'Propose an agreement, so that it earns' }).click()
+    await page.getByText('0.42').or(page.getByLabel('What is metered')).first().waitFor()
+    expect(await page.getByLabel('What is metered').inputValue()).toBe('volume')
+    expect(await page.getByLabel('What counts').inputValue()).toBe('counter')
+    await page.goBack()
     await page.getByRole('link', { name: 'Pump in hall 2' }).click()
     await page.getByRole('heading', { level: 1, name: /Pump in hall 2/ }).waitFor()
     expect(await createClient({ url: demo.url }).machine(machineId)).toMatchObject({

@@ -2,7 +2,7 @@ import { createClient, type Operation } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
-import { desktop, expectAccessible, keep, overflowOf, phone, visitIn } from './visit.ts'
+import { desktop, expectAccessible, keep, keepAll, visitIn } from './visit.ts'
 
 let demo: Demo
 let browser: Browser
@@ -55,16 +55,8 @@ describe('operation', () => {
       await page.getByText(/[\d.]+ readings a second/).waitFor()
       await page.getByRole('img', { name: /Envelopes a second in the last 15 minutes/ }).waitFor()
       await expectAccessible(page)
-      await keep(page, 'operation')
+      await keepAll(page, 'operation')
     })
-  })
-
-  test('fits a phone', async () => {
-    await visit(async (page) => {
-      await page.getByText('Nothing needs you.').waitFor()
-      expect(await overflowOf(page)).toBe(0)
-      await keep(page, 'operation-phone')
-    }, phone)
   })
 
   test('an alert says since when, and what to do; worst first', async () => {
@@ -89,7 +81,7 @@ describe('operation', () => {
         await page.getByText('LiquefyOutboxStuck, since 10 min ago').waitFor()
         await page.getByText('What to do: Gas money').locator('code').waitFor()
         await expectAccessible(page)
-        await keep(page, 'operation-dark')
+        await keep(page, 'operation-alert')
       },
       { ...desktop, colorScheme: 'dark' },
     )

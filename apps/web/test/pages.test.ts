@@ -8,6 +8,7 @@ import {
   expectAccessible,
   firstAgreementAt,
   keep,
+  keepAll,
   overflowOf,
   phone,
   visitIn,
@@ -49,7 +50,7 @@ describe('overview', () => {
         .poll(() => amountOf(page, 'Settled on the ledger'), { timeout: 90_000 })
         .toBeGreaterThan(before)
       await page.locator('.feed .plus').first().waitFor()
-      await keep(page, 'overview')
+      await keepAll(page, 'overview')
     })
   })
 
@@ -100,7 +101,7 @@ describe('machine', () => {
       await page.getByText('Registered on the ledger').waitFor()
       await page.getByLabel('temperature').check({ force: true })
       await page.getByRole('img', { name: /temperature/ }).waitFor()
-      await keep(page, 'machine')
+      await keepAll(page, 'machine')
     })
   })
 
@@ -125,7 +126,7 @@ describe('agreement', () => {
       await page.getByText('Every reading, every proof and every unit of money fits.').waitFor()
       expect(await amountOf(page, 'Difference')).toBe(0)
       expect(await amountOf(page, 'Paid on the ledger')).toBeGreaterThan(0)
-      await keep(page, 'agreement')
+      await keepAll(page, 'agreement')
     })
   })
 

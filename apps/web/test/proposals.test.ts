@@ -6,7 +6,7 @@ import { type Machine, openMachine } from '@liquefy/machine'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Demo, runCommand, startBrowser, startDemo } from './harness.ts'
-import { desktop, expectAccessible, keep, overflowOf, phone, signInAs } from './visit.ts'
+import { desktop, expectAccessible, keep, keepAll, overflowOf, phone, signInAs } from './visit.ts'
 
 /** Two people at two computers, who look at the same node. */
 let demo: Demo
@@ -58,18 +58,6 @@ const personAt = async (name: string): Promise<Page> => {
 }
 
 const go = (page: Page, path: string) => page.goto(new URL(path, demo.url).href)
-
-/** Pictures of a page in both themes and on a phone; fails if it is wider than the phone. */
-const keepAll = async (page: Page, name: string) => {
-  await keep(page, name)
-  await page.emulateMedia({ colorScheme: 'dark' })
-  await keep(page, `${name}-dark`)
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.setViewportSize(phone.viewport)
-  expect(await overflowOf(page)).toBe(0)
-  await keep(page, `${name}-phone`)
-  await page.setViewportSize(desktop.viewport)
-}
 
 const choose = (page: Page, label: string, option: string) =>
   page.getByLabel(label, { exact: true }).selectOption({ label: option })

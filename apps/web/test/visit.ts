@@ -40,6 +40,18 @@ export const keep = async (page: Page, name: string): Promise<void> => {
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
 }
 
+/** Pictures of a page in both themes and on a phone; fails if it is wider than the phone. */
+export const keepAll = async (page: Page, name: string): Promise<void> => {
+  await keep(page, name)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await keep(page, `${name}-dark`)
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize(phone.viewport)
+  expect(await overflowOf(page)).toBe(0)
+  await keep(page, `${name}-phone`)
+  await page.setViewportSize(desktop.viewport)
+}
+
 const figure = (page: Page, name: string) =>
   page.locator('.figure').filter({ hasText: name }).locator('.money').first()
 

@@ -1,4 +1,4 @@
-import { type RegistrationRequest, readRegistration } from '@liquefy/client'
+import { type EnvelopeSummary, type RegistrationRequest, readRegistration } from '@liquefy/client'
 import { keyId } from '@liquefy/protocol'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
@@ -13,6 +13,7 @@ import { Empty } from '../../ui/states.tsx'
 import { registerDevice } from '../../wallet/registering.ts'
 import { useStep } from '../../wallet/use-step.tsx'
 import { verdictWords } from '../trust/verdict-words.ts'
+import { firstMeasuring, type Measuring, MeasuringFields, measuringProblems } from './measuring.tsx'
 
 /** From a device with a key of its own to a machine that is seen measuring, step by step. */
 export const OnboardingPage = () => {
@@ -43,6 +44,9 @@ export const OnboardingPage = () => {
 const Steps = ({ owner }: { owner: string }) => {
   const [request, setRequest] = useState<RegistrationRequest>()
   const [machineId, setMachineId] = useState<string>()
+  const [measuring, setMeasuring] = useState<Measuring>(firstMeasuring)
+  const isMeasurable = Object.keys(measuringProblems(measuring)).length === 0
+  const first = useFirstReading(machineId)
   return (
     <ol className="steps">
       <Step number={1} title="A key on the device" done={request !== undefined}>
@@ -53,11 +57,23 @@ const Steps = ({ owner }: { owner: string }) => {
           <RegisterStep key={request.proof} request={request} onRegistered={setMachineId} />
         ) : null}
       </Step>
-      <Step number={3} title="Its name, and what the device needs" done={false}>
-        {machineId === undefined ? null : <DeviceStep machineId={machineId} />}
+      <Step number={3} title="Its name, and what it measures" done={first !== undefined}>
+        {machineId === undefined ? null : (
+          <>
+            <NameForm machineId={machineId} />
+            <MeasuringFields measuring={measuring} onChange={setMeasuring} />
+          </>
+        )}
       </Step>
-      <Step number={4} title="A first reading" done={false}>
-        {machineId === undefined ? null : <ReadingStep machineId={machineId} />}
+      <Step number={4} title="What the device runs" done={first !== undefined}>
+        {machineId === undefined || !isMeasurable ? null : (
+          <DeviceStep machineId={machineId} measuring={measuring} />
+        )}
+      </Step>
+      <Step number={5} title="A first reading" done={first !== undefined}>
+        {machineId === undefined ? null : (
+          <ReadingStep machineId={machineId} measuring={measuring} first={first} />
+        )}
       </Step>
     </ol>
   )
@@ -126,6 +142,7 @@ const KeyStep = ({
       <label className="field">
         <span>The line that the second command printed</span>
         <textarea
+          className="code"
           rows={3}
           value={text}
           spellCheck={false}
@@ -169,11 +186,11 @@ const RegisterStep = ({
   )
 }
 
-const DeviceStep = ({ machineId }: { machineId: string }) => {
+const DeviceStep = ({ machineId, measuring }: { machineId: string; measuring: Measuring }) => {
+  const { stream, unit } = measuring
   const mqttUrl = useDeployment().data?.mqttUrl
   return (
     <div className="form form-wide">
-      <NameForm machineId={machineId} />
       <Copyable
         label="On the device: which machine it is"
         text={`LIQUEFY_URL=${window.location.origin} npx liquefy machine adopt ${folder} ${machineId}`}
@@ -184,7 +201,7 @@ const DeviceStep = ({ machineId }: { machineId: string }) => {
           `import { openMachine } from '@liquefy/machine'`,
           '',
           `const machine = await openMachine({ folder: '${folder}' })`,
-          `await machine.sample('volume', { unit: 'l', value: 12n })`,
+          `await machine.sample('${stream}', { unit: '${unit}', value: 12n })`,
           'await machine.flushed()',
           'await machine.close()',
         ].join('\n')}
@@ -235,9 +252,19 @@ const NameForm = ({ machineId }: { machineId: string }) => {
   )
 }
 
-const ReadingStep = ({ machineId }: { machineId: string }) => {
+/** The newest envelope of a machine that was just registered, as soon as there is one. */
+const useFirstReading = (machineId: string | undefined) => useEnvelopes(machineId ?? null).data?.[0]
+
+const ReadingStep = ({
+  machineId,
+  measuring,
+  first,
+}: {
+  machineId: string
+  measuring: Measuring
+  first: EnvelopeSummary | undefined
+}) => {
   const machine = useMachineSoon(machineId).data
-  const [newest] = useEnvelopes(machineId).data ?? []
   const link = (
     <Link to="/machines/$machineId" params={{ machineId }}>
       {machine?.name ?? `machine ${machineId}`}
@@ -245,15 +272,22 @@ const ReadingStep = ({ machineId }: { machineId: string }) => {
   )
   return (
     <div role="status">
-      {newest ? (
-        <p className="good-words">
-          {newest.stream}, number {formatCount(newest.seq)}: {verdictWords(newest.code)}. See {link}
-          ;{' '}
-          <Link to="/agreements/new" search={{ machine: machineId }}>
-            an agreement
-          </Link>{' '}
-          makes it earn.
-        </p>
+      {first ? (
+        <>
+          <p className="good-words">
+            {first.stream}, number {formatCount(first.seq)}: {verdictWords(first.code)}. {link} is
+            seen measuring.
+          </p>
+          <p className="after">
+            <Link
+              to="/agreements/new"
+              search={{ machine: machineId, ...measuring }}
+              className="button"
+            >
+              Propose an agreement, so that it earns
+            </Link>
+          </p>
+        </>
       ) : (
         <p className="note">
           Waiting for {link} to send its first signed envelope. It shows here within a second of its

@@ -1,9 +1,9 @@
 import type { Agreement, Machine, Measure, OfferMeter } from '@liquefy/client'
 import { useState } from 'react'
 import { useEachAgreement, useMachine } from '../../queries.ts'
+import { PickField, TextField, type Told } from '../../ui/fields.tsx'
 import type { OfferDraft } from './offer-draft.ts'
 import { emptyMeter, measureWords, priceAs, usualMeasure } from './offer-draft.ts'
-import { PickField, TextField, type Told } from './offer-fields.tsx'
 
 /** No stream is called so. */
 const timeAlone = ' time'

@@ -1,4 +1,10 @@
-import { type Hex, offerOfTerms, type Proposal } from '@liquefy/client'
+import {
+  type Hex,
+  type Measure,
+  type OfferMeter,
+  offerOfTerms,
+  type Proposal,
+} from '@liquefy/client'
 import { formatDecimal } from '@liquefy/protocol'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
@@ -6,13 +12,21 @@ import { useDeployment, useDialogue, useMachine } from '../../queries.ts'
 import { offerRoute } from '../../router.tsx'
 import { useSession } from '../../session/use-session.ts'
 import { Empty, Loaded } from '../../ui/states.tsx'
-import { emptyDraft, type OfferDraft } from './offer-draft.ts'
+import {
+  emptyDraft,
+  emptyMeter,
+  measureWords,
+  type OfferDraft,
+  usualMeasure,
+} from './offer-draft.ts'
 import { OfferForm } from './offer-form.tsx'
+import type { OfferSearch } from './offer-search.ts'
 import { rulesOf, termsOf } from './use-explained.ts'
 
 /** Proposes an agreement, or another one than was proposed. */
 export const OfferPage = (): ReactNode => {
-  const { machine, answers } = offerRoute.useSearch()
+  const search = offerRoute.useSearch()
+  const { machine, answers } = search
   const me = useSession()?.address
   return (
     <>
@@ -36,7 +50,7 @@ export const OfferPage = (): ReactNode => {
       ) : answers !== undefined ? (
         <Answer key={answers} me={me} proposalId={answers as Hex} />
       ) : machine !== undefined ? (
-        <ForMachine key={machine} me={me} machineId={machine} />
+        <ForMachine key={machine} me={me} machineId={machine} meter={meterOf(search)} />
       ) : (
         <Form me={me} initial={emptyDraft} answered={undefined} />
       )}
@@ -56,7 +70,22 @@ const Form = (props: Omit<Parameters<typeof OfferForm>[0], 'onProposed'>) => {
   )
 }
 
-const ForMachine = ({ me, machineId }: { me: Hex; machineId: string }) => {
+/** What was said of the meter when the machine was added, for the form. */
+const meterOf = ({ stream, unit, measure }: OfferSearch): OfferMeter => {
+  if (stream === undefined || unit === undefined) return emptyMeter
+  const known = Object.keys(measureWords).find((one) => one === measure)
+  return { ...emptyMeter, stream, unit, measure: (known as Measure) ?? usualMeasure(unit) }
+}
+
+const ForMachine = ({
+  me,
+  machineId,
+  meter,
+}: {
+  me: Hex
+  machineId: string
+  meter: OfferMeter
+}) => {
   const machine = useMachine(machineId)
   return (
     <Loaded query={machine} what="this machine">
@@ -66,7 +95,7 @@ const ForMachine = ({ me, machineId }: { me: Hex; machineId: string }) => {
           ...emptyDraft,
           role: isMine ? 'payee' : 'payer',
           other: isMine ? '' : owner.toLowerCase(),
-          offer: { ...emptyDraft.offer, machineId },
+          offer: { ...emptyDraft.offer, machineId, meter },
         }
         return <Form me={me} initial={initial} answered={undefined} />
       }}

@@ -2,9 +2,9 @@ import type { Hex, MachineSummary } from '@liquefy/client'
 import { useState } from 'react'
 import { useDeployment, useMachines } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
+import { PickField, TextField, type Told } from '../../ui/fields.tsx'
 import { nameOf } from '../../ui/format.ts'
 import { emptyMeter, type OfferDraft } from './offer-draft.ts'
-import { PickField, TextField, type Told } from './offer-fields.tsx'
 
 /** Which machine, with whom, and who pays. */
 export const PartyFields = ({

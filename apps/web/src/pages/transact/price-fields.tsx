@@ -1,8 +1,8 @@
 import { type OfferPrice, pricedUnit } from '@liquefy/client'
 import { useDeployment } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
+import { PickField, TextField, type Told } from '../../ui/fields.tsx'
 import { type OfferDraft, priceAs } from './offer-draft.ts'
-import { PickField, TextField, type Told } from './offer-fields.tsx'
 
 const kindWords: { words: string; value: OfferPrice['kind'] }[] = [
   { words: 'For each unit', value: 'linear' },
