@@ -150,6 +150,36 @@ describe('what a chart shows', () => {
       })
     },
   )
+
+  test('a silence is a gap, in numbers and in the picture', async () => {
+    await visit(year, async (page) => {
+      await drawn(page)
+      const coloured = await page.locator('.time-chart canvas').evaluate(
+        (canvas, [from, to]) => {
+          if (!(canvas instanceof HTMLCanvasElement) || from === undefined || to === undefined)
+            return []
+          const over = document.querySelector('.u-over')
+          const scale = canvas.width / canvas.clientWidth
+          const left = (over instanceof HTMLElement ? over.offsetLeft : 0) * scale
+          const wide = (over?.clientWidth ?? 0) * scale
+          const own = getComputedStyle(document.querySelector('.time-chart') ?? canvas).color
+          const [red, green, blue] = [...own.matchAll(/\d+/g)].map(Number)
+          return [from - 0.05, (from + to) / 2, to + 0.05].map((part) => {
+            const { data } = canvas
+              .getContext('2d')
+              ?.getImageData(left + part * wide, 0, 1, canvas.height) ?? { data: [] }
+            let count = 0
+            for (let at = 0; at < data.length; at += 4) {
+              if (data[at] === red && data[at + 1] === green && data[at + 2] === blue) count += 1
+            }
+            return count > 0
+          })
+        },
+        [100 / 365, 130 / 365],
+      )
+      expect(coloured).toEqual([true, false, true])
+    })
+  })
 })
 
 describe('moving', () => {
