@@ -66,7 +66,7 @@ describe('an error in the page itself', () => {
       await live(page).waitFor()
       await page.locator('.machine-card').first().waitFor()
       const machine = await createClient({ url: demo.url }).machine('1')
-      await answering(page, '/v1/machines/1', { ...machine, agreements: null })
+      await answering(page, '/v1/machines/1?*', { ...machine, agreements: null })
       await page.locator('.machine-card').first().click()
       const problem = page.getByRole('alert')
       await problem.getByRole('heading', { name: 'This page stopped' }).waitFor()
@@ -79,7 +79,7 @@ describe('an error in the page itself', () => {
       await keep(page, 'page-stopped-phone')
       await page.getByRole('link', { name: 'Liquefy' }).click()
       await page.locator('.machine-card').nth(2).waitFor()
-      await page.context().unroute('**/v1/machines/1')
+      await page.context().unroute('**/v1/machines/1?*')
       await page.locator('.machine-card').first().click()
       await page.getByRole('heading', { level: 1, name: /Silo 1/ }).waitFor()
     })
@@ -161,10 +161,10 @@ describe('an answer that is none', () => {
   test('an error of the node: its words, and a way to try again', async () => {
     await visit('/', async (page) => {
       const problem = { code: 'DATABASE_DOWN', message: 'The database is away.' }
-      await answering(page, '/v1/machines', problem, 503)
+      await answering(page, '/v1/machines?*', problem, 503)
       await page.reload()
       await page.getByText('The database is away.').waitFor()
-      await page.context().unroute('**/v1/machines')
+      await page.context().unroute('**/v1/machines?*')
       await page.getByRole('button', { name: 'Try again' }).click()
       await page.locator('.machine-card').nth(2).waitFor()
     })
