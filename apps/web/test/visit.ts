@@ -37,6 +37,8 @@ export const visitIn = async (
 export const keep = async (page: Page, name: string): Promise<void> => {
   if (screenshots === undefined) return
   mkdirSync(screenshots, { recursive: true })
+  // What sticks to the window stands where it belongs.
+  await page.evaluate(() => window.scrollTo(0, 0))
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
 }
 

@@ -52,6 +52,19 @@ export const nameOf = (deployment: Deployment | undefined, address: string): str
   deployment?.people.find((person) => person.address.toLowerCase() === address.toLowerCase())
     ?.name ?? shorten(address)
 
+const unitSigns: Readonly<Record<string, string>> = {
+  Cel: '°C',
+  deg: '°',
+  lat: '°',
+  lon: '°',
+  count: '',
+  '%RH': '% RH',
+  '%EL': '%',
+}
+
+/** A unit of SenML as people write it. */
+export const unitWords = (unit: string): string => unitSigns[unit] ?? unit
+
 /** Grams read better as kilograms from a kilogram on; other units stay. */
 export const formatQuantity = (value: string, unit: string): string => {
   const larger: Record<string, [unit: string, decimals: number]> = {
@@ -62,5 +75,5 @@ export const formatQuantity = (value: string, unit: string): string => {
   }
   const step = larger[unit]
   if (step && value.length > step[1]) return `${formatExact(value, step[1], 2)} ${step[0]}`
-  return `${formatExact(value, 0, 0)} ${unit}`
+  return `${formatExact(value, 0, 0)} ${unitWords(unit)}`.trimEnd()
 }

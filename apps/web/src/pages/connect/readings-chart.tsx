@@ -12,6 +12,7 @@ import {
 } from 'react'
 import { node } from '../../api.ts'
 import { Choice } from '../../ui/choice.tsx'
+import { unitWords } from '../../ui/format.ts'
 import {
   type Drawn,
   drawnOver,
@@ -117,7 +118,7 @@ export const ReadingsChart = ({
     act()
   }
 
-  const unit = (part ?? stream).unit ?? ''
+  const unit = unitWords((part ?? stream).unit ?? '')
   const inWindow = drawn.filter(
     ({ atMs, timeMs, bucketMs: width }) =>
       timeMs + width > window.fromMs && timeMs < window.toMs && atMs <= window.toMs + width,

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useEnvelope, useMachine } from '../../queries.ts'
 import { evidenceRoute } from '../../router.tsx'
-import { formatCount } from '../../ui/format.ts'
+import { formatCount, unitWords } from '../../ui/format.ts'
 import { At, Card, Figure } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import './evidence.css'
@@ -99,7 +99,8 @@ const Evidence = ({ proof }: { proof: EnvelopeProof }) => {
                       </td>
                       <td>{reading.name}</td>
                       <td className="number">
-                        {textOf(reading)} <span className="unit">{reading.unit}</span>
+                        {textOf(reading)}{' '}
+                        <span className="unit">{unitWords(reading.unit ?? '')}</span>
                       </td>
                     </tr>
                   ))}
