@@ -6,6 +6,8 @@ import { privateKeyToAccount } from 'viem/accounts'
 interface Mood {
   /** Methods that its owner refuses. */
   refuses: string[]
+  /** Transactions that it sends before its owner refuses another one. */
+  sends: number
   /** The network that it is on. */
   chainId: number
 }
@@ -50,7 +52,7 @@ const install = async (
   sign: (method: string, params: unknown[]) => Promise<Hex>,
 ): Promise<BrowserWallet> => {
   const { chainId, rpcUrl } = await createClient({ url: nodeUrl }).deployment()
-  const mood: Mood = { refuses: [], chainId }
+  const mood: Mood = { refuses: [], sends: Number.POSITIVE_INFINITY, chainId }
   const ask = async (method: string, params: unknown[]) => {
     if (SIGNING.includes(method)) return sign(method, params)
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
@@ -59,15 +61,21 @@ const install = async (
     return (answer as { result: unknown }).result
   }
   await page.exposeFunction('askWallet', ask)
-  await page.exposeFunction('moodOfWallet', () => mood)
+  await page.exposeFunction('moodOfWallet', (method: string) => {
+    const { chainId: at, refuses } = mood
+    if (method !== 'eth_sendTransaction') return { at, isRefused: refuses.includes(method) }
+    const isRefused = refuses.includes(method) || mood.sends === 0
+    if (!isRefused) mood.sends -= 1
+    return { at, isRefused }
+  })
   await page.addInitScript((own) => {
     const outside = window as never as {
       askWallet(method: string, params: unknown[]): Promise<unknown>
-      moodOfWallet(): Promise<Mood>
+      moodOfWallet(method: string): Promise<{ at: number; isRefused: boolean }>
     }
     const request = async ({ method, params }: { method: string; params?: unknown[] }) => {
-      const { refuses, chainId: at } = await outside.moodOfWallet()
-      if (refuses.includes(method)) {
+      const { at, isRefused } = await outside.moodOfWallet(method)
+      if (isRefused) {
         throw Object.assign(new Error('User rejected the request.'), { code: 4001 })
       }
       if (method === 'eth_requestAccounts' || method === 'eth_accounts') return [own]
