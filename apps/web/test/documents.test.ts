@@ -48,7 +48,9 @@ const downloaded = async (page: Page, button: string) => {
 
 /** Fills in the form as it stands, and keeps it. */
 const fillDetails = async (page: Page, details: Record<string, string>) => {
-  for (const [label, text] of Object.entries(details)) await page.getByLabel(label).fill(text)
+  for (const [label, text] of Object.entries(details)) {
+    await page.getByRole('textbox', { name: label, exact: true }).fill(text)
+  }
   await page.getByLabel('Country').selectOption({ label: 'Germany' })
   await page.getByRole('button', { name: 'Keep my details' }).click()
   await page.getByText('Kept.').waitFor()
@@ -80,7 +82,7 @@ test('both say who they are, and file statement and e-invoice', async () => {
     await expectAccessible(page)
     await account(page, 'Nordmühle GmbH').click()
     await page.getByRole('dialog').getByRole('link', { name: 'My details' }).click()
-    await page.getByLabel('Name').waitFor()
+    await page.getByRole('textbox', { name: 'Name', exact: true }).waitFor()
     await fillDetails(page, {
       Name: 'Nordmühle GmbH',
       'Street and number': 'Mühlenweg 3',
@@ -105,7 +107,7 @@ test('both say who they are, and file statement and e-invoice', async () => {
         'VAT id': 'DE123456789',
         'Rate in percent': '19',
       })
-      await page.getByLabel('VAT id').fill('123')
+      await page.getByRole('textbox', { name: 'VAT id', exact: true }).fill('123')
       await page.getByRole('button', { name: 'Keep my details' }).click()
       await page.getByText(/is no VAT id: it begins with two letters/).waitFor()
       expect(await overflowOf(page)).toBe(0)

@@ -101,8 +101,7 @@ test('a device of a stranger becomes a machine that is seen measuring, by its ow
     await page.getByText('0.42').or(page.getByLabel('What is metered')).first().waitFor()
     expect(await page.getByLabel('What is metered').inputValue()).toBe('volume')
     expect(await page.getByLabel('What counts').inputValue()).toBe('counter')
-    await page.goBack()
-    await page.getByRole('link', { name: 'Pump in hall 2' }).click()
+    await page.goto(new URL(`/machines/${machineId}`, demo.url).href)
     await page.getByRole('heading', { level: 1, name: /Pump in hall 2/ }).waitFor()
     expect(await createClient({ url: demo.url }).machine(machineId)).toMatchObject({
       owner: owner.toLowerCase(),
