@@ -16,7 +16,7 @@ const root = createRootRoute({
   errorComponent: Crash,
 })
 const overview = createRoute({ getParentRoute: () => root, path: '/', component: Overview })
-export const machinesRoute = createRoute({
+const machines = createRoute({
   getParentRoute: () => root,
   path: '/machines',
   validateSearch: readFilter,
@@ -27,18 +27,18 @@ const onboarding = createRoute({
   path: '/machines/new',
   component: lazyPart(async () => (await import('./pages/connect/onboarding.tsx')).OnboardingPage),
 })
-export const machineRoute = createRoute({
+const machine = createRoute({
   getParentRoute: () => root,
   path: '/machines/$machineId',
   validateSearch: machineSearchOf,
   component: MachinePage,
 })
-export const agreementRoute = createRoute({
+const agreement = createRoute({
   getParentRoute: () => root,
   path: '/agreements/$agreementId',
   component: AgreementPage,
 })
-export const settlementRoute = createRoute({
+const settlement = createRoute({
   getParentRoute: () => root,
   path: '/agreements/$agreementId/settlements/$place',
   component: lazyPart(
@@ -52,20 +52,20 @@ const agreements = createRoute({
     async () => (await import('./pages/transact/agreements-page.tsx')).AgreementsPage,
   ),
 })
-export const offerRoute = createRoute({
+const offer = createRoute({
   getParentRoute: () => root,
   path: '/agreements/new',
   validateSearch: offerSearchOf,
   component: lazyPart(async () => (await import('./pages/transact/offer-page.tsx')).OfferPage),
 })
-export const proposalRoute = createRoute({
+const proposal = createRoute({
   getParentRoute: () => root,
   path: '/proposals/$proposalId',
   component: lazyPart(
     async () => (await import('./pages/transact/proposal-page.tsx')).ProposalPage,
   ),
 })
-export const evidenceRoute = createRoute({
+const evidence = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
   component: lazyPart(async () => (await import('./pages/trust/evidence.tsx')).EvidencePage),
@@ -90,15 +90,15 @@ const myDetails = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
-    machinesRoute,
+    machines,
     onboarding,
-    machineRoute,
+    machine,
     agreements,
-    offerRoute,
-    proposalRoute,
-    agreementRoute,
-    settlementRoute,
-    evidenceRoute,
+    offer,
+    proposal,
+    agreement,
+    settlement,
+    evidence,
     check,
     operation,
     myDetails,

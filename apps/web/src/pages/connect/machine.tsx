@@ -1,10 +1,9 @@
 import './machines.css'
 import type { Machine, TimelineEntry } from '@liquefy/client'
-import { Link } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { Suspense, useCallback, useEffect } from 'react'
 import { lazyPart } from '../../failures/lazy-part.ts'
 import { useMachine, useTimeline } from '../../queries.ts'
-import { machineRoute } from '../../router.tsx'
 import { Choice } from '../../ui/choice.tsx'
 import { formatCount, shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
@@ -18,9 +17,11 @@ import { Twin } from './twin/twin.tsx'
 import { Unpaid } from './unpaid.tsx'
 import type { ChartView } from './use-time-window.ts'
 
+const route = getRouteApi('/machines/$machineId')
+
 /** One machine: what it measures, what it earns, what happened to it. */
 export const MachinePage = () => {
-  const { machineId } = machineRoute.useParams()
+  const { machineId } = route.useParams()
   const machine = useMachine(machineId)
   useEffect(() => {
     // The chart's code comes while the machine is asked for.
@@ -113,8 +114,8 @@ const readChart = () => import('./readings-chart.tsx')
 const ReadingsChart = lazyPart(async () => (await readChart()).ReadingsChart)
 
 const Streams = ({ machine }: { machine: Machine }) => {
-  const { stream: chosen, ...view } = machineRoute.useSearch()
-  const navigate = machineRoute.useNavigate()
+  const { stream: chosen, ...view } = route.useSearch()
+  const navigate = route.useNavigate()
   const name = chosen ?? machine.mainStream
   const stream = machine.streams.find((one) => one.stream === name) ?? machine.streams[0]
   const show = useCallback(

@@ -1,9 +1,8 @@
 import './machines.css'
 import type { MachineSummary } from '@liquefy/client'
-import { Link } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useAgreements, useMachines } from '../../queries.ts'
-import { machinesRoute } from '../../router.tsx'
 import { useSession } from '../../session/use-session.ts'
 import { formatCount } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
@@ -13,6 +12,8 @@ import { attentionOf } from './attention.ts'
 import { type MachineFilter, matching } from './machine-filter.ts'
 import { MachineFilters } from './machine-filters.tsx'
 import { MachineTable } from './machine-table.tsx'
+
+const route = getRouteApi('/machines')
 
 const MachineMap = lazy(() => import('./map/machine-map.tsx'))
 
@@ -43,8 +44,8 @@ export const MachinesPage = () => {
 const tickMs = 5_000
 
 const Found = ({ list }: { list: MachineSummary[] }) => {
-  const filter = machinesRoute.useSearch()
-  const navigate = machinesRoute.useNavigate()
+  const filter = route.useSearch()
+  const navigate = route.useNavigate()
   const nowMs = useTick()
   const me = useSession()?.address
   const agreements = useAgreements().data ?? []

@@ -1,7 +1,6 @@
 import type { Agreement, Hex } from '@liquefy/client'
-import { Link } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { useAgreement, useDeployment } from '../../queries.ts'
-import { agreementRoute } from '../../router.tsx'
 import { nameOf, shorten } from '../../ui/format.ts'
 import { Loaded } from '../../ui/states.tsx'
 import { CheckIt } from '../trust/check-it.tsx'
@@ -15,9 +14,11 @@ import { Periods } from './periods.tsx'
 import { Settlements } from './settlements.tsx'
 import { Settling } from './settling.tsx'
 
+const route = getRouteApi('/agreements/$agreementId')
+
 /** One agreement: its terms in words, its money, and the means to check every step of it. */
 export const AgreementPage = () => {
-  const agreementId = agreementRoute.useParams().agreementId as Hex
+  const agreementId = route.useParams().agreementId as Hex
   const agreement = useAgreement(agreementId)
   return (
     <Loaded query={agreement} what="this agreement">

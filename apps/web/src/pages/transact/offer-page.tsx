@@ -6,10 +6,9 @@ import {
   type Proposal,
 } from '@liquefy/client'
 import { formatDecimal } from '@liquefy/protocol'
-import { Link, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useDeployment, useDialogue, useMachine } from '../../queries.ts'
-import { offerRoute } from '../../router.tsx'
 import { useSession } from '../../session/use-session.ts'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import {
@@ -23,9 +22,11 @@ import { OfferForm } from './offer-form.tsx'
 import type { OfferSearch } from './offer-search.ts'
 import { rulesOf, termsOf } from './use-explained.ts'
 
+const route = getRouteApi('/agreements/new')
+
 /** Proposes an agreement, or another one than was proposed. */
 export const OfferPage = (): ReactNode => {
-  const search = offerRoute.useSearch()
+  const search = route.useSearch()
   const { machine, answers } = search
   const me = useSession()?.address
   return (

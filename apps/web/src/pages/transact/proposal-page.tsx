@@ -1,11 +1,10 @@
 import type { Hex, Proposal } from '@liquefy/client'
 import { formatDecimal, type TermsChange, termsChanges } from '@liquefy/protocol'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { node } from '../../api.ts'
 import { useAgreement, useDeployment, useDialogue } from '../../queries.ts'
-import { proposalRoute } from '../../router.tsx'
 import { useSession } from '../../session/use-session.ts'
 import { nameOf } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
@@ -19,9 +18,11 @@ import { TermsInWords } from './terms-in-words.tsx'
 import { rulesOf, termsOf, useExplaining } from './use-explained.ts'
 import './offers.css'
 
+const route = getRouteApi('/proposals/$proposalId')
+
 /** One negotiation: the offer that stands, what it changed, what can be said to it, and all offers before. */
 export const ProposalPage = () => {
-  const proposalId = proposalRoute.useParams().proposalId as Hex
+  const proposalId = route.useParams().proposalId as Hex
   const me = useSession()?.address
   const dialogue = useDialogue(proposalId)
   if (me === undefined) {

@@ -1,15 +1,16 @@
 import type { Hex } from '@liquefy/client'
-import { Link } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { useAgreement } from '../../queries.ts'
-import { settlementRoute } from '../../router.tsx'
 import { shorten } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import SettlementEvidence from './settlement-evidence.tsx'
 
+const route = getRouteApi('/agreements/$agreementId/settlements/$place')
+
 /** One settlement at an address of its own, to be shared. */
 export const SettlementPage = () => {
-  const { agreementId: id, place } = settlementRoute.useParams()
+  const { agreementId: id, place } = route.useParams()
   const agreementId = id as Hex
   const agreement = useAgreement(agreementId)
   return (

@@ -1,9 +1,8 @@
 import type { EnvelopeProof } from '@liquefy/client'
 import { formatDecimal, type Reading } from '@liquefy/protocol'
-import { Link } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useEnvelope, useMachine } from '../../queries.ts'
-import { evidenceRoute } from '../../router.tsx'
 import { formatCount, unitWords } from '../../ui/format.ts'
 import { At, Card, Figure } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
@@ -13,9 +12,11 @@ import { checkProof } from './proof-steps.ts'
 import { ProofTree } from './proof-tree.tsx'
 import { verdictWords } from './verdict-words.ts'
 
+const route = getRouteApi('/evidence/$logIndex')
+
 /** One signed envelope: what it says, who signed it, and the path that proves its place in the log. */
 export const EvidencePage = () => {
-  const { logIndex } = evidenceRoute.useParams()
+  const { logIndex } = route.useParams()
   const envelope = useEnvelope(logIndex)
   return (
     <Loaded query={envelope} what="this envelope">
