@@ -526,7 +526,9 @@ export interface Operation {
   /** From arrival to commit in the last 5 minutes; from the commit of the newest reading until it was owed, and until it was paid, in the last 15. */
   lag: { committed: Lag | null; owed: Lag | null; paid: Lag | null }
   log: {
-    /** Why nothing is logged any more; null: it runs. */
+    /** Null: this process does not append to it, and is not told. */
+    runs: boolean | null
+    /** Why nothing is logged any more. */
     halted: string | null
     size: string
     anchored: { size: string; txHash: Hex; block: number; atMs: number } | null
@@ -584,4 +586,6 @@ export interface Operation {
   certificateExpiresMs: number | null
   /** What stands now, critical first. */
   alerts: Alert[]
+  /** Names of alerts that this process cannot judge, since another one knows what they are about. */
+  notWatched: string[]
 }

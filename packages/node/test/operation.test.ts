@@ -180,7 +180,13 @@ describe('what the operator’s page reads', () => {
     const operation = await ask()
     const { frames, log, refusals, process: own, database, gas, ledger, settlement } = operation
     expect(frames).toMatchObject({ received: 4, logged: 3, refused: 1, held: 0 })
-    expect(log).toMatchObject({ halted: null, size: '3', anchored: { size: '3' }, foldLag: 0 })
+    expect(log).toMatchObject({
+      runs: true,
+      halted: null,
+      size: '3',
+      anchored: { size: '3' },
+      foldLag: 0,
+    })
     expect(log?.anchored?.txHash).toMatch(/^0x[0-9a-f]{64}$/)
     expect(refusals?.codes).toMatchObject([{ code: 'ENVELOPE_MALFORMED', count: 1 }])
     expect(refusals?.codes[0]?.lastMs).toBeGreaterThan(Number(refusals?.sinceMs))

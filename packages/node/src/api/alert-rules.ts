@@ -14,6 +14,8 @@ export interface AlertRule {
   words(finding: Finding): string
   /** As docs/operation.md has it. */
   toDo: string
+  /** What it is about only the process knows that takes in, settles or keeps the data: one that serves the page alone cannot judge it. */
+  ofWorkers?: true
 }
 
 /** `label`: the code or kind that it is about; empty where there is one case only. */
@@ -46,6 +48,7 @@ const STUCK_TO_DO =
 export const ALERT_RULES: readonly AlertRule[] = [
   {
     name: 'LiquefyLogHalted',
+    ofWorkers: true,
     severity: 'critical',
     holdsMs: 0,
     condition: 'liquefy_log_halted == 1',
@@ -78,6 +81,7 @@ export const ALERT_RULES: readonly AlertRule[] = [
   },
   {
     name: 'LiquefyIngestSlow',
+    ofWorkers: true,
     severity: 'warning',
     holdsMs: 10 * MINUTE,
     condition:
@@ -160,6 +164,7 @@ export const ALERT_RULES: readonly AlertRule[] = [
   },
   {
     name: 'LiquefyGasMoneyLow',
+    ofWorkers: true,
     severity: 'warning',
     holdsMs: 10 * MINUTE,
     condition:
@@ -203,6 +208,7 @@ export const ALERT_RULES: readonly AlertRule[] = [
   },
   {
     name: 'LiquefyDiskNearlyFull',
+    ofWorkers: true,
     severity: 'warning',
     holdsMs: 15 * MINUTE,
     condition:

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Alert } from '@liquefy/client'
 import type { Registry } from 'prom-client'
-import { ALERT_RULES } from './alert-rules.ts'
+import { ALERT_RULES, type AlertRule } from './alert-rules.ts'
 import { createRecorded, type Recorded, type Scrape } from './recorded.ts'
 
 /** Watches the node's own metrics, as Prometheus would with operation/prometheus-rules.yml. */
@@ -35,8 +35,8 @@ for (const { condition } of ALERT_RULES) {
   }
 }
 
-/** Judges scrape after scrape. */
-export function createAlerts(): {
+/** Judges scrape after scrape, by all rules or by some. */
+export function createAlerts(rules: readonly AlertRule[] = ALERT_RULES): {
   recorded: Recorded
   judge(atMs: number, scrape: Scrape): Alert[]
 } {
@@ -49,7 +49,7 @@ export function createAlerts(): {
       recorded.take(atMs, scrape)
       const now = new Map<string, number>()
       const alerts: Alert[] = []
-      for (const rule of ALERT_RULES) {
+      for (const rule of rules) {
         for (const finding of rule.found(recorded)) {
           const key = `${rule.name} ${finding.label}`
           const sinceMs = holding.get(key) ?? atMs
@@ -67,8 +67,12 @@ export function createAlerts(): {
 }
 
 /** Looks once a minute, so that what has held for long is known when somebody asks. */
-export function startAlertWatch(metrics: Registry, nowMs: () => number): AlertWatch {
-  const { recorded, judge } = createAlerts()
+export function startAlertWatch(
+  metrics: Registry,
+  nowMs: () => number,
+  rules: readonly AlertRule[],
+): AlertWatch {
+  const { recorded, judge } = createAlerts(rules)
   // One of its own: Prometheus resets the one of the metrics at each scrape.
   const delay = monitorEventLoopDelay()
   delay.enable()

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 import { readLogHead } from '../store/log.ts'
+import { ALERT_RULES } from './alert-rules.ts'
 import { startAlertWatch } from './alert-watch.ts'
 import type { ApiContext } from './context.ts'
 import { createOperationView } from './operation-view.ts'
@@ -19,7 +20,12 @@ export function addOperationRoutes(
   const nowMs = () => context.clock.nowMs()
   const { pool } = context.database
   const throughput = measureThroughput(async () => (await readLogHead(pool)).size, nowMs)
-  const watch = startAlertWatch(metrics, nowMs)
+  const isAlone = context.role === 'all'
+  const watch = startAlertWatch(
+    metrics,
+    nowMs,
+    ALERT_RULES.filter(({ ofWorkers }) => isAlone || !ofWorkers),
+  )
   app.addHook('onClose', async () => {
     throughput.close()
     watch.close()

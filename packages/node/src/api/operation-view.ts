@@ -5,12 +5,15 @@ import type { Figures } from '../store/figures.ts'
 import { countHolders } from '../store/leases.ts'
 import { readBlocksDown } from '../store/ledger.ts'
 import * as stored from '../store/operation.ts'
+import { ALERT_RULES } from './alert-rules.ts'
 import { type AlertWatch, COMMIT_LAG } from './alert-watch.ts'
 import type { ApiContext } from './context.ts'
 import { paced } from './paced.ts'
 import type { PacedFigures } from './paced-figures.ts'
 
 const LAG_MS = 15 * 60_000
+/** What a process that serves the page alone cannot judge. */
+const NOT_WATCHED = ALERT_RULES.flatMap(({ name, ofWorkers }) => (ofWorkers ? [name] : []))
 const COMMIT_LAG_MS = 5 * 60_000
 const WAITING_SHOWN = 5
 const SETTLING_SHOWN = 10
@@ -87,10 +90,11 @@ export function createOperationView(
       },
       refusals: known && lists ? refusalsOf(known, lists) : null,
       database: { up, bytes: known?.databaseBytes ?? null, ...poolOf(context) },
-      disk: space ?? null,
+      disk: isAlone ? (space ?? null) : null,
       moneyOk: money?.ok ?? null,
       certificateExpiresMs: context.certificateExpiresMs() ?? null,
       alerts: told ?? ([] satisfies Alert[]),
+      notWatched: isAlone ? [] : NOT_WATCHED,
     }
   }
 }
@@ -123,8 +127,14 @@ function committedLag({ recorded }: AlertWatch): Lag | null {
   return { p50Ms: Math.round(p50 * 1_000), p99Ms: Math.round(p99 * 1_000) }
 }
 
-function logOf({ evidence }: ApiContext, known: Figures, { anchored }: Rows): Operation['log'] {
+function logOf(
+  { evidence, role }: ApiContext,
+  known: Figures,
+  { anchored }: Rows,
+): Operation['log'] {
   return {
+    // One that serves the page alone does not append, and is not told.
+    runs: role === 'all' ? evidence.halted() === undefined : null,
     halted: evidence.halted() ?? null,
     size: String(known.logSize),
     anchored,

@@ -557,6 +557,7 @@ export const operation = object({
   }),
   lag: object({ committed: lag, owed: lag, paid: lag }),
   log: objectOrNull({
+    runs: orNull(boolean),
     halted: orNull(text),
     size: digits,
     anchored: objectOrNull({ size: digits, txHash: hex, block: integer, atMs: integer }),
@@ -615,4 +616,5 @@ export const operation = object({
       condition: text,
     }),
   ),
+  notWatched: list(text),
 })

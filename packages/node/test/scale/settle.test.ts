@@ -124,7 +124,10 @@ test.runIf(hasMosquitto)(
       frames: null,
       lag: { committed: null },
       gas: { spent: null },
+      log: { runs: null },
+      disk: null,
     })
+    expect(operation.notWatched).toContain('LiquefyLogHalted')
     expect(Number(operation.log?.size)).toBeGreaterThan(1)
     expect(operation.gas.settling[0]?.bills).toBe(1)
     expect(Number(operation.gas.settling[0]?.gas)).toBeGreaterThan(21_000)

@@ -2,11 +2,13 @@ import type { Alert } from '@liquefy/client'
 import { Ago, Card } from '../../ui/parts.tsx'
 
 /** What stands in the way, worst first, each with what to do; or that nothing does. */
-export const Alerts = ({ alerts }: { alerts: Alert[] }) =>
+export const Alerts = ({ alerts, notWatched }: { alerts: Alert[]; notWatched: string[] }) =>
   alerts.length === 0 ? (
     <p className="operation-well" role="status">
-      <strong>Nothing needs you.</strong> No alert stands: the node watches the conditions of{' '}
-      <code>operation/prometheus-rules.yml</code> itself.
+      <strong>Nothing needs you{notWatched.length === 0 ? '' : ', as far as is seen here'}.</strong>{' '}
+      No alert stands: the node watches the conditions of{' '}
+      <code>operation/prometheus-rules.yml</code> itself
+      {notWatched.length === 0 ? '' : `, without ${notWatched.join(', ')}`}.
     </p>
   ) : (
     <Card title={alerts.length === 1 ? 'One thing needs you' : `${alerts.length} things need you`}>

@@ -35,7 +35,7 @@ const Log = ({ log }: { log: NonNullable<Operation['log']> }) => {
   const open = BigInt(log.size) - BigInt(log.anchored?.size ?? 0)
   return (
     <>
-      <Figure name="Envelopes in the log" note={log.halted === null ? 'it runs' : log.halted}>
+      <Figure name="Envelopes in the log" note={log.halted ?? (log.runs ? 'it runs' : undefined)}>
         {formatCount(log.size)}
       </Figure>
       <Figure

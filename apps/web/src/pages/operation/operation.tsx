@@ -29,7 +29,10 @@ export const OperationPage = () => {
       <Loaded query={operation} what="the figures of the node">
         {(now) => (
           <>
-            <Alerts alerts={isError ? [nodeDown(dataUpdatedAt), ...now.alerts] : now.alerts} />
+            <Alerts
+              alerts={isError ? [nodeDown(dataUpdatedAt), ...now.alerts] : now.alerts}
+              notWatched={now.notWatched}
+            />
             {now.process.role === 'api' ? <OneOfSeveral workers={now.process.workers} /> : null}
             <div className="columns operation">
               <div className="operation-column">
@@ -65,7 +68,7 @@ const OneOfSeveral = ({ workers }: { workers: Record<string, number> | null }) =
     <p className="note">
       This one serves the API and the page. It knows of the others what the database tells: not
       which frames they hold, how long they take to commit, what gas they have spent since their
-      start, or their memory.
+      start, their memory or disks, or whether the log has halted: let Prometheus watch those.
     </p>
     {workers === null ? null : (
       <dl className="figures operation-below">
