@@ -1,9 +1,9 @@
 import type { Agreement, Hex, PartyDetails, PeriodView } from '@liquefy/client'
-import { type TariffUnit, type Terms, tariffUnits } from '@liquefy/protocol'
+import { finalFromMs, type TariffUnit, type Terms, tariffUnits } from '@liquefy/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { wholeCents } from '../documents/cents.ts'
 import { currencyOf } from '../documents/currency.ts'
-import { billOf, invoiceOf } from '../documents/invoice.ts'
+import { billOf, type Invoice, type InvoiceInput, proformaOf } from '../documents/invoice.ts'
 import { invoiceXml } from '../documents/invoice-xml.ts'
 import { buyerProblem } from '../documents/party-check.ts'
 import { type StatementContent, statementOf } from '../documents/statement.ts'
@@ -11,8 +11,9 @@ import { statementCsv } from '../documents/statement-csv.ts'
 import { readParty } from '../store/parties.ts'
 import { readSettlements } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
-import { wholeAgreementView } from './agreement-view.ts'
+import { knownAgreement, wholeAgreementView } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
+import { issueInvoice } from './invoice-issue.ts'
 import { ProblemError } from './problem.ts'
 import * as schemas from './schemas.ts'
 import { sessionOf } from './session-routes.ts'
@@ -74,7 +75,7 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     async (request, reply) => {
       const invoice = await periodInvoice(context, request)
       return named(reply, 'application/xml; charset=utf-8', `${invoice.number}.xml`).send(
-        invoiceXml(invoice),
+        invoice.xml,
       )
     },
   )
@@ -143,15 +144,39 @@ async function statementContent(
 async function periodInvoice(
   context: ApiContext,
   request: FastifyRequest<{ Params: Params; Querystring: { period: number } }>,
-) {
-  const { database, deployment, clock } = context
+): Promise<Pick<Invoice, 'number'> & { xml: string }> {
+  const { database, clock } = context
   const agreementId = request.params.id.toLowerCase() as Hex
-  const { period: wanted } = request.query
+  const { period } = request.query
   const { address } = await sessionOf(context, request)
+  requireParty(knownAgreement(context, agreementId), address)
+  const terms = requirePeriod(context.agreements.get(agreementId)?.terms, period)
+  const nowMs = clock.nowMs()
+  if (nowMs < finalFromMs(terms, period)) {
+    const proforma = proformaOf(
+      await invoiceInput(context, { agreementId, wanted: period, terms, isIssued: false }),
+      nowMs,
+    )
+    return { number: proforma.number, xml: invoiceXml(proforma) }
+  }
+  return issueInvoice(database.pool, { agreementId, period }, nowMs, (standing) =>
+    invoiceInput(context, { agreementId, wanted: period, terms, isIssued: standing !== undefined }),
+  )
+}
+
+/** What the invoice of a period says, as it is now. */
+async function invoiceInput(
+  context: ApiContext,
+  {
+    agreementId,
+    wanted,
+    terms,
+    isIssued,
+  }: { agreementId: Hex; wanted: number; terms: Terms; isIssued: boolean },
+): Promise<InvoiceInput> {
+  const { deployment } = context
   const agreement = await wholeAgreementView(context, agreementId)
   const metered = context.agreements.get(agreementId)
-  requireParty(agreement, address)
-  const terms = requirePeriod(metered?.terms, wanted)
   const currency = currencyOf(deployment)
   if (currency === undefined) {
     throw new ProblemError(
@@ -160,13 +185,10 @@ async function periodInvoice(
       `It is not known which currency ${deployment.asset.symbol} is a claim to, so that no invoice can be in it: use the statement.`,
     )
   }
-  const period = requireBilled(context, agreement, wanted)
+  const period = requireBilled(context, agreement, { wanted, isIssued })
   // In this order, so that whoever lacks both details is always told of the seller first.
   const seller = await detailsOf(context, agreement.payee, 'seller')
   const buyer = await detailsOf(context, agreement.payer, 'buyer')
-  const settlements = await readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, {
-    period: wanted,
-  })
   const lacking = buyerProblem(seller, buyer)
   if (lacking) {
     throw new ProblemError(
@@ -175,19 +197,17 @@ async function periodInvoice(
       `${lacking} of the buyer, ${personName(context, agreement.payer)}: he fills it in under "My details".`,
     )
   }
-  return invoiceOf({
+  return {
     agreement,
     terms,
     tariff: metered?.tariff,
     units: unitsOf(metered),
     deployment,
     period,
-    settlements,
     seller,
     buyer,
     currency,
-    nowMs: clock.nowMs(),
-  })
+  }
 }
 
 function unitsOf(metered: MeteredAgreement | undefined): TariffUnit[] {
@@ -195,7 +215,7 @@ function unitsOf(metered: MeteredAgreement | undefined): TariffUnit[] {
 }
 
 /** INV-24: an invoice has private details of two people, and is for them alone. */
-function requireParty({ payer, payee }: Agreement, address: Hex): void {
+function requireParty({ payer, payee }: Pick<Agreement, 'payer' | 'payee'>, address: Hex): void {
   if ([payer, payee].some((party) => party.toLowerCase() === address)) return
   throw new ProblemError(
     403,
@@ -218,9 +238,11 @@ function requirePeriod(terms: Terms | undefined, period: number): Terms {
 function requireBilled(
   { deployment }: ApiContext,
   agreement: Agreement,
-  wanted: number,
+  { wanted, isIssued }: { wanted: number; isIssued: boolean },
 ): PeriodView {
   const period = agreement.periods.find((one) => one.period === wanted)
+  // What was invoiced and then given back whole is corrected to nothing.
+  if (period && isIssued) return period
   if (period && wholeCents(billOf(period).costMinor, deployment.asset.decimals) > 0n) return period
   throw new ProblemError(
     409,

@@ -205,14 +205,85 @@ describe('the invoice is for its two parties', () => {
     })
     await expect(payer.invoice(id, 30)).rejects.toMatchObject({ status: 404 })
   })
+})
 
-  test('when the period is final the invoice has a number of its own, and stays what it is', async () => {
+describe('an invoice of a final period stays what it is', () => {
+  const number = () => `LQ-${id.slice(2, 14).toUpperCase()}-0`
+  const invoiceFor = async (client: Client) => {
+    const file = await client.invoice(id, 0)
+    return { name: file.name, xml: await file.text() }
+  }
+  /** An event of the ledger as the node keeps it, of the first period. */
+  const happen = (kind: string, amountMinor: bigint, detail: object) =>
+    node.database.pool.query(
+      `INSERT INTO agreement_events (block, log_index, tx_hash, agreement_id, kind, period, as_of, amount, detail, at_ms)
+       SELECT max(number), 1000 + (SELECT count(*) FROM agreement_events), $1, $2, $3, 0, 0, $4, $5, 0 FROM blocks`,
+      [randomBytes(32), Buffer.from(id.slice(2), 'hex'), kind, amountMinor, detail],
+    )
+  let payer: Client
+  let payee: Client
+
+  beforeAll(async () => {
     aheadMs = TWO_DAYS_MS
-    const payer = await signedInAs('Nordmühle GmbH')
-    const xml = await (await payer.invoice(id, 0)).text()
-    expect(xml).toContain('<ram:TypeCode>380</ram:TypeCode>')
-    expect(xml).toContain(`<ram:ID>LQ-${id.slice(2, 14).toUpperCase()}-0</ram:ID>`)
-    expect(await (await payer.invoice(id, 0)).text()).toBe(xml)
-    aheadMs = 0
+    payer = await signedInAs('Nordmühle GmbH')
+    payee = await signedInAs('Silowerk AG')
+  })
+
+  test('of requests at once one issues it, and a day later it is still that one, byte for byte', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => invoiceFor(index % 2 === 0 ? payer : payee)),
+    )
+    const [first] = all
+    expect(first?.name).toBe(`${number()}.xml`)
+    expect(first?.xml).toContain('<ram:TypeCode>380</ram:TypeCode>')
+    expect(first?.xml).toContain(`<ram:ID>${number()}</ram:ID>`)
+    expect(new Set(all.map(({ xml }) => xml)).size).toBe(1)
+    aheadMs += 86_400_000
+    const later = await signedInAs('Nordmühle GmbH')
+    expect(await invoiceFor(later)).toEqual(first)
+    payer = later
+    payee = await signedInAs('Silowerk AG')
+    expect((await node.database.pool.query('SELECT FROM invoices')).rowCount).toBe(1)
+  })
+
+  test.each<[string, () => Promise<unknown>, string]>([
+    [
+      'details that somebody changed',
+      () => payer.saveMyDetails({ ...BUYER, street: 'Mühlenweg 3' }),
+      'Mühlenweg 3',
+    ],
+    [
+      'late evidence while escrow is empty',
+      () => happen('adjusted', 0n, { adjustment: '30000' }),
+      '<ram:DuePayableAmount>0.03</ram:DuePayableAmount>',
+    ],
+    [
+      'a value of its last period that was signed late',
+      () => happen('settled', 100_000n, { registers: ['1001'], owed: '520420' }),
+      '<ram:TotalPrepaidAmount>0.52</ram:TotalPrepaidAmount>',
+    ],
+    [
+      'what was given back, be it the whole of it',
+      async () => {
+        await happen('collected', 30_000n, {})
+        await happen('refunded', 550_420n, {})
+      },
+      '<ram:GrandTotalAmount>0.00</ram:GrandTotalAmount>',
+    ],
+  ])('%s: the next correction, which replaces the one before', async (_, change, told) => {
+    const before = await invoiceFor(payee)
+    await change()
+    const at = Number((await node.database.pool.query('SELECT FROM invoices')).rowCount)
+    const [one, other] = await Promise.all([invoiceFor(payer), invoiceFor(payee)])
+    expect(one.name).toBe(`${number()}-C${at}.xml`)
+    expect(other).toEqual(one)
+    expect(one.xml).toContain('<ram:TypeCode>384</ram:TypeCode>')
+    const replaced = `<ram:IssuerAssignedID>${before.name.replace('.xml', '')}</ram:IssuerAssignedID>`
+    expect(one.xml).toContain(replaced)
+    expect(one.xml).toContain(told)
+    expect(before.xml).not.toContain(told)
+    expect(await schemaFaults(one.xml)).toEqual([])
+    expect(await ruleFaults(one.xml)).toEqual([])
+    expect(await invoiceFor(payer)).toEqual(one)
   })
 })

@@ -102,11 +102,9 @@ export function invoiceInput(change: Partial<InvoiceInput> = {}): InvoiceInput {
     units: unitsOf(registers),
     deployment,
     period,
-    settlements: [],
     seller: SELLER,
     buyer: BUYER,
     currency: 'EUR',
-    nowMs: FINAL_MS,
     ...change,
   }
 }
