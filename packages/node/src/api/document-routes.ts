@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Agreement, Hex, PartyDetails, PeriodView } from '@liquefy/client'
 import { finalFromMs, type TariffUnit, type Terms, tariffUnits } from '@liquefy/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
@@ -6,10 +7,16 @@ import { currencyOf } from '../documents/currency.ts'
 import { billOf, type Invoice, type InvoiceInput, proformaOf } from '../documents/invoice.ts'
 import { invoiceXml } from '../documents/invoice-xml.ts'
 import { buyerProblem } from '../documents/party-check.ts'
-import { type StatementContent, statementOf } from '../documents/statement.ts'
+import {
+  type SettlementLine,
+  type StatementContent,
+  settlementLine,
+  statementOf,
+} from '../documents/statement.ts'
 import { statementCsv } from '../documents/statement-csv.ts'
+import { MOST_ROWS, type NewestSettlements, statementPdf } from '../documents/statement-pdf.ts'
 import { readParty } from '../store/parties.ts'
-import { readSettlements } from '../store/settlements.ts'
+import { countSettlements, type LedgerPlace, readSettlements } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import { knownAgreement, wholeAgreementView } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
@@ -17,14 +24,19 @@ import { issueInvoice } from './invoice-issue.ts'
 import { ProblemError } from './problem.ts'
 import * as schemas from './schemas.ts'
 import { sessionOf } from './session-routes.ts'
+import { oneAtATime } from './turns.ts'
 
-/** Of the newest; older ones are told by the statement of their period. */
-const MOST_SETTLEMENTS = 10_000
+/** Read at once for a CSV, which has all of them. */
+const SETTLEMENTS_A_PAGE = 1_000
+/** Drawing a PDF takes as much processor time as anybody who asks for one likes: the node must acknowledge what machines send meanwhile. */
+const MOST_DRAWINGS_WAITING = 8
+const DRAWING_RETRY_SECONDS = 5
 
 type Params = { id: string }
 
 /** Documents of an agreement: its statement for everybody, the invoice of a period for its two parties. */
 export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): void {
+  const draw = oneAtATime(MOST_DRAWINGS_WAITING)
   app.get<{ Params: Params; Querystring: { period?: number } }>(
     '/v1/agreements/:id/statement.csv',
     {
@@ -37,7 +49,9 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     async ({ params: { id }, query: { period } }, reply) => {
       const content = await statementContent(context, id, period)
       return named(reply, 'text/csv; charset=utf-8', `${fileName('statement', content)}.csv`).send(
-        statementCsv(content),
+        Readable.from(statementCsv(content, settlementPages(context, id, period)), {
+          objectMode: false,
+        }),
       )
     },
   )
@@ -52,12 +66,24 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     },
     async ({ params: { id }, query: { period, timeZone = 'UTC' } }, reply) => {
       requireTimeZone(timeZone)
-      const content = await statementContent(context, id, period)
-      // Only who asks for a PDF pays for what draws it.
-      const { statementPdf } = await import('../documents/statement-pdf.ts')
-      return named(reply, 'application/pdf', `${fileName('statement', content)}.pdf`).send(
-        await statementPdf(content, timeZone),
-      )
+      const drawn = draw(async () => {
+        const content = await statementContent(context, id, period)
+        const settlements = await newestSettlements(context, id, period)
+        return {
+          name: `${fileName('statement', content)}.pdf`,
+          pdf: await statementPdf(content, settlements, timeZone),
+        }
+      })
+      if (drawn === undefined) {
+        reply.header('retry-after', DRAWING_RETRY_SECONDS)
+        throw new ProblemError(
+          503,
+          'DRAWING_BUSY',
+          'Too many PDFs wait to be drawn. Ask again in a few seconds, or take the CSV, which needs no drawing.',
+        )
+      }
+      const { name, pdf } = await drawn
+      return named(reply, 'application/pdf', name).send(pdf)
     },
   )
   app.get<{ Params: Params; Querystring: { period: number } }>(
@@ -122,9 +148,8 @@ async function statementContent(
   wantedPeriod: number | undefined,
 ): Promise<StatementContent> {
   const agreementId = id.toLowerCase() as Hex
-  const [agreement, settlements, head] = await Promise.all([
+  const [agreement, head] = await Promise.all([
     wholeAgreementView(context, agreementId),
-    readSettlements(context.database.pool, agreementId, MOST_SETTLEMENTS, { period: wantedPeriod }),
     context.evidence.head(),
   ])
   const metered = context.agreements.get(agreementId)
@@ -134,11 +159,46 @@ async function statementContent(
     units: unitsOf(metered),
     deployment: context.deployment,
     head,
-    settlements,
-    finalBlock: context.block().final,
     wantedPeriod,
     nowMs: context.clock.nowMs(),
   })
+}
+
+/** All settlements, newest first, read as they are written. */
+async function* settlementPages(
+  context: ApiContext,
+  id: string,
+  period: number | undefined,
+): AsyncGenerator<SettlementLine[]> {
+  const place = { deployment: context.deployment, finalBlock: context.block().final }
+  let before: LedgerPlace | undefined
+  do {
+    const page = await readSettlements(
+      context.database.pool,
+      id.toLowerCase() as Hex,
+      SETTLEMENTS_A_PAGE,
+      { before, period },
+    )
+    yield page.map((one) => settlementLine(one, place))
+    before = page.length < SETTLEMENTS_A_PAGE ? undefined : page.at(-1)
+  } while (before)
+}
+
+/** No more settlements than are drawn, and how many are left out. */
+async function newestSettlements(
+  context: ApiContext,
+  id: string,
+  period: number | undefined,
+): Promise<NewestSettlements> {
+  const { pool } = context.database
+  const agreementId = id.toLowerCase() as Hex
+  const place = { deployment: context.deployment, finalBlock: context.block().final }
+  const newest = await readSettlements(pool, agreementId, MOST_ROWS, { period })
+  const before = newest.at(-1)
+  return {
+    shown: newest.toReversed().map((one) => settlementLine(one, place)),
+    earlier: before ? await countSettlements(pool, agreementId, { before, period }) : 0,
+  }
 }
 
 async function periodInvoice(

@@ -15,6 +15,7 @@ import {
 } from '@liquefy/client'
 import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
 import pino from 'pino'
+import { extractText, getDocumentProxy } from 'unpdf'
 import { createWalletClient, getAddress, http } from 'viem'
 import { createSiweMessage } from 'viem/siwe'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -285,5 +286,55 @@ describe('an invoice of a final period stays what it is', () => {
     expect(await schemaFaults(one.xml)).toEqual([])
     expect(await ruleFaults(one.xml)).toEqual([])
     expect(await invoiceFor(payer)).toEqual(one)
+  })
+})
+
+describe('a long history', () => {
+  const MANY = 2_500
+  const settlementsIn = (csv: string) =>
+    csv.split('\r\n').filter((row) => row.startsWith('settlement,'))
+
+  beforeAll(async () => {
+    await node.database.pool.query(
+      `INSERT INTO agreement_events (block, log_index, tx_hash, agreement_id, kind, period, as_of, amount, detail, at_ms)
+       SELECT (SELECT min(number) FROM blocks), 100000 + n, decode(lpad(to_hex(n), 64, '0'), 'hex'), $1, 'collected', 7, 0, 1, '{}', 0
+       FROM generate_series(1, $2::int) n`,
+      [Buffer.from(id.slice(2), 'hex'), MANY],
+    )
+  })
+
+  test('CSV: every settlement once, what late evidence added too where escrow had nothing for it', async () => {
+    const rows = settlementsIn(await (await anybody().statement(id, { as: 'csv' })).text())
+    expect(new Set(rows).size).toBe(rows.length)
+    expect(rows.filter((row) => row.includes('arrears collected,included,7,'))).toHaveLength(0)
+    expect(rows.filter((row) => row.includes('arrears collected,final,7,'))).toHaveLength(MANY)
+    expect(rows.join('\n')).toMatch(/adjusted for late evidence,\w+,0,.*,0\.000000,/)
+    const one = await (await anybody().statement(id, { as: 'csv', period: 7 })).text()
+    expect(settlementsIn(one)).toHaveLength(MANY)
+  })
+
+  test('PDF: its newest, and exactly how many are left out', async () => {
+    const pdf = await (await anybody().statement(id, { as: 'pdf', period: 7 })).arrayBuffer()
+    const { text } = await extractText(await getDocumentProxy(new Uint8Array(pdf)), {
+      mergePages: true,
+    })
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(
+      `${MANY - 400} earlier settlements are left out: the CSV has all of them.`,
+    )
+  })
+
+  test('ATK more PDFs at once than wait their turn are refused, with words and when to come back', async () => {
+    const url = new URL(`/v1/agreements/${id}/statement.pdf?period=1`, node.url)
+    const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(url)))
+    const refused = answers.filter(({ status }) => status === 503)
+    const drawn = answers.filter(({ status }) => status === 200)
+    expect(drawn.length).toBeGreaterThanOrEqual(9)
+    expect(refused.length).toBe(answers.length - drawn.length)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const answer of refused) {
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await answer.json()).toMatchObject({ code: 'DRAWING_BUSY' })
+    }
+    expect((await fetch(url)).status).toBe(200)
   })
 })
