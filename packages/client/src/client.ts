@@ -89,7 +89,7 @@ export interface Client {
   notices(query?: { party?: Hex }): Promise<Notice[]>
   /** The evidence bundle, line by line, as it arrives. */
   bundle(agreementId: Hex): AsyncIterable<string>
-  /** What is owed and paid, of the whole agreement or of one period, under the name of its file; `timeZone` (IANA; UTC unless told) is for times in a PDF. */
+  /** What is owed and paid, of the whole agreement or of one period, under the name of its file; `timeZone` (IANA; UTC unless told) is for times in a PDF. Throws `DRAWING_BUSY` when too many PDFs are asked for. */
   statement(
     agreementId: Hex,
     query: { as: 'csv' | 'pdf'; period?: number; timeZone?: string },

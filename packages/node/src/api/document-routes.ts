@@ -1,29 +1,42 @@
+import { Readable } from 'node:stream'
 import type { Agreement, Hex, PartyDetails, PeriodView } from '@liquefy/client'
-import { type TariffUnit, type Terms, tariffUnits } from '@liquefy/protocol'
+import { finalFromMs, type TariffUnit, type Terms, tariffUnits } from '@liquefy/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { wholeCents } from '../documents/cents.ts'
 import { currencyOf } from '../documents/currency.ts'
-import { billOf, invoiceOf } from '../documents/invoice.ts'
+import { billOf, type Invoice, type InvoiceInput, proformaOf } from '../documents/invoice.ts'
 import { invoiceXml } from '../documents/invoice-xml.ts'
 import { buyerProblem } from '../documents/party-check.ts'
-import { type StatementContent, statementOf } from '../documents/statement.ts'
+import {
+  type SettlementLine,
+  type StatementContent,
+  settlementLine,
+  statementOf,
+} from '../documents/statement.ts'
 import { statementCsv } from '../documents/statement-csv.ts'
+import { MOST_ROWS, type NewestSettlements, statementPdf } from '../documents/statement-pdf.ts'
 import { readParty } from '../store/parties.ts'
-import { readSettlements } from '../store/settlements.ts'
+import { countSettlements, type LedgerPlace, readSettlements } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
-import { wholeAgreementView } from './agreement-view.ts'
+import { knownAgreement, wholeAgreementView } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
+import { issueInvoice } from './invoice-issue.ts'
 import { ProblemError } from './problem.ts'
 import * as schemas from './schemas.ts'
 import { sessionOf } from './session-routes.ts'
+import { oneAtATime } from './turns.ts'
 
-/** Of the newest; older ones are told by the statement of their period. */
-const MOST_SETTLEMENTS = 10_000
+/** Read at once for a CSV, which has all of them. */
+const SETTLEMENTS_A_PAGE = 1_000
+/** Drawing a PDF takes as much processor time as anybody who asks for one likes: the node must acknowledge what machines send meanwhile. */
+const MOST_DRAWINGS_WAITING = 8
+const DRAWING_RETRY_SECONDS = 5
 
 type Params = { id: string }
 
 /** Documents of an agreement: its statement for everybody, the invoice of a period for its two parties. */
 export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): void {
+  const draw = oneAtATime(MOST_DRAWINGS_WAITING)
   app.get<{ Params: Params; Querystring: { period?: number } }>(
     '/v1/agreements/:id/statement.csv',
     {
@@ -36,7 +49,9 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     async ({ params: { id }, query: { period } }, reply) => {
       const content = await statementContent(context, id, period)
       return named(reply, 'text/csv; charset=utf-8', `${fileName('statement', content)}.csv`).send(
-        statementCsv(content),
+        Readable.from(statementCsv(content, settlementPages(context, id, period)), {
+          objectMode: false,
+        }),
       )
     },
   )
@@ -51,12 +66,24 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     },
     async ({ params: { id }, query: { period, timeZone = 'UTC' } }, reply) => {
       requireTimeZone(timeZone)
-      const content = await statementContent(context, id, period)
-      // Only who asks for a PDF pays for what draws it.
-      const { statementPdf } = await import('../documents/statement-pdf.ts')
-      return named(reply, 'application/pdf', `${fileName('statement', content)}.pdf`).send(
-        await statementPdf(content, timeZone),
-      )
+      const drawn = draw(async () => {
+        const content = await statementContent(context, id, period)
+        const settlements = await newestSettlements(context, id, period)
+        return {
+          name: `${fileName('statement', content)}.pdf`,
+          pdf: await statementPdf(content, settlements, timeZone),
+        }
+      })
+      if (drawn === undefined) {
+        reply.header('retry-after', DRAWING_RETRY_SECONDS)
+        throw new ProblemError(
+          503,
+          'DRAWING_BUSY',
+          'Too many PDFs wait to be drawn. Ask again in a few seconds, or take the CSV, which needs no drawing.',
+        )
+      }
+      const { name, pdf } = await drawn
+      return named(reply, 'application/pdf', name).send(pdf)
     },
   )
   app.get<{ Params: Params; Querystring: { period: number } }>(
@@ -74,7 +101,7 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     async (request, reply) => {
       const invoice = await periodInvoice(context, request)
       return named(reply, 'application/xml; charset=utf-8', `${invoice.number}.xml`).send(
-        invoiceXml(invoice),
+        invoice.xml,
       )
     },
   )
@@ -121,9 +148,8 @@ async function statementContent(
   wantedPeriod: number | undefined,
 ): Promise<StatementContent> {
   const agreementId = id.toLowerCase() as Hex
-  const [agreement, settlements, head] = await Promise.all([
+  const [agreement, head] = await Promise.all([
     wholeAgreementView(context, agreementId),
-    readSettlements(context.database.pool, agreementId, MOST_SETTLEMENTS, { period: wantedPeriod }),
     context.evidence.head(),
   ])
   const metered = context.agreements.get(agreementId)
@@ -133,25 +159,84 @@ async function statementContent(
     units: unitsOf(metered),
     deployment: context.deployment,
     head,
-    settlements,
-    finalBlock: context.block().final,
     wantedPeriod,
     nowMs: context.clock.nowMs(),
   })
 }
 
+/** All settlements, newest first, read as they are written. */
+async function* settlementPages(
+  context: ApiContext,
+  id: string,
+  period: number | undefined,
+): AsyncGenerator<SettlementLine[]> {
+  const place = { deployment: context.deployment, finalBlock: context.block().final }
+  let before: LedgerPlace | undefined
+  do {
+    const page = await readSettlements(
+      context.database.pool,
+      id.toLowerCase() as Hex,
+      SETTLEMENTS_A_PAGE,
+      { before, period },
+    )
+    yield page.map((one) => settlementLine(one, place))
+    before = page.length < SETTLEMENTS_A_PAGE ? undefined : page.at(-1)
+  } while (before)
+}
+
+/** No more settlements than are drawn, and how many are left out. */
+async function newestSettlements(
+  context: ApiContext,
+  id: string,
+  period: number | undefined,
+): Promise<NewestSettlements> {
+  const { pool } = context.database
+  const agreementId = id.toLowerCase() as Hex
+  const place = { deployment: context.deployment, finalBlock: context.block().final }
+  const newest = await readSettlements(pool, agreementId, MOST_ROWS, { period })
+  const before = newest.at(-1)
+  return {
+    shown: newest.toReversed().map((one) => settlementLine(one, place)),
+    earlier: before ? await countSettlements(pool, agreementId, { before, period }) : 0,
+  }
+}
+
 async function periodInvoice(
   context: ApiContext,
   request: FastifyRequest<{ Params: Params; Querystring: { period: number } }>,
-) {
-  const { database, deployment, clock } = context
+): Promise<Pick<Invoice, 'number'> & { xml: string }> {
+  const { database, clock } = context
   const agreementId = request.params.id.toLowerCase() as Hex
-  const { period: wanted } = request.query
+  const { period } = request.query
   const { address } = await sessionOf(context, request)
+  requireParty(knownAgreement(context, agreementId), address)
+  const terms = requirePeriod(context.agreements.get(agreementId)?.terms, period)
+  const nowMs = clock.nowMs()
+  if (nowMs < finalFromMs(terms, period)) {
+    const proforma = proformaOf(
+      await invoiceInput(context, { agreementId, wanted: period, terms, isIssued: false }),
+      nowMs,
+    )
+    return { number: proforma.number, xml: invoiceXml(proforma) }
+  }
+  return issueInvoice(database.pool, { agreementId, period }, nowMs, (standing) =>
+    invoiceInput(context, { agreementId, wanted: period, terms, isIssued: standing !== undefined }),
+  )
+}
+
+/** What the invoice of a period says, as it is now. */
+async function invoiceInput(
+  context: ApiContext,
+  {
+    agreementId,
+    wanted,
+    terms,
+    isIssued,
+  }: { agreementId: Hex; wanted: number; terms: Terms; isIssued: boolean },
+): Promise<InvoiceInput> {
+  const { deployment } = context
   const agreement = await wholeAgreementView(context, agreementId)
   const metered = context.agreements.get(agreementId)
-  requireParty(agreement, address)
-  const terms = requirePeriod(metered?.terms, wanted)
   const currency = currencyOf(deployment)
   if (currency === undefined) {
     throw new ProblemError(
@@ -160,13 +245,10 @@ async function periodInvoice(
       `It is not known which currency ${deployment.asset.symbol} is a claim to, so that no invoice can be in it: use the statement.`,
     )
   }
-  const period = requireBilled(context, agreement, wanted)
+  const period = requireBilled(context, agreement, { wanted, isIssued })
   // In this order, so that whoever lacks both details is always told of the seller first.
   const seller = await detailsOf(context, agreement.payee, 'seller')
   const buyer = await detailsOf(context, agreement.payer, 'buyer')
-  const settlements = await readSettlements(database.pool, agreementId, MOST_SETTLEMENTS, {
-    period: wanted,
-  })
   const lacking = buyerProblem(seller, buyer)
   if (lacking) {
     throw new ProblemError(
@@ -175,19 +257,17 @@ async function periodInvoice(
       `${lacking} of the buyer, ${personName(context, agreement.payer)}: he fills it in under "My details".`,
     )
   }
-  return invoiceOf({
+  return {
     agreement,
     terms,
     tariff: metered?.tariff,
     units: unitsOf(metered),
     deployment,
     period,
-    settlements,
     seller,
     buyer,
     currency,
-    nowMs: clock.nowMs(),
-  })
+  }
 }
 
 function unitsOf(metered: MeteredAgreement | undefined): TariffUnit[] {
@@ -195,7 +275,7 @@ function unitsOf(metered: MeteredAgreement | undefined): TariffUnit[] {
 }
 
 /** INV-24: an invoice has private details of two people, and is for them alone. */
-function requireParty({ payer, payee }: Agreement, address: Hex): void {
+function requireParty({ payer, payee }: Pick<Agreement, 'payer' | 'payee'>, address: Hex): void {
   if ([payer, payee].some((party) => party.toLowerCase() === address)) return
   throw new ProblemError(
     403,
@@ -218,9 +298,11 @@ function requirePeriod(terms: Terms | undefined, period: number): Terms {
 function requireBilled(
   { deployment }: ApiContext,
   agreement: Agreement,
-  wanted: number,
+  { wanted, isIssued }: { wanted: number; isIssued: boolean },
 ): PeriodView {
   const period = agreement.periods.find((one) => one.period === wanted)
+  // What was invoiced and then given back whole is corrected to nothing.
+  if (period && isIssued) return period
   if (period && wholeCents(billOf(period).costMinor, deployment.asset.decimals) > 0n) return period
   throw new ProblemError(
     409,

@@ -7,9 +7,10 @@ export function wholeCents(minor: bigint, decimals: number): bigint {
  * Splits a whole number in proportion to parts that may be negative: each share rounded down, then the largest remainders one up (the first
  * of equals), so that the shares add up to `total` exactly.
  *
- * @param parts their sum is above zero.
+ * @param parts their sum is above zero; or it is zero, and so is `total`: then each share is.
  */
 export function apportion(total: bigint, parts: readonly bigint[]): bigint[] {
+  if (total === 0n) return parts.map(() => 0n)
   const sum = parts.reduce((all, part) => all + part, 0n)
   const scaled = parts.map((part) => part * total)
   const remainders = scaled.map((value) => ((value % sum) + sum) % sum)

@@ -1,6 +1,9 @@
-/** A table as RFC 4180 has it: comma, CRLF, quotes where needed; in UTF-8 with a byte order mark, so that spreadsheets read umlauts. */
+/** Begins a file in UTF-8, so that spreadsheets read umlauts. */
+export const BYTE_ORDER_MARK = '\u{feff}'
+
+/** Rows of a table as RFC 4180 has them: comma, CRLF, quotes where needed. */
 export function writeCsv(rows: readonly (readonly string[])[]): string {
-  return `\u{feff}${rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('')}`
+  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('')
 }
 
 /** A spreadsheet takes a text that begins so for a formula, and runs it. */

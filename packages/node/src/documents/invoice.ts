@@ -8,7 +8,6 @@ import {
   type TariffUnit,
   type Terms,
 } from '@liquefy/protocol'
-import type { Settlement } from '../store/settlements.ts'
 import { apportion, netOf, taxOn, wholeCents } from './cents.ts'
 import { accountId, quantityOf, registerName } from './statement.ts'
 import { PIECE, unitCode } from './unit-codes.ts'
@@ -68,6 +67,12 @@ export interface Invoice {
   dueCents: bigint
 }
 
+/** Which invoice of a final period: the first, 0, or its n-th correction, and when it was issued. */
+export interface Issue {
+  correction: number
+  issuedMs: number
+}
+
 export interface InvoiceInput {
   agreement: Agreement
   terms: Terms
@@ -77,12 +82,9 @@ export interface InvoiceInput {
   units: readonly TariffUnit[]
   deployment: Deployment
   period: PeriodView
-  /** Settlements of this period. */
-  settlements: readonly Pick<Settlement, 'kind' | 'atMs'>[]
   seller: PartyDetails
   buyer: PartyDetails
   currency: string
-  nowMs: number
 }
 
 /** What a period costs, and what of it is paid, smallest units. Late evidence and what was given back are in both. */
@@ -106,11 +108,48 @@ export function billOf(period: PeriodView): { costMinor: bigint; paidMinor: bigi
 /**
  * The invoice of one period (docs/documents.md). The ledger's amounts include VAT: nothing is asked for beside them.
  *
- * Before the period is final it is a proforma invoice, which claims nothing; after it, what late evidence or a refund changes makes a
- * corrected invoice, which replaces the one before.
+ * @param issue what makes it one that stays: all but its number, type and date is the same for every issue of equal input.
  */
-export function invoiceOf(input: InvoiceInput): Invoice {
-  const { agreement, terms, deployment, period, seller, buyer, currency, nowMs } = input
+export function invoiceOf(input: InvoiceInput, issue: Issue): Invoice {
+  const number = numberOf(input)
+  const { correction, issuedMs } = issue
+  return {
+    ...bodyOf(input),
+    ...(correction === 0
+      ? { number, type: '380', replaces: undefined }
+      : {
+          number: `${number}-C${correction}`,
+          type: '384',
+          replaces: correction === 1 ? number : `${number}-C${correction - 1}`,
+        }),
+    issuedMs,
+    paymentTerms:
+      'Paid from escrow on the ledger; what is due is paid there with the next settlement. Nothing is to be transferred.',
+  }
+}
+
+/** The proforma invoice of a period that may still change: it claims nothing. */
+export function proformaOf(input: InvoiceInput, nowMs: number): Invoice {
+  const body = bodyOf(input)
+  const finalAt = new Date(finalFromMs(input.terms, input.period.period)).toISOString()
+  return {
+    ...body,
+    number: `${numberOf(input)}-PROFORMA`,
+    type: '325',
+    replaces: undefined,
+    issuedMs: nowMs,
+    notes: [
+      `Preliminary: readings of this period may arrive until ${finalAt}. The invoice follows then, under its own number.`,
+      ...body.notes,
+    ],
+    paymentTerms: 'Preliminary: nothing is to be paid by this document.',
+  }
+}
+
+type Body = Omit<Invoice, 'number' | 'type' | 'replaces' | 'issuedMs' | 'paymentTerms'>
+
+function bodyOf(input: InvoiceInput): Body {
+  const { agreement, deployment, period, seller, buyer, currency } = input
   const { decimals } = deployment.asset
   const { costMinor, paidMinor } = billOf(period)
   const billedCents = wholeCents(costMinor, decimals)
@@ -120,7 +159,6 @@ export function invoiceOf(input: InvoiceInput): Invoice {
   const taxCents = taxOn(netCents, basisPoints)
   const grossCents = netCents + taxCents
   return {
-    ...numbered(input),
     currency,
     agreementId: agreement.agreementId,
     notes: notesOf(input, { costMinor, paidMinor }),
@@ -129,10 +167,6 @@ export function invoiceOf(input: InvoiceInput): Invoice {
     startMs: period.startMs,
     endMs: period.endMs,
     paidBy: `Escrow of the agreement at ${accountId(deployment, deployment.clearingHouse)}`,
-    paymentTerms:
-      nowMs < finalFromMs(terms, period.period)
-        ? 'Preliminary: nothing is to be paid by this document.'
-        : 'Paid from escrow on the ledger; what is due is paid there with the next settlement. Nothing is to be transferred.',
     lines: linesOf(input, netCents),
     netCents,
     taxCents,
@@ -148,46 +182,17 @@ export function basisPointsOf({ vat }: PartyDetails): bigint {
   return vat.category === 'S' && vat.ratePercent !== null ? parseDecimal(vat.ratePercent, 2) : 0n
 }
 
-function numbered({
-  agreement,
-  terms,
-  period,
-  settlements,
-  nowMs,
-}: InvoiceInput): Pick<Invoice, 'number' | 'type' | 'issuedMs' | 'replaces'> {
-  const number = `LQ-${agreement.agreementId.slice(2, 14).toUpperCase()}-${period.period}`
-  const finalMs = finalFromMs(terms, period.period)
-  if (nowMs < finalMs) {
-    return { number: `${number}-PROFORMA`, type: '325', issuedMs: nowMs, replaces: undefined }
-  }
-  const corrections = settlements.filter(
-    ({ kind, atMs }) => kind === 'adjusted' || (kind === 'refunded' && atMs >= finalMs),
-  )
-  if (corrections.length === 0) {
-    return { number, type: '380', issuedMs: finalMs, replaces: undefined }
-  }
-  const before = corrections.length - 1
-  return {
-    number: `${number}-C${corrections.length}`,
-    type: '384',
-    issuedMs: corrections.reduce((newest, { atMs }) => (atMs > newest ? atMs : newest), finalMs),
-    replaces: before === 0 ? number : `${number}-C${before}`,
-  }
+function numberOf({ agreement, period }: InvoiceInput): string {
+  return `LQ-${agreement.agreementId.slice(2, 14).toUpperCase()}-${period.period}`
 }
 
 function notesOf(
-  { agreement, deployment, terms, period, seller, currency, nowMs }: InvoiceInput,
+  { agreement, deployment, period, seller, currency }: InvoiceInput,
   { costMinor, paidMinor }: { costMinor: bigint; paidMinor: bigint },
 ): string[] {
   const { symbol, decimals } = deployment.asset
   const exact = (minor: bigint) => `${formatDecimal(minor, decimals)} ${symbol}`
-  const finalMs = finalFromMs(terms, period.period)
   return [
-    ...(nowMs < finalMs
-      ? [
-          `Preliminary: readings of this period may arrive until ${new Date(finalMs).toISOString()}. The invoice follows then, under its own number.`,
-        ]
-      : []),
     `On the ledger exactly: ${exact(costMinor)} owed, ${exact(paidMinor)} paid. Here in whole cents, rounded down; 1 ${symbol} counts as 1 ${currency}.`,
     `From ${new Date(period.startMs).toISOString()} to ${new Date(period.endMs).toISOString()}. Price: ${agreement.tariffInWords}${seller.vat.category === 'S' ? ' VAT is included in it.' : ''}`,
     `Agreement ${agreement.agreementId} on eip155:${deployment.chainId}, clearing house ${deployment.clearingHouse}. Anybody can check it: npx liquefy audit ${agreement.agreementId}`,

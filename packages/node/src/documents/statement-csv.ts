@@ -1,5 +1,5 @@
-import { writeCsv } from './csv.ts'
-import type { StatementAmounts, StatementContent } from './statement.ts'
+import { BYTE_ORDER_MARK, writeCsv } from './csv.ts'
+import type { SettlementLine, StatementAmounts, StatementContent } from './statement.ts'
 
 const AMOUNT_HEADS: Record<keyof StatementAmounts, string> = {
   owed: 'owed',
@@ -16,9 +16,14 @@ type Row = Readonly<Record<string, string>>
 
 /**
  * A statement as one table (RFC 4180): the first column says whether a row is `about` the agreement, a `period`, or a `settlement`. Times are
- * UTC (ISO 8601); units stand in the headings.
+ * UTC (ISO 8601); units stand in the headings. In pieces, because an agreement may have any number of settlements.
+ *
+ * @param settlements pages of them, in the order in which they are written.
  */
-export function statementCsv(content: StatementContent): string {
+export async function* statementCsv(
+  content: StatementContent,
+  settlements: AsyncIterable<readonly SettlementLine[]>,
+): AsyncGenerator<string> {
   const { symbol, registers } = content
   const amountHead = (amount: keyof StatementAmounts) => `${AMOUNT_HEADS[amount]} (${symbol})`
   const moved = `moved (${symbol})`
@@ -51,23 +56,23 @@ export function statementCsv(content: StatementContent): string {
       'as of (UTC)': utc(period.asOfMs),
       ...Object.fromEntries(registers.map((name, index) => [name, period.registers[index] ?? ''])),
       ...Object.fromEntries(AMOUNTS.map((amount) => [amountHead(amount), period[amount]])),
-      'evidence (stream and seq)': period.evidence,
+      'evidence (stream and seq)': period.evidence.join(', '),
     }),
   )
-  const settlements = content.settlements.map(
-    (one): Row => ({
-      record: 'settlement',
-      what: one.what,
-      value: one.isFinal ? 'final' : 'included',
-      period: String(one.period),
-      'as of (UTC)': utc(one.atMs),
-      [moved]: one.amount,
-      transaction: one.txHash,
-      block: String(one.block),
-    }),
-  )
-  const rows = [...about, ...periods, ...settlements]
-  return writeCsv([heads, ...rows.map((row) => heads.map((head) => row[head] ?? ''))])
+  const settlement = (one: SettlementLine): Row => ({
+    record: 'settlement',
+    what: one.what,
+    value: one.isFinal ? 'final' : 'included',
+    period: String(one.period),
+    'as of (UTC)': utc(one.atMs),
+    [moved]: one.amount,
+    transaction: one.txHash,
+    block: String(one.block),
+  })
+  const write = (rows: readonly Row[]) =>
+    writeCsv(rows.map((row) => heads.map((head) => row[head] ?? '')))
+  yield BYTE_ORDER_MARK + writeCsv([heads]) + write([...about, ...periods])
+  for await (const page of settlements) yield write(page.map(settlement))
 }
 
 function utc(timeMs: number): string {

@@ -1,8 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import type { StatementAmounts, StatementContent } from './statement.ts'
+import type { SettlementLine, StatementAmounts, StatementContent } from './statement.ts'
 
 /** Rows of each table in a PDF: beyond them the CSV, or the statement of one period. */
-const MOST_ROWS = 400
+export const MOST_ROWS = 400
+/** Lines of what was metered in one row, and letters of what an agreement says: pdfkit cuts off what is taller than a page. */
+const MOST_LINES = 6
+const MOST_LETTERS = 2_000
 /** After so many rows others have their turn: drawing takes a millisecond a row. */
 const ROWS_AT_ONCE = 20
 const MARGIN = 42
@@ -15,12 +18,22 @@ const AMOUNT_WIDTH = 78
 type Document = PDFKit.PDFDocument
 type Cell = { text: string; align?: 'right'; font?: { src: string; size?: number } }
 
+/** Settlements in a PDF: the newest, the oldest of them first, and how many are earlier than these. */
+export interface NewestSettlements {
+  shown: readonly SettlementLine[]
+  earlier: number
+}
+
 /**
  * A statement as PDF, A4, for people.
  *
  * @param timeZone of all times in it, an IANA name; each is written with its offset.
  */
-export async function statementPdf(content: StatementContent, timeZone: string): Promise<Buffer> {
+export async function statementPdf(
+  content: StatementContent,
+  settlements: NewestSettlements,
+  timeZone: string,
+): Promise<Buffer> {
   const { default: PdfDocument } = await import('pdfkit')
   const doc = new PdfDocument({
     size: 'A4',
@@ -38,7 +51,7 @@ export async function statementPdf(content: StatementContent, timeZone: string):
   drawHead(doc, content, time)
   await drawAbout(doc, content)
   await drawPeriods(doc, content, time)
-  await drawSettlements(doc, content, time)
+  await drawSettlements(doc, content, settlements, time)
   drawCheck(doc, content)
   drawFeet(doc, content)
   doc.end()
@@ -107,7 +120,9 @@ async function drawAbout(doc: Document, { about }: StatementContent): Promise<vo
   await table(
     doc,
     [130, '*'],
-    about.map(({ what, value }) => [{ text: what }, { text: value }]),
+    about.flatMap(({ what, value }) =>
+      piecesOf(value).map((text, index) => [{ text: index === 0 ? what : '' }, { text }]),
+    ),
   )
 }
 
@@ -119,7 +134,8 @@ async function drawPeriods(
   const { periods, registers, totals, symbol } = content
   heading(doc, 'Periods')
   if (periods.length === 0) return sentence(doc, 'Nothing was metered.')
-  const shown = periods.slice(-MOST_ROWS)
+  const rowsOf = (period: Period) => periodRows(period, { registers, time })
+  const shown = newestWithin(periods, rowsOf)
   await table(
     doc,
     [34, '*', 118, AMOUNT_WIDTH, AMOUNT_WIDTH, AMOUNT_WIDTH],
@@ -132,17 +148,7 @@ async function drawPeriods(
         `-Included (${symbol})`,
         `-Final (${symbol})`,
       ),
-      ...shown.map((period): Cell[] => [
-        { text: String(period.period) },
-        { text: [period.fromMs, period.toMs, period.asOfMs].map(time).join('\n') },
-        {
-          text: [
-            ...registers.map((name, index) => `${name}: ${period.registers[index]}`),
-            period.evidence,
-          ].join('\n'),
-        },
-        ...amountsOf(period).map(number),
-      ]),
+      ...shown.flatMap(rowsOf),
       [
         bold('All'),
         bold(periods.length === 1 ? '1 period' : `${periods.length} periods`),
@@ -152,6 +158,45 @@ async function drawPeriods(
     ],
   )
   leftOut(doc, periods.length - shown.length, 'earlier periods')
+}
+
+type Period = StatementContent['periods'][number]
+
+/** A period with its amounts; what it metered goes on in rows beneath. */
+function periodRows(
+  period: Period,
+  { registers, time }: Pick<StatementContent, 'registers'> & { time: (timeMs: number) => string },
+): Cell[][] {
+  const metered = [
+    ...registers.map((name, index) => `${name}: ${period.registers[index]}`),
+    ...period.evidence,
+  ]
+  const first: Cell[] = [
+    { text: String(period.period) },
+    { text: [period.fromMs, period.toMs, period.asOfMs].map(time).join('\n') },
+    { text: metered.slice(0, MOST_LINES).join('\n') },
+    ...amountsOf(period).map(number),
+  ]
+  const more: Cell[][] = []
+  for (let line = MOST_LINES; line < metered.length; line += MOST_LINES) {
+    const text = metered.slice(line, line + MOST_LINES).join('\n')
+    more.push([{ text: '' }, { text: '' }, { text }, { text: '' }, { text: '' }, { text: '' }])
+  }
+  return [first, ...more]
+}
+
+/** The newest periods whose rows fit, and at least the newest. */
+function newestWithin(
+  periods: readonly Period[],
+  rowsOf: (period: Period) => Cell[][],
+): readonly Period[] {
+  let [rows, from] = [0, periods.length]
+  for (const period of periods.toReversed()) {
+    rows += rowsOf(period).length
+    if (rows > MOST_ROWS && from < periods.length) break
+    from -= 1
+  }
+  return periods.slice(from)
 }
 
 /** Owed, included, final, with what belongs to each. */
@@ -177,12 +222,12 @@ function beside(amount: string, others: [sign: string, amount: string, what: str
 
 async function drawSettlements(
   doc: Document,
-  { settlements, symbol }: StatementContent,
+  { symbol }: StatementContent,
+  { shown, earlier }: NewestSettlements,
   time: (timeMs: number) => string,
 ): Promise<void> {
   heading(doc, 'Settlements on the ledger')
-  if (settlements.length === 0) return sentence(doc, 'None yet.')
-  const shown = settlements.slice(-MOST_ROWS)
+  if (shown.length === 0) return sentence(doc, 'None yet.')
   await table(
     doc,
     [112, '*', AMOUNT_WIDTH, 246],
@@ -198,7 +243,7 @@ async function drawSettlements(
       ]),
     ],
   )
-  leftOut(doc, settlements.length - shown.length, 'earlier settlements')
+  leftOut(doc, earlier, 'earlier settlements')
 }
 
 function drawCheck(doc: Document, { check }: StatementContent): void {
@@ -250,8 +295,14 @@ function sentence(doc: Document, text: string): void {
 function leftOut(doc: Document, count: number, what: string): void {
   if (count > 0) {
     doc.moveDown(0.4)
-    sentence(doc, `${count} ${what} are left out: the CSV has them, and the statement of a period.`)
+    sentence(doc, `${count} ${what} are left out: the CSV has all of them.`)
   }
+}
+
+/** A text in pieces that fit a page, parted at spaces where it has some. */
+function piecesOf(text: string): string[] {
+  const pieces = new RegExp(`[^]{1,${MOST_LETTERS}}(?=\\s|$)|[^]{1,${MOST_LETTERS}}`, 'g')
+  return text.match(pieces)?.map((piece) => piece.trim()) ?? ['']
 }
 
 async function table(doc: Document, widths: (number | '*')[], rows: Cell[][]): Promise<void> {

@@ -2,16 +2,13 @@ import type { Agreement, Deployment, LogHead, PeriodView } from '@liquefy/client
 import { formatDecimal, type TariffUnit } from '@liquefy/protocol'
 import type { Settlement } from '../store/settlements.ts'
 
-/** What a statement is made from. `settlements` newest first; `wantedPeriod`: of this one alone. */
+/** What a statement is made from. `wantedPeriod`: of this one alone. */
 export interface StatementInput {
   agreement: Agreement
   /** In the order of the registers. */
   units: readonly TariffUnit[]
   deployment: Deployment
   head: Pick<LogHead, 'size' | 'root' | 'anchored'>
-  settlements: readonly Settlement[]
-  /** Blocks up to this one stay. */
-  finalBlock: number
   wantedPeriod: number | undefined
   nowMs: number
 }
@@ -22,7 +19,18 @@ export type StatementAmounts = Record<
   string
 >
 
-/** All that a statement says, whatever it is written as. Amounts and quantities are exact decimals without grouping. */
+/** One settlement as a statement tells it. */
+export interface SettlementLine {
+  what: string
+  period: number
+  atMs: number
+  amount: string
+  txHash: string
+  block: number
+  isFinal: boolean
+}
+
+/** All that a statement says besides its settlements, whatever it is written as. Amounts and quantities are exact decimals without grouping. */
 export interface StatementContent {
   agreementId: string
   period: number | undefined
@@ -40,18 +48,8 @@ export interface StatementContent {
     asOfMs: number
     registers: string[]
     /** Up to which envelope of each stream: "level 812". */
-    evidence: string
+    evidence: string[]
   })[]
-  /** The oldest first. */
-  settlements: {
-    what: string
-    period: number
-    atMs: number
-    amount: string
-    txHash: string
-    block: number
-    isFinal: boolean
-  }[]
   /** How anybody checks all of it. */
   check: string
 }
@@ -65,7 +63,7 @@ const KIND_WORDS: Record<Settlement['kind'], string> = {
 
 /** What is owed and paid under an agreement, or in one period of it. */
 export function statementOf(input: StatementInput): StatementContent {
-  const { agreement, units, deployment, settlements, finalBlock, wantedPeriod, nowMs } = input
+  const { agreement, units, deployment, wantedPeriod, nowMs } = input
   const { asset } = deployment
   const amount = (minor: string | bigint) => formatDecimal(BigInt(minor), asset.decimals)
   const periods = agreement.periods.filter(
@@ -102,18 +100,25 @@ export function statementOf(input: StatementInput): StatementContent {
       arrears: amount(period.arrearsMinor),
       adjusted: amount(period.adjustedMinor),
       refunded: amount(period.refundedMinor),
-      evidence: period.heads.map(({ stream, seq }) => `${stream} ${seq}`).join(', '),
-    })),
-    settlements: settlements.toReversed().map((one) => ({
-      what: KIND_WORDS[one.kind],
-      period: one.period,
-      atMs: one.atMs,
-      amount: amount(one.paidMinor),
-      txHash: one.txHash,
-      block: one.block,
-      isFinal: one.block <= finalBlock,
+      evidence: period.heads.map(({ stream, seq }) => `${stream} ${seq}`),
     })),
     check: `npx liquefy audit ${agreement.agreementId}`,
+  }
+}
+
+/** @param finalBlock blocks up to this one stay. */
+export function settlementLine(
+  { kind, period, atMs, paidMinor, txHash, block }: Settlement,
+  { deployment, finalBlock }: Pick<StatementInput, 'deployment'> & { finalBlock: number },
+): SettlementLine {
+  return {
+    what: KIND_WORDS[kind],
+    period,
+    atMs,
+    amount: formatDecimal(paidMinor, deployment.asset.decimals),
+    txHash,
+    block,
+    isFinal: block <= finalBlock,
   }
 }
 

@@ -24,10 +24,10 @@ export interface Settlement extends LedgerPlace {
 }
 
 /**
- * Of the events `e`, settlements that moved money or proved more than all before them. Anybody may settle a value again, which does
- * neither: those rows must not crowd out the real ones.
+ * Of the events `e`, settlements that moved money, proved more than all before them, or added late evidence, whether or not escrow paid for it.
+ * Anybody may settle a value again, which does nothing of that: those rows must not crowd out the real ones.
  */
-const TELLING = `e.kind IN ('settled', 'collected', 'adjusted', 'refunded') AND (e.amount > 0 OR e.kind = 'settled'
+const TELLING = `e.kind IN ('settled', 'collected', 'adjusted', 'refunded') AND (e.amount > 0 OR e.kind = 'adjusted' OR e.kind = 'settled'
   AND (e.detail->>'owed')::numeric > 0
   AND NOT EXISTS (SELECT FROM agreement_events b
     WHERE b.agreement_id = e.agreement_id AND b.kind = 'settled' AND b.period = e.period
@@ -78,6 +78,20 @@ export async function readSettlements(
     [bytesOf(agreementId), limit, before?.block ?? null, before?.logIndex ?? null, period ?? null],
   )
   return rows.map(toSettlement)
+}
+
+/** How many of these settlements stand before a place. */
+export async function countSettlements(
+  db: Queryable,
+  agreementId: Hex,
+  { before, period }: { before: LedgerPlace; period: number | undefined },
+): Promise<number> {
+  const { rows } = await db.query(
+    `SELECT count(*) AS count FROM agreement_events e WHERE e.agreement_id = $1 AND ${TELLING}
+       AND (e.block, e.log_index) < ($2, $3::int) AND ($4::bigint IS NULL OR e.period = $4)`,
+    [bytesOf(agreementId), before.block, before.logIndex, period ?? null],
+  )
+  return Number(rows[0].count)
 }
 
 /** The settlement at a place; undefined if what stands there is none of this agreement. */

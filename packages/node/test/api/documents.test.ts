@@ -15,6 +15,7 @@ import {
 } from '@liquefy/client'
 import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
 import pino from 'pino'
+import { extractText, getDocumentProxy } from 'unpdf'
 import { createWalletClient, getAddress, http } from 'viem'
 import { createSiweMessage } from 'viem/siwe'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -205,14 +206,135 @@ describe('the invoice is for its two parties', () => {
     })
     await expect(payer.invoice(id, 30)).rejects.toMatchObject({ status: 404 })
   })
+})
 
-  test('when the period is final the invoice has a number of its own, and stays what it is', async () => {
+describe('an invoice of a final period stays what it is', () => {
+  const number = () => `LQ-${id.slice(2, 14).toUpperCase()}-0`
+  const invoiceFor = async (client: Client) => {
+    const file = await client.invoice(id, 0)
+    return { name: file.name, xml: await file.text() }
+  }
+  /** An event of the ledger as the node keeps it, of the first period. */
+  const happen = (kind: string, amountMinor: bigint, detail: object) =>
+    node.database.pool.query(
+      `INSERT INTO agreement_events (block, log_index, tx_hash, agreement_id, kind, period, as_of, amount, detail, at_ms)
+       SELECT max(number), 1000 + (SELECT count(*) FROM agreement_events), $1, $2, $3, 0, 0, $4, $5, 0 FROM blocks`,
+      [randomBytes(32), Buffer.from(id.slice(2), 'hex'), kind, amountMinor, detail],
+    )
+  let payer: Client
+  let payee: Client
+
+  beforeAll(async () => {
     aheadMs = TWO_DAYS_MS
-    const payer = await signedInAs('Nordmühle GmbH')
-    const xml = await (await payer.invoice(id, 0)).text()
-    expect(xml).toContain('<ram:TypeCode>380</ram:TypeCode>')
-    expect(xml).toContain(`<ram:ID>LQ-${id.slice(2, 14).toUpperCase()}-0</ram:ID>`)
-    expect(await (await payer.invoice(id, 0)).text()).toBe(xml)
-    aheadMs = 0
+    payer = await signedInAs('Nordmühle GmbH')
+    payee = await signedInAs('Silowerk AG')
+  })
+
+  test('of requests at once one issues it, and a day later it is still that one, byte for byte', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => invoiceFor(index % 2 === 0 ? payer : payee)),
+    )
+    const [first] = all
+    expect(first?.name).toBe(`${number()}.xml`)
+    expect(first?.xml).toContain('<ram:TypeCode>380</ram:TypeCode>')
+    expect(first?.xml).toContain(`<ram:ID>${number()}</ram:ID>`)
+    expect(new Set(all.map(({ xml }) => xml)).size).toBe(1)
+    aheadMs += 86_400_000
+    const later = await signedInAs('Nordmühle GmbH')
+    expect(await invoiceFor(later)).toEqual(first)
+    payer = later
+    payee = await signedInAs('Silowerk AG')
+    expect((await node.database.pool.query('SELECT FROM invoices')).rowCount).toBe(1)
+  })
+
+  test.each<[string, () => Promise<unknown>, string]>([
+    [
+      'details that somebody changed',
+      () => payer.saveMyDetails({ ...BUYER, street: 'Mühlenweg 3' }),
+      'Mühlenweg 3',
+    ],
+    [
+      'late evidence while escrow is empty',
+      () => happen('adjusted', 0n, { adjustment: '30000' }),
+      '<ram:DuePayableAmount>0.03</ram:DuePayableAmount>',
+    ],
+    [
+      'a value of its last period that was signed late',
+      () => happen('settled', 100_000n, { registers: ['1001'], owed: '520420' }),
+      '<ram:TotalPrepaidAmount>0.52</ram:TotalPrepaidAmount>',
+    ],
+    [
+      'what was given back, be it the whole of it',
+      async () => {
+        await happen('collected', 30_000n, {})
+        await happen('refunded', 550_420n, {})
+      },
+      '<ram:GrandTotalAmount>0.00</ram:GrandTotalAmount>',
+    ],
+  ])('%s: the next correction, which replaces the one before', async (_, change, told) => {
+    const before = await invoiceFor(payee)
+    await change()
+    const at = Number((await node.database.pool.query('SELECT FROM invoices')).rowCount)
+    const [one, other] = await Promise.all([invoiceFor(payer), invoiceFor(payee)])
+    expect(one.name).toBe(`${number()}-C${at}.xml`)
+    expect(other).toEqual(one)
+    expect(one.xml).toContain('<ram:TypeCode>384</ram:TypeCode>')
+    const replaced = `<ram:IssuerAssignedID>${before.name.replace('.xml', '')}</ram:IssuerAssignedID>`
+    expect(one.xml).toContain(replaced)
+    expect(one.xml).toContain(told)
+    expect(before.xml).not.toContain(told)
+    expect(await schemaFaults(one.xml)).toEqual([])
+    expect(await ruleFaults(one.xml)).toEqual([])
+    expect(await invoiceFor(payer)).toEqual(one)
+  })
+})
+
+describe('a long history', () => {
+  const MANY = 2_500
+  const settlementsIn = (csv: string) =>
+    csv.split('\r\n').filter((row) => row.startsWith('settlement,'))
+
+  beforeAll(async () => {
+    await node.database.pool.query(
+      `INSERT INTO agreement_events (block, log_index, tx_hash, agreement_id, kind, period, as_of, amount, detail, at_ms)
+       SELECT (SELECT min(number) FROM blocks), 100000 + n, decode(lpad(to_hex(n), 64, '0'), 'hex'), $1, 'collected', 7, 0, 1, '{}', 0
+       FROM generate_series(1, $2::int) n`,
+      [Buffer.from(id.slice(2), 'hex'), MANY],
+    )
+  })
+
+  test('CSV: every settlement once, what late evidence added too where escrow had nothing for it', async () => {
+    const rows = settlementsIn(await (await anybody().statement(id, { as: 'csv' })).text())
+    expect(new Set(rows).size).toBe(rows.length)
+    expect(rows.filter((row) => row.includes('arrears collected,included,7,'))).toHaveLength(0)
+    expect(rows.filter((row) => row.includes('arrears collected,final,7,'))).toHaveLength(MANY)
+    expect(rows.join('\n')).toMatch(/adjusted for late evidence,\w+,0,.*,0\.000000,/)
+    const one = await (await anybody().statement(id, { as: 'csv', period: 7 })).text()
+    expect(settlementsIn(one)).toHaveLength(MANY)
+  })
+
+  test('PDF: its newest, and exactly how many are left out', async () => {
+    const pdf = await (await anybody().statement(id, { as: 'pdf', period: 7 })).arrayBuffer()
+    const { text } = await extractText(await getDocumentProxy(new Uint8Array(pdf)), {
+      mergePages: true,
+    })
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(
+      `${MANY - 400} earlier settlements are left out: the CSV has all of them.`,
+    )
+  })
+
+  test('ATK more PDFs at once than wait their turn are refused, with words and when to come back', async () => {
+    const url = new URL(`/v1/agreements/${id}/statement.pdf?period=1`, node.url)
+    const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(url)))
+    const refused = answers.filter(({ status }) => status === 503)
+    const drawn = answers.filter(({ status }) => status === 200)
+    expect(drawn.length).toBeGreaterThanOrEqual(9)
+    expect(refused.length).toBe(answers.length - drawn.length)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const answer of refused) {
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await answer.json()).toMatchObject({ code: 'DRAWING_BUSY' })
+    }
+    expect((await fetch(url)).status).toBe(200)
   })
 })

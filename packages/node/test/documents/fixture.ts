@@ -1,7 +1,11 @@
 import type { Agreement, Deployment, Hex, PartyDetails, PeriodView } from '@liquefy/client'
 import { type Tariff, tariffUnits } from '@liquefy/protocol'
 import type { InvoiceInput } from '../../src/documents/invoice.ts'
-import type { StatementInput } from '../../src/documents/statement.ts'
+import {
+  type SettlementLine,
+  type StatementInput,
+  settlementLine,
+} from '../../src/documents/statement.ts'
 import { RULE } from '../business.ts'
 
 const START = 1_700_000_000
@@ -102,11 +106,9 @@ export function invoiceInput(change: Partial<InvoiceInput> = {}): InvoiceInput {
     units: unitsOf(registers),
     deployment,
     period,
-    settlements: [],
     seller: SELLER,
     buyer: BUYER,
     currency: 'EUR',
-    nowMs: FINAL_MS,
     ...change,
   }
 }
@@ -121,22 +123,30 @@ export function statementInput(
     units: unitsOf(1),
     deployment,
     head: { size: '900', root: `0x${'11'.repeat(32)}`, anchored: null },
-    settlements: periods.map(({ period }) => ({
-      kind: 'settled' as const,
-      agreementId: `0x${'ab'.repeat(32)}` as Hex,
-      period,
-      asOf: 0n,
-      registers: [],
-      paidMinor: 518_000_000n,
-      txHash: `0x${'cd'.repeat(32)}` as Hex,
-      block: 100 + period,
-      logIndex: 0,
-      detail: {},
-      atMs: OVER_MS,
-    })),
-    finalBlock: 100,
     wantedPeriod: undefined,
     nowMs: FINAL_MS,
     ...change,
   }
+}
+
+/** One settlement a period, the first of them final. */
+export function settlementLines(count: number): SettlementLine[] {
+  return Array.from({ length: count }, (_, period) =>
+    settlementLine(
+      {
+        kind: 'settled',
+        agreementId: `0x${'ab'.repeat(32)}`,
+        period,
+        asOf: 0n,
+        registers: [],
+        paidMinor: 518_000_000n,
+        txHash: `0x${'cd'.repeat(32)}`,
+        block: 100 + period,
+        logIndex: 0,
+        detail: {},
+        atMs: OVER_MS,
+      },
+      { deployment, finalBlock: 100 },
+    ),
+  )
 }

@@ -2,12 +2,12 @@ import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { extractText, getDocumentProxy } from 'unpdf'
 import { describe, expect, test } from 'vitest'
-import { writeCsv } from '../../src/documents/csv.ts'
-import { statementOf } from '../../src/documents/statement.ts'
+import { BYTE_ORDER_MARK, writeCsv } from '../../src/documents/csv.ts'
+import { type StatementContent, statementOf } from '../../src/documents/statement.ts'
 import { statementCsv } from '../../src/documents/statement-csv.ts'
 import { statementPdf } from '../../src/documents/statement-pdf.ts'
 import { element, writeXml } from '../../src/documents/xml.ts'
-import { PERIOD, PERIOD_SECONDS, statementInput } from './fixture.ts'
+import { PERIOD, PERIOD_SECONDS, settlementLines, statementInput } from './fixture.ts'
 
 const periodsOf = (count: number) =>
   Array.from({ length: count }, (_, period) => ({
@@ -22,6 +22,19 @@ const content = statementOf(statementInput(periodsOf(3)))
 const read = (csv: string): Record<string, string>[] =>
   parse(csv, { bom: true, columns: true, record_delimiter: '\r\n' })
 
+/** A statement with one settlement a period, in pages of two. */
+async function csvOf(statement: StatementContent): Promise<string> {
+  const lines = settlementLines(statement.periods.length)
+  async function* pages() {
+    for (let first = 0; first < lines.length; first += 2) yield lines.slice(first, first + 2)
+  }
+  let csv = ''
+  for await (const piece of statementCsv(statement, pages())) csv += piece
+  return csv
+}
+const pdfOf = (statement: StatementContent, timeZone = 'UTC', earlier = 0) =>
+  statementPdf(statement, { shown: settlementLines(3), earlier }, timeZone)
+
 describe('what a statement says', () => {
   test('sums are those of its periods; quantities and amounts are exact decimals', () => {
     expect(content.totals).toMatchObject({ owed: '1555.554420', included: '1554.000000' })
@@ -29,7 +42,7 @@ describe('what a statement says', () => {
     expect(content.periods[0]).toMatchObject({
       registers: ['1234.567'],
       owed: '518.518140',
-      evidence: 'weight 812',
+      evidence: ['weight 812'],
     })
   })
 
@@ -46,14 +59,14 @@ describe('what a statement says', () => {
     expect(content.check).toBe(`npx liquefy audit ${content.agreementId}`)
   })
 
-  test('two meters on one stream are told apart', () => {
+  test('two meters on one stream are told apart', async () => {
     const input = statementInput([{ ...PERIOD, registers: ['1000', '2000'] }])
     const [unit] = input.units
     if (!unit) throw new Error('no unit')
     const terms = { meters: [{ stream: 'weight' }, { stream: 'weight' }] }
     const twice = { ...input, units: [unit, unit], agreement: { ...input.agreement, terms } }
     expect(
-      read(statementCsv(statementOf(twice))).find(({ record }) => record === 'period'),
+      read(await csvOf(statementOf(twice))).find(({ record }) => record === 'period'),
     ).toMatchObject({ '1: weight (kg)': '1.000', '2: weight (kg)': '2.000' })
   })
 
@@ -65,8 +78,9 @@ describe('what a statement says', () => {
 })
 
 describe('CSV', () => {
-  test('every row has every column; times are UTC, units in the headings', () => {
-    const rows = read(statementCsv(content))
+  test('every row has every column; times are UTC, units in the headings', async () => {
+    const rows = read(await csvOf(content))
+    expect(rows.filter(({ record }) => record === 'settlement')).toHaveLength(3)
     expect(rows.filter(({ record }) => record === 'period')).toHaveLength(3)
     expect(rows.find(({ record }) => record === 'period')).toMatchObject({
       'from (UTC)': '2023-11-14T22:13:20.000Z',
@@ -86,7 +100,7 @@ describe('CSV', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(text, text), { minLength: 1 }), (rows) => {
         fc.pre(rows.every((row) => row.some((cell) => cell !== '')))
-        const csv = writeCsv([['a', 'b'], ...rows])
+        const csv = BYTE_ORDER_MARK + writeCsv([['a', 'b'], ...rows])
         expect(read(csv)).toEqual(rows.map(([a, b]) => ({ a, b })))
       }),
     )
@@ -100,7 +114,7 @@ describe('CSV', () => {
   )
 
   test('a number below zero stays a number', () => {
-    expect(writeCsv([['-1.50']])).toBe('\u{feff}-1.50\r\n')
+    expect(writeCsv([['-1.50']])).toBe('-1.50\r\n')
   })
 })
 
@@ -111,7 +125,7 @@ describe('PDF', () => {
   }
 
   test('has what the statement says, umlauts too, times with their offset', async () => {
-    const pdf = await statementPdf(content, 'Europe/Berlin')
+    const pdf = await pdfOf(content, 'Europe/Berlin')
     expect(pdf.subarray(0, 5).toString()).toBe('%PDF-')
     const page = (await readPages(pdf)).join(' ')
     for (const words of [
@@ -129,18 +143,40 @@ describe('PDF', () => {
 
   test('a long one goes on over pages, and says what it leaves out', async () => {
     const pages = await readPages(
-      await statementPdf(statementOf(statementInput(periodsOf(500))), 'UTC'),
+      await pdfOf(statementOf(statementInput(periodsOf(500))), 'UTC', 123_456),
     )
     expect(pages.length).toBeGreaterThan(10)
     expect(pages.at(-1)).toContain(`page ${pages.length} of ${pages.length}`)
     expect(pages.join(' ').replaceAll('\n', ' ')).toContain('100 earlier periods are left out')
+    expect(pages.join(' ').replaceAll('\n', ' ')).toContain(
+      '123456 earlier settlements are left out: the CSV has all of them',
+    )
     expect(pages.join(' ')).toContain('UTC')
   })
 
   test('a character that its fonts do not have is a question mark, never another one', async () => {
     const input = statementInput()
     const odd = { ...input, agreement: { ...input.agreement, machineName: 'Σ 1 €' } }
-    expect((await readPages(await statementPdf(statementOf(odd), 'UTC'))).join()).toContain('? 1 €')
+    expect((await readPages(await pdfOf(statementOf(odd)))).join()).toContain('? 1 €')
+  })
+
+  test('what is taller than a page is on several: every register, every stream, the whole price', async () => {
+    const price = Array.from({ length: 2_000 }, (_, index) => `price${index}`)
+    const about = [{ what: 'Price', value: price.join(' ') }]
+    const registers = Array.from({ length: 150 }, (_, index) => `meter ${index} (kg)`)
+    const [period] = content.periods
+    if (!period) throw new Error('no period')
+    const amounts = registers.map((_, index) => `${index}.5`)
+    const evidence = registers.map((_, index) => `stream${index} 812`)
+    const periods = [{ ...period, registers: amounts, evidence }]
+    const page = (await readPages(await pdfOf({ ...content, about, registers, periods }))).join(' ')
+    const words = page.replaceAll(/\s+/g, ' ')
+    const expected = [
+      ...price,
+      ...registers.map((name, index) => `${name}: ${index}.5`),
+      ...evidence,
+    ]
+    expect(expected.filter((one) => !words.includes(one))).toEqual([])
   })
 })
 

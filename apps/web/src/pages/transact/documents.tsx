@@ -45,7 +45,7 @@ const Statement = ({ agreement }: { agreement: Agreement }) => {
             key={as}
             type="button"
             className="button button-quiet"
-            disabled={download.isPending}
+            disabled={download.isPending || chosen === ''}
             onClick={() => download.start(as)}
           >
             Statement as {as.toUpperCase()}
@@ -81,7 +81,7 @@ const Invoice = ({ agreement }: { agreement: Agreement }) => {
             <button
               type="button"
               className="button button-quiet"
-              disabled={download.isPending}
+              disabled={download.isPending || period === ''}
               onClick={() => download.start(undefined)}
             >
               E-invoice as XML
@@ -100,6 +100,9 @@ const Invoice = ({ agreement }: { agreement: Agreement }) => {
   )
 }
 
+const EARLIER = 'earlier'
+
+/** One of the newest periods, which the agreement's answer has, or any by its number; empty while none is written. */
 const PeriodField = ({
   label,
   agreement,
@@ -112,19 +115,43 @@ const PeriodField = ({
   value: string
   onChoose: (value: string) => void
   children?: ReactNode
-}) => (
-  <label className="field">
-    <span>{label}</span>
-    <select value={value} onChange={({ target }) => onChoose(target.value)}>
-      {children}
-      {agreement.periods.toReversed().map(({ period, startMs }) => (
-        <option key={period} value={period}>
-          {period}, from {formatTime(startMs)}
-        </option>
-      ))}
-    </select>
-  </label>
-)
+}) => {
+  const [isEarlier, setEarlier] = useState(false)
+  const choose = (choice: string) => {
+    setEarlier(choice === EARLIER)
+    onChoose(choice === EARLIER ? '' : choice)
+  }
+  return (
+    <>
+      <label className="field">
+        <span>{label}</span>
+        <select value={isEarlier ? EARLIER : value} onChange={({ target }) => choose(target.value)}>
+          {children}
+          {agreement.periods.toReversed().map(({ period, startMs }) => (
+            <option key={period} value={period}>
+              {period}, from {formatTime(startMs)}
+            </option>
+          ))}
+          {agreement.periodCount > agreement.periods.length ? (
+            <option value={EARLIER}>an earlier one, by its number</option>
+          ) : null}
+        </select>
+      </label>
+      {isEarlier ? (
+        <label className="field">
+          <span>Number of the period, the first is 0</span>
+          <input
+            type="number"
+            min={0}
+            step={1}
+            value={value}
+            onChange={({ target }) => onChoose(target.value)}
+          />
+        </label>
+      ) : null}
+    </>
+  )
+}
 
 /** Fetches a document with the reader's session, which no link carries, and hands it to the browser; words for what went wrong. */
 const useDownload = <Choice,>(fetchFile: (choice: Choice) => Promise<File>) => {
