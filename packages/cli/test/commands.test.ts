@@ -64,7 +64,14 @@ const measure = async (...litres: bigint[]) => {
 }
 const view = async () => (await run('agreement', 'show', agreement)).json() as Shown
 
+/** What does not change by the time that passes, as the outlook of escrow does. */
+const still = async () => {
+  const { outlook: _, ...rest } = await view()
+  return rest
+}
+
 interface Shown {
+  outlook: unknown
   open: boolean
   owedMinor: string
   includedMinor: string
@@ -226,11 +233,11 @@ describe('money', () => {
     [['close', '--as', 'City council'], 'TRANSACTION_REVERTED'],
     [['close', '--as', 'nobody'], 'PERSON_UNKNOWN'],
   ])('%j is refused with %s, and moves nothing', async ([name = '', ...rest], code) => {
-    const before = await view()
+    const before = await still()
     const refused = await run('agreement', name, agreement, ...rest)
     expect(refused.code).toBe(2)
     expect(refused.json()).toMatchObject({ error: { code } })
-    expect(await view()).toEqual(before)
+    expect(await still()).toEqual(before)
   })
 })
 
