@@ -406,11 +406,31 @@ export async function readOwed(db: Queryable, agreementId?: Hex): Promise<OwedRo
   }))
 }
 
+/** What is owed for a period, without what it is owed for. */
+export type OwedAmount = Pick<OwedRow, 'period' | 'asOf' | 'owedMinor'>
+
+/** Amounts owed of an agreement by period, without registers and heads: there may be tens of thousands. */
+export async function readOwedAmounts(db: Queryable, agreementId: Hex): Promise<OwedAmount[]> {
+  const { rows } = await db.query(
+    'SELECT period, as_of, owed_minor FROM owed WHERE agreement_id = $1 ORDER BY period',
+    [bytesOf(agreementId)],
+  )
+  return rows.map((row) => ({ period: row.period, asOf: row.as_of, owedMinor: row.owed_minor }))
+}
+
+/** What is owed of each agreement in all. */
+export async function readOwedTotals(db: Queryable): Promise<Map<Hex, bigint>> {
+  const { rows } = await db.query(
+    'SELECT agreement_id, sum(owed_minor) AS owed_minor FROM owed GROUP BY 1',
+  )
+  return new Map(rows.map((row) => [hexOf(row.agreement_id), row.owed_minor]))
+}
+
 /** The amount owed for the newest period of an agreement; undefined before any. */
 export async function readNewestOwed(
   db: Queryable,
   agreementId: Hex,
-): Promise<Pick<OwedRow, 'period' | 'asOf' | 'owedMinor'> | undefined> {
+): Promise<OwedAmount | undefined> {
   const { rows } = await db.query(
     'SELECT period, as_of, owed_minor FROM owed WHERE agreement_id = $1 ORDER BY period DESC LIMIT 1',
     [bytesOf(agreementId)],
