@@ -1,19 +1,40 @@
 import { type Hex, keccak256 } from 'viem'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readMoney, readPeriodMoney } from '../../src/store/agreements.ts'
+import type { Database } from '../../src/store/database.ts'
+import { readOwed } from '../../src/store/metering.ts'
 import { readUnpriced } from '../../src/store/notable.ts'
+import { ALL_PERIODS, newestPeriods } from '../../src/store/periods.ts'
 import { readSeries } from '../../src/store/rollups.ts'
 import { readPaymentsOf, readSettlements } from '../../src/store/settlements.ts'
 import { createStreamFigures } from '../../src/store/stream-figures.ts'
-import { newDataDir, testDatabase } from '../chain/support.ts'
+import { freshDatabase, tempDatabase } from '../ingest-fixture.ts'
 
 const AGREEMENTS: Hex[] = [keccak256('0xaa'), keccak256('0xbb')]
 const START = 1_000_000
 const MINUTES = 2_000
 const MACHINE = 7n
 
+let server: Database
+const opened: Database[] = []
+
+beforeAll(async () => {
+  server = await tempDatabase()
+})
+afterAll(async () => {
+  for (const database of opened) await database.close()
+  await server.close()
+})
+
+const anEmptyDatabase = async (): Promise<Database> => {
+  const database = await freshDatabase(server)
+  opened.push(database)
+  return database
+}
+
 /** A machine with an envelope a minute, metered by two agreements of one long period, the first of which settles each minute. */
 async function longPeriod() {
-  const { pool } = await testDatabase(await newDataDir())
+  const { pool } = await anEmptyDatabase()
   const ids = AGREEMENTS.map((id) => Buffer.from(id.slice(2), 'hex'))
   await pool.query(
     `INSERT INTO blocks SELECT s, sha256(int8send(s)), s * 1000, true FROM generate_series(0::bigint, $1) s`,
@@ -35,10 +56,8 @@ async function longPeriod() {
   return { pool, ids }
 }
 
-type Pool = Awaited<ReturnType<typeof testDatabase>>['pool']
-
 /** One a minute, read at its end; each tenth was refused by the log's admission. */
-async function addEnvelopes(pool: Pool, first: number, last: number): Promise<void> {
+async function addEnvelopes(pool: Database['pool'], first: number, last: number): Promise<void> {
   await pool.query(
     `INSERT INTO envelopes (log_index, digest, machine_id, stream, signer_id, kid, epoch, seq, prev, iat, first_ms, last_ms, readings,
        logged_at, code, declaration, raw)
@@ -50,7 +69,11 @@ async function addEnvelopes(pool: Pool, first: number, last: number): Promise<vo
 }
 
 /** Verdicts of the agreement `nth`: the register moved, but not by what `unpriced` says of `s`, an envelope's seq. */
-async function meter(pool: Pool, id: Buffer | undefined, unpriced: string): Promise<void> {
+async function meter(
+  pool: Database['pool'],
+  id: Buffer | undefined,
+  unpriced: string,
+): Promise<void> {
   await pool.query(
     `INSERT INTO metered (agreement_id, meter, seq, period, register, digest, code, covered, last_ms)
      SELECT $1, 0, s, CASE WHEN ${unpriced} THEN -1 ELSE 0 END, s, sha256(int8send(s)),
@@ -115,8 +138,39 @@ test('machines are counted on from where they were counted, by many who ask at o
   expect(await createStreamFigures(pool)()).toEqual(await read())
 })
 
+test('a page of periods has the newest before one, where money moved in periods that are not owed too', async () => {
+  const { pool, ids } = await longPeriod()
+  const [id] = AGREEMENTS
+  if (!id) throw new Error('no agreement')
+  // Owed: the even ones of a thousand. Paid: each third, of more than are owed.
+  await pool.query(
+    `INSERT INTO owed SELECT $1, s, '{1}', s, s, '[]', 0 FROM generate_series(0, 998, 2) s`,
+    [ids[0]],
+  )
+  await pool.query(
+    `INSERT INTO agreement_events
+     SELECT s, 0, '\\x00', $1, 'collected', s, NULL, s, '{}', s FROM generate_series(0, 1200, 3) s`,
+    [ids[0]],
+  )
+  const both = Array.from({ length: 1_201 }, (_, s) => s).filter(
+    (s) => s % 3 === 0 || (s % 2 === 0 && s < 1_000),
+  )
+  const money = (await readMoney(pool, 600, [id])).get(id)?.periods
+  for (const before of [undefined, 1_100, 999, 500, 7, 1, 0]) {
+    const span = await newestPeriods(pool, id, 15, before)
+    const [paid, owed] = [
+      await readPeriodMoney(pool, 600, id, span),
+      await readOwed(pool, id, span),
+    ]
+    const page = [...new Set([...paid.keys(), ...owed.map(({ period }) => period)])]
+    const expected = both.filter((s) => s < (before ?? ALL_PERIODS.before)).slice(-15)
+    expect(page.sort((a, b) => a - b).slice(-15)).toEqual(expected)
+    for (const [period, of] of paid) expect(of).toEqual(money?.get(period))
+  }
+})
+
 test('a chart of many weeks is of hours, however many points are asked for', async () => {
-  const { pool } = await testDatabase(await newDataDir())
+  const { pool } = await anEmptyDatabase()
   const hours = 24 * 60
   await pool.query(
     `INSERT INTO hour_rollups SELECT $1, 'weight', s * 3600000, 'weight', 'kg', 2, s, s + 1, 2 * s + 1, s + 1, s * 3600000
