@@ -271,7 +271,7 @@ export async function readPaymentsOf(
      ) p LEFT JOIN agreements a USING (agreement_id) LEFT JOIN LATERAL (
        SELECT e.* FROM (
          SELECT * FROM agreement_events WHERE agreement_id = p.agreement_id AND kind = 'settled' AND period = p.period
-           AND as_of >= least(p.last, (a.terms->>'start')::bigint + (p.period + 1) * (a.terms->>'periodSeconds')::bigint)
+           AND as_of >= least(p.last, (a.terms->>'start')::bigint + (p.period::bigint + 1) * (a.terms->>'periodSeconds')::bigint)
          ORDER BY block, log_index LIMIT $3
        ) e
        -- By CASE: what it proved is looked at only once it is known to cover the envelope.
