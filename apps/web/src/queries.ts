@@ -188,12 +188,16 @@ export const useSettlement = (agreementId: Hex, place: string) =>
 const isSettledForGood = ({ final, covers, anchor }: SettlementEvidence): boolean =>
   final && (anchor === null ? covers === null || covers.length === 0 : anchor.final)
 
-/** What one envelope was worth. */
+/** What one envelope was worth; it is asked for again until all of it is paid for good. */
 export const useEnvelopePayments = (logIndex: string) =>
   useQuery({
-    queryKey: ['agreement', 'payments', logIndex],
+    queryKey: ['payments', logIndex],
     queryFn: () => node.envelopePayments(logIndex),
+    refetchInterval: ({ state: { data } }) =>
+      data?.length && data.every(({ settlement }) => settlement?.final) ? false : paymentsMs,
   })
+
+const paymentsMs = 5_000
 
 const proposalsMs = 3_000
 

@@ -1,5 +1,5 @@
 import type { MachineSummary, NodeEvent } from '@liquefy/client'
-import { useQueryClient } from '@tanstack/react-query'
+import { type QueryKey, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
 import { node } from '../api.ts'
 
@@ -32,7 +32,7 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
   const queries = useQueryClient()
   const [live, setLive] = useState<Live>(atFirst)
   const pending = useRef<NodeEvent[]>([])
-  const waiting = useRef(new Set<string>())
+  const waiting = useRef(new Map<string, QueryKey>())
   const listsReadMs = useRef(0)
   const count = useRef(0)
 
@@ -60,13 +60,13 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
         ['machines'],
         (list) => list && withNewest(list, events),
       )
-      for (const what of events.flatMap(touchedBy)) waiting.current.add(what)
+      for (const key of events.flatMap(touchedBy)) waiting.current.set(key.join(' '), key)
       const mayRead = performance.now() - listsReadMs.current > listMs
       if (mayRead) listsReadMs.current = performance.now()
-      for (const what of waiting.current) {
-        if (lists.includes(what) && !mayRead) continue
-        waiting.current.delete(what)
-        void queries.invalidateQueries({ queryKey: [what] })
+      for (const [name, queryKey] of waiting.current) {
+        if (lists.includes(queryKey[0]) && !mayRead) continue
+        waiting.current.delete(name)
+        void queries.invalidateQueries({ queryKey })
       }
     }, refreshMs)
     void node.events({
@@ -100,23 +100,27 @@ const withConnection = (live: Live, connected: boolean): Live =>
 
 /** Lists are long and change all the time: their rows are kept true one by one, and all of them are read anew this seldom. */
 const listMs = 5_000
-const lists = ['machines', 'agreements', 'sparkline', 'unpriced']
+const lists: unknown[] = ['machines', 'agreements', 'sparkline', 'unpriced']
 
-const touchedBy = (event: NodeEvent): string[] => {
+/** What is read anew: of a machine and an agreement only what is about this one. */
+const touchedBy = (event: NodeEvent): QueryKey[] => {
   switch (event.type) {
     case 'logged':
-      return ['machines', 'sparkline', 'readings', 'machine', 'unpriced']
+      return [
+        ['machines'],
+        ...['sparkline', 'readings', 'machine', 'unpriced'].map((what) => [what, event.machineId]),
+      ]
     case 'refused':
-      return ['machines', 'machine', 'status']
+      return [['machines'], ['machine', event.machineId], ['status']]
     case 'owed':
     case 'settled':
-      return ['agreements', 'agreement', 'machines', 'status']
+      return [['agreements'], ['agreement', event.agreementId], ['machines'], ['status']]
     case 'meter-value':
-      return ['agreement']
+      return [['agreement', event.agreementId]]
     case 'notice':
-      return ['notices', 'agreement']
+      return [['notices'], ['agreement', event.agreementId]]
     case 'status':
-      return ['status']
+      return [['status']]
     case 'missed':
       return []
   }

@@ -10,11 +10,19 @@ import {
   tariffUnits,
   termsToJson,
 } from '@liquefy/protocol'
-import { type AgreementMoney, noMoney, readMoney, readPositionOwners } from '../store/agreements.ts'
+import {
+  type AgreementMoney,
+  noMoney,
+  type PeriodMoney,
+  readMoney,
+  readPeriodMoney,
+  readPositionOwners,
+} from '../store/agreements.ts'
 import { readArchivedAhead } from '../store/archives.ts'
 import { readProblem, readSent, readSigned } from '../store/meter-values.ts'
-import { type OwedRow, readOwed } from '../store/metering.ts'
+import { type OwedRow, readOwed, readOwedAmounts, readOwedTotals } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
+import { ALL_PERIODS, newestPeriods, type PeriodSpan } from '../store/periods.ts'
 import { type LedgerPlace, readSettlements, type Settlement } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import type { ApiContext } from './context.ts'
@@ -29,11 +37,10 @@ export async function agreementList(context: ApiContext): Promise<AgreementSumma
   const db = context.database.pool
   const [money, owed, names, owners] = await Promise.all([
     readMoney(db, context.block().final),
-    readOwed(db),
+    readOwedTotals(db),
     readMachineNames(db),
     readPositionOwners(db),
   ])
-  const owedById = Map.groupBy(owed, ({ agreementId }) => agreementId)
   return context.agreements
     .all()
     .map((agreement) =>
@@ -41,7 +48,7 @@ export async function agreementList(context: ApiContext): Promise<AgreementSumma
         agreement,
         names.get(agreement.machineId),
         money.get(agreement.agreementId) ?? noMoney(),
-        owedById.get(agreement.agreementId) ?? [],
+        owed.get(agreement.agreementId) ?? 0n,
         owners.get(agreement.agreementId),
       ),
     )
@@ -51,7 +58,7 @@ function summaryOf(
   { agreementId, machineId, payer, payee, open }: MeteredAgreement,
   name: string | undefined,
   money: AgreementMoney,
-  owed: readonly OwedRow[],
+  owedMinor: bigint,
   owner: Hex | undefined,
 ): AgreementSummary {
   return {
@@ -61,7 +68,7 @@ function summaryOf(
     payer,
     payee,
     open,
-    owedMinor: String(owed.reduce((sum, row) => sum + row.owedMinor, 0n)),
+    owedMinor: String(owedMinor),
     includedMinor: String(money.paidMinor),
     finalMinor: String(money.paidFinalMinor),
     escrowMinor: String(money.escrowMinor),
@@ -71,8 +78,9 @@ function summaryOf(
 
 /** One agreement with its newest periods. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
 export async function agreementView(context: ApiContext, agreementId: Hex): Promise<Agreement> {
-  const whole = await wholeAgreementView(context, agreementId)
-  return { ...whole, periods: whole.periods.slice(-PERIODS_SHOWN) }
+  const shown = await newestPeriods(context.database.pool, agreementId, PERIODS_SHOWN)
+  const view = await viewOf(context, agreementId, shown)
+  return { ...view, periods: view.periods.slice(-PERIODS_SHOWN) }
 }
 
 /** One agreement with all its periods. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
@@ -80,27 +88,48 @@ export async function wholeAgreementView(
   context: ApiContext,
   agreementId: Hex,
 ): Promise<Agreement> {
+  return viewOf(context, agreementId, ALL_PERIODS)
+}
+
+/** One agreement with some of its periods; its sums are of all. */
+async function viewOf(
+  context: ApiContext,
+  agreementId: Hex,
+  shown: PeriodSpan,
+): Promise<Agreement> {
   const db = context.database.pool
   const agreement = knownAgreement(context, agreementId)
   const { final } = context.block()
-  const [moneyById, owed, names, signed, sent, settlements, owners, skipped, ahead] =
+  const earlier = { from: ALL_PERIODS.from, before: shown.from }
+  const [moneyById, before, owed, names, signed, sent, settlements, owners, skipped, ahead] =
     await Promise.all([
       readMoney(db, final, [agreementId]),
-      readOwed(db, agreementId),
+      readOwedAmounts(db, agreementId, earlier),
+      readOwed(db, agreementId, shown),
       readMachineNames(db),
-      readSigned(db, agreementId),
-      readSent(db, agreementId),
+      readSigned(db, agreementId, shown),
+      readSent(db, agreementId, shown),
       readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
       readPositionOwners(db),
       readProblem(db, agreementId),
       agreement.open ? readArchivedAhead(db, agreementId) : undefined,
     ])
   const money = moneyById.get(agreementId) ?? noMoney()
-  const periods = periodsOf(agreement, money, owed, { signed, sent })
+  const moneyByPeriod = agreement.terms ? [...money.periods] : []
+  const moved = moneyByPeriod.map(([, of]) => of)
+  const moneyShown = new Map(moneyByPeriod.filter(([period]) => period >= shown.from))
+  const amounts = [...before, ...owed]
+  const owedMinor = sumOf(amounts, (row) => row.owedMinor)
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
   return {
-    ...summaryOf(agreement, names.get(agreement.machineId), money, owed, owners.get(agreementId)),
+    ...summaryOf(
+      agreement,
+      names.get(agreement.machineId),
+      money,
+      owedMinor,
+      owners.get(agreementId),
+    ),
     problem:
       agreement.problem ?? archiveProblem(ahead) ?? moneyProblem(context, money) ?? skipped ?? null,
     terms: agreement.terms ? termsToJson(agreement.terms) : agreement.termsJson,
@@ -115,11 +144,13 @@ export async function wholeAgreementView(
     rulesInWords: rules.map(explainRule),
     registerUnits: units,
     metersSignedBy: metersSignedBy(context, agreement),
-    adjustedMinor: sumOf(periods, ({ adjustedMinor }) => adjustedMinor),
-    refundedMinor: sumOf(periods, ({ refundedMinor }) => refundedMinor),
-    arrearsMinor: sumOf(periods, ({ arrearsMinor }) => arrearsMinor),
-    periodCount: periods.length,
-    periods,
+    adjustedMinor: String(sumOf(moved, ({ adjustedMinor }) => adjustedMinor)),
+    refundedMinor: String(sumOf(moved, ({ givenBackMinor }) => givenBackMinor)),
+    arrearsMinor: String(sumOf(moved, arrearsOf)),
+    periodCount: agreement.terms
+      ? new Set([...amounts.map(({ period }) => period), ...money.periods.keys()]).size
+      : 0,
+    periods: periodsOf(agreement, moneyShown, owed, { signed, sent }),
     ...linksOf(context, agreement),
     settlements: settlements.map((one) => settlementView(one, final)),
   }
@@ -132,8 +163,8 @@ export function knownAgreement({ agreements }: ApiContext, agreementId: Hex): Me
   return agreement
 }
 
-function sumOf(periods: readonly PeriodView[], pick: (period: PeriodView) => string): string {
-  return String(periods.reduce((sum, period) => sum + BigInt(pick(period)), 0n))
+function sumOf<T>(all: readonly T[], pick: (one: T) => bigint): bigint {
+  return all.reduce((sum, one) => sum + pick(one), 0n)
 }
 
 /** Periods of an agreement before `before`, the newest first. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
@@ -144,16 +175,14 @@ export async function periodList(
 ): Promise<PeriodView[]> {
   const db = context.database.pool
   const agreement = knownAgreement(context, agreementId)
+  const span = await newestPeriods(db, agreementId, limit, before)
   const [money, owed, signed, sent] = await Promise.all([
-    readMoney(db, context.block().final, [agreementId]),
-    readOwed(db, agreementId),
-    readSigned(db, agreementId),
-    readSent(db, agreementId),
+    readPeriodMoney(db, context.block().final, agreementId, span),
+    readOwed(db, agreementId, span),
+    readSigned(db, agreementId, span),
+    readSent(db, agreementId, span),
   ])
-  return periodsOf(agreement, money.get(agreementId) ?? noMoney(), owed, { signed, sent })
-    .filter(({ period }) => before === undefined || period < before)
-    .slice(-limit)
-    .reverse()
+  return periodsOf(agreement, money, owed, { signed, sent }).slice(-limit).reverse()
 }
 
 /** Settlements of an agreement before a place on the ledger, the newest first. @throws ProblemError 404 `AGREEMENT_UNKNOWN`. */
@@ -214,10 +243,7 @@ function archiveProblem(file: string | undefined): string | undefined {
 }
 
 function moneyProblem({ deployment }: ApiContext, money: AgreementMoney): string | undefined {
-  const arrears = [...money.periods.values()].reduce(
-    (sum, { provenMinor, paidMinor }) => sum + larger(provenMinor - paidMinor, 0n),
-    0n,
-  )
+  const arrears = sumOf([...money.periods.values()], arrearsOf)
   if (arrears === 0n) return undefined
   const { symbol, decimals } = deployment.asset
   return `Escrow is short by ${formatDecimal(arrears, decimals, { grouping: true })} ${symbol}; fund the agreement.`
@@ -225,18 +251,17 @@ function moneyProblem({ deployment }: ApiContext, money: AgreementMoney): string
 
 function periodsOf(
   { terms }: MeteredAgreement,
-  money: AgreementMoney,
+  money: ReadonlyMap<number, PeriodMoney>,
   owed: readonly OwedRow[],
   { signed, sent }: Record<'signed' | 'sent', ReadonlyMap<number, bigint>>,
 ): PeriodView[] {
   if (!terms) return []
   const rows = new Map(owed.map((row) => [row.period, row]))
-  const periods = [...new Set([...rows.keys(), ...money.periods.keys()])].sort((a, b) => a - b)
+  const periods = [...new Set([...rows.keys(), ...money.keys()])].sort((a, b) => a - b)
   return periods.map((period) => {
     const row = rows.get(period)
-    const onLedger = money.periods.get(period)
+    const onLedger = money.get(period)
     const { startMs, endMs } = periodTimes(terms, period)
-    const paid = onLedger?.paidMinor ?? 0n
     return {
       period,
       startMs,
@@ -246,9 +271,9 @@ function periodsOf(
       owedMinor: String(row?.owedMinor ?? 0n),
       signedMinor: String(signed.get(period) ?? 0n),
       sentMinor: String(sent.get(period) ?? 0n),
-      includedMinor: String(paid),
+      includedMinor: String(onLedger?.paidMinor ?? 0n),
       finalMinor: String(onLedger?.paidFinalMinor ?? 0n),
-      arrearsMinor: String(larger((onLedger?.provenMinor ?? 0n) - paid, 0n)),
+      arrearsMinor: String(onLedger ? arrearsOf(onLedger) : 0n),
       adjustedMinor: String(onLedger?.adjustedMinor ?? 0n),
       refundedMinor: String(onLedger?.givenBackMinor ?? 0n),
       heads: row?.heads ?? [],
@@ -265,6 +290,6 @@ export function periodTimes(
   return { startMs, endMs: startMs + periodSeconds * 1000 }
 }
 
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b
+function arrearsOf({ provenMinor, paidMinor }: PeriodMoney): bigint {
+  return provenMinor > paidMinor ? provenMinor - paidMinor : 0n
 }

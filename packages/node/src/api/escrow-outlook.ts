@@ -10,7 +10,7 @@ import {
   type Terms,
 } from '@liquefy/protocol'
 import { noMoney, readMoney } from '../store/agreements.ts'
-import { type OwedRow, readOwed } from '../store/metering.ts'
+import { type OwedAmount, readOwedAmounts } from '../store/metering.ts'
 import { readProvenSteps, registerAtTime } from '../store/money-history.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import { unpaidMinor } from '../transact/notices.ts'
@@ -33,7 +33,7 @@ export async function escrowOutlook(context: ApiContext, agreementId: Hex): Prom
   if (!terms) throw unknown('AGREEMENT_UNKNOWN', `A tariff for agreement ${agreementId}`)
   const [moneyById, owed] = await Promise.all([
     readMoney(db, 0, [agreementId]),
-    readOwed(db, agreementId),
+    readOwedAmounts(db, agreementId),
   ])
   const money = moneyById.get(agreementId) ?? noMoney()
   const nowSeconds = BigInt(Math.floor(context.clock.nowMs() / 1000))
@@ -64,7 +64,7 @@ export async function escrowOutlook(context: ApiContext, agreementId: Hex): Prom
 async function paceOf(
   context: ApiContext,
   { agreementId, terms, tariff }: MeteredAgreement,
-  owed: readonly OwedRow[],
+  owed: readonly OwedAmount[],
   nowSeconds: bigint,
 ): Promise<Pace> {
   if (!terms || !tariff) return { minor: 0n, seconds: 0n }
@@ -84,7 +84,7 @@ async function paceOf(
 async function owedBy(
   { database }: ApiContext,
   { agreementId, terms, tariff }: { agreementId: Hex; terms: Terms; tariff: Tariff },
-  { period, asOf }: OwedRow,
+  { period, asOf }: OwedAmount,
   seconds: bigint,
 ): Promise<bigint> {
   const start = terms.start + BigInt(terms.periodSeconds * period)

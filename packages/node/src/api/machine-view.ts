@@ -18,10 +18,10 @@ import {
   readMachineOverview,
   readMachineSettlements,
   readMoneyByMachine,
-  readStreamFigures,
 } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
 import { readLastRefusals, readRefusalCounts, readRefusals } from '../store/refusals.ts'
+import type { createStreamFigures, MachineFigures } from '../store/stream-figures.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
@@ -32,27 +32,32 @@ const UNPRICED_SHOWN = 100
 /** Where no rule says how long a silence may last. */
 const SILENT_AFTER_MS = 15 * 60_000
 
-type FiguresByMachine = Awaited<ReturnType<typeof readStreamFigures>>
+type StreamFiguresReader = ReturnType<typeof createStreamFigures>
+type FiguresByMachine = ReadonlyMap<bigint, Readonly<MachineFigures>>
 
 /** All machines, by id; what they settled since a time (ms) stands beside all that they settled. */
-export async function machineList(context: ApiContext, sinceMs: number): Promise<MachineSummary[]> {
+export async function machineList(
+  context: ApiContext,
+  readFigures: StreamFiguresReader,
+  sinceMs: number,
+): Promise<MachineSummary[]> {
   const db = context.database.pool
-  const [machines, figures] = await Promise.all([readMachineOverview(db), readStreamFigures(db)])
-  return summariesOf(context, machines, figures, sinceMs)
+  const [machines, figures] = await Promise.all([readMachineOverview(db), readFigures()])
+  return summariesOf(context, machines, figures, { sinceMs })
 }
 
 async function summariesOf(
   context: ApiContext,
   machines: readonly MachineOverview[],
   figures: FiguresByMachine,
-  sinceMs: number,
+  { sinceMs, machineId: only }: { sinceMs: number; machineId?: bigint },
 ): Promise<MachineSummary[]> {
   const db = context.database.pool
   const [refusals, lastRefusals, money, places] = await Promise.all([
-    readRefusalCounts(db),
-    readLastRefusals(db),
-    readMoneyByMachine(db, sinceMs),
-    readPlaces(db),
+    readRefusalCounts(db, only),
+    readLastRefusals(db, only),
+    readMoneyByMachine(db, sinceMs, only),
+    readPlaces(db, only),
   ])
   const metered = Map.groupBy(context.agreements.all(), ({ machineId }) => machineId)
   const refused = new Map<bigint, number>()
@@ -104,7 +109,10 @@ export async function machineView(
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
   ])
-  const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), sinceMs)
+  const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
+    sinceMs,
+    machineId,
+  })
   if (!summary) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
   return {
     ...summary,
@@ -121,7 +129,7 @@ export async function machineView(
   }
 }
 
-/** One machine's streams as `readStreamFigures` has those of all. */
+/** One machine's streams as `createStreamFigures` reads those of all. */
 function figuresOf(machineId: bigint, streams: readonly StreamFigures[]): FiguresByMachine {
   if (streams.length === 0) return new Map()
   const figures = {

@@ -1,6 +1,6 @@
 import type { Hex, MoneyHistory, MoneyPoint } from '@liquefy/client'
 import { elapsedSeconds, owedCapped, SIGNER_KIND, type Tariff, type Terms } from '@liquefy/protocol'
-import { type OwedRow, readOwed } from '../store/metering.ts'
+import { type OwedAmount, readOwedAmounts } from '../store/metering.ts'
 import {
   type PaidStep,
   readNewestPaymentMs,
@@ -20,7 +20,7 @@ interface PricedAgreement {
 }
 
 /** What was owed by a time, smallest units. */
-interface OwedPoint {
+export interface OwedPoint {
   timeMs: number
   minor: bigint
 }
@@ -73,7 +73,7 @@ async function owedOverTime(
   points: number,
 ): Promise<OwedPoint[]> {
   if (!terms || !tariff) return []
-  const rows = await readOwed(context.database.pool, agreementId)
+  const rows = await readOwedAmounts(context.database.pool, agreementId)
   const shown = rows.filter(({ period }) => periodTimes(terms, period).endMs > fromMs)
   const isSampled = shown.length * Math.max(1, terms.meters.length) <= SAMPLED_METERS
   const each = isSampled ? Math.max(2, Math.floor(points / Math.max(1, shown.length))) : 0
@@ -94,7 +94,7 @@ async function owedOverTime(
 async function owedWithin(
   { database }: ApiContext,
   { agreementId, terms, tariff }: PricedAgreement,
-  { period, asOf, owedMinor }: OwedRow,
+  { period, asOf, owedMinor }: OwedAmount,
   points: number,
 ): Promise<OwedPoint[]> {
   const start = terms.start + BigInt(terms.periodSeconds * period)
@@ -139,12 +139,22 @@ function withAdjustments(owed: readonly OwedPoint[], steps: readonly PaidStep[])
     steps.filter(({ adjustedMinor }) => adjustedMinor > 0n),
     ({ adjustedMinor }) => adjustedMinor,
   )
-  if (added.length === 0) return [...owed]
-  const at = (line: readonly OwedPoint[], timeMs: number) =>
-    line.findLast((point) => point.timeMs <= timeMs)?.minor ?? 0n
-  return [...owed, ...added]
-    .map(({ timeMs }) => ({ timeMs, minor: at(owed, timeMs) + at(added, timeMs) }))
-    .sort((one, other) => one.timeMs - other.timeMs)
+  return added.length === 0 ? [...owed] : together(owed, added)
+}
+
+/** Two lines in order of time as one: at each time of either, the sum of what both had reached by then. One pass over both. */
+export function together(one: readonly OwedPoint[], other: readonly OwedPoint[]): OwedPoint[] {
+  const sums: OwedPoint[] = []
+  for (let [i, j] = [0, 0]; i < one.length || j < other.length; ) {
+    const timeMs = Math.min(one[i]?.timeMs ?? Infinity, other[j]?.timeMs ?? Infinity)
+    const from = i + j
+    while (i < one.length && (one[i]?.timeMs ?? 0) <= timeMs) i += 1
+    while (j < other.length && (other[j]?.timeMs ?? 0) <= timeMs) j += 1
+    const minor = (one[i - 1]?.minor ?? 0n) + (other[j - 1]?.minor ?? 0n)
+    // As many points as both have, so that which of them are drawn does not depend on how many times are the same.
+    for (let point = from; point < i + j; point += 1) sums.push({ timeMs, minor })
+  }
+  return sums
 }
 
 function cumulative(steps: readonly PaidStep[], pick: (step: PaidStep) => bigint): OwedPoint[] {

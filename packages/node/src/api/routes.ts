@@ -6,6 +6,7 @@ import { readEnvelope } from '../store/envelopes.ts'
 import { readFineSeries } from '../store/fine-series.ts'
 import { readFoldCodes, saveMachineName } from '../store/overview.ts'
 import { readRefusals } from '../store/refusals.ts'
+import { createStreamFigures } from '../store/stream-figures.ts'
 import { agreementList, agreementView } from './agreement-view.ts'
 import { openBundle } from './bundle.ts'
 import type { ApiContext } from './context.ts'
@@ -100,10 +101,11 @@ function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
   const db = context.database.pool
   const params = schemas.machineParams
   const querystring = schemas.sinceQuery
+  const readFigures = createStreamFigures(db)
   app.get<{ Querystring: { sinceMs?: number } }>(
     '/v1/machines',
     route('All machines', schemas.machineSummaries, { querystring }),
-    ({ query }) => machineList(context, query.sinceMs ?? 0),
+    ({ query }) => machineList(context, readFigures, query.sinceMs ?? 0),
   )
   app.get<{ Params: { id: string }; Querystring: { sinceMs?: number } }>(
     '/v1/machines/:id',

@@ -508,7 +508,7 @@ export const readingsQuery = object(
     stream,
     fromMs: timeMs,
     toMs: timeMs,
-    points: { type: 'integer', minimum: 1, maximum: 5_000, default: 300 },
+    points: { type: 'integer', minimum: 1, maximum: 1_500, default: 300 },
   },
   ['points'],
 )

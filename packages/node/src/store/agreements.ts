@@ -8,6 +8,7 @@ import {
 } from '@liquefy/protocol'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
+import type { PeriodSpan } from './periods.ts'
 
 /** An agreement as the ledger has it. `terms` is undefined if they are valid there but beyond what this node meters. */
 export interface StoredAgreement {
@@ -126,7 +127,7 @@ export async function currentKey(
 }
 
 /** What the ledger says of one period's money, smallest units. */
-interface PeriodMoney {
+export interface PeriodMoney {
   paidMinor: bigint
   paidFinalMinor: bigint
   /** The most that signed values have shown to be owed, within the cap, and what late evidence added. */
@@ -173,27 +174,26 @@ export function noMoney(): AgreementMoney {
   }
 }
 
+/** What the ledger says of the money of a span of an agreement's periods. Blocks up to `finalBlock` are final. */
+export async function readPeriodMoney(
+  db: Queryable,
+  finalBlock: number,
+  agreementId: Hex,
+  span: PeriodSpan,
+): Promise<Map<number, PeriodMoney>> {
+  const money = noMoney()
+  for (const row of await readSums(db, finalBlock, [agreementId], span)) addEvents(money, row)
+  return money.periods
+}
+
 /** Sums of the ledger's events by agreement: all, or those of `agreementIds`. Blocks up to `finalBlock` are final. */
 export async function readMoney(
   db: Queryable,
   finalBlock: number,
   agreementIds?: readonly Hex[],
 ): Promise<Map<Hex, AgreementMoney>> {
-  const { rows } = await db.query(
-    `SELECT e.agreement_id, e.kind, e.period,
-       coalesce(sum(e.amount), 0) AS amount,
-       coalesce(sum(e.amount) FILTER (WHERE e.block <= $1), 0) AS final,
-       coalesce(max(least((e.detail->>'owed')::numeric, (a.terms->>'capMinor')::numeric))
-         FILTER (WHERE e.kind = 'settled'), 0) AS proven,
-       coalesce(sum((e.detail->>'adjustment')::numeric), 0) AS adjusted
-     FROM agreement_events e JOIN agreements a USING (agreement_id)
-     WHERE e.kind IN ('funded', 'settled', 'collected', 'adjusted', 'refunded', 'credited', 'closed')
-       AND ($2::bytea[] IS NULL OR e.agreement_id = ANY ($2))
-     GROUP BY e.agreement_id, e.kind, e.period`,
-    [finalBlock, agreementIds?.map(bytesOf) ?? null],
-  )
   const result = new Map<Hex, AgreementMoney>()
-  for (const row of rows) {
+  for (const row of await readSums(db, finalBlock, agreementIds)) {
     const id = hexOf(row.agreement_id)
     const money = result.get(id) ?? noMoney()
     result.set(id, money)
@@ -206,17 +206,41 @@ export async function readMoney(
   return result
 }
 
-function addEvents(
-  money: AgreementMoney,
-  row: {
-    kind: string
-    period: number | null
-    amount: bigint
-    final: bigint
-    proven: bigint
-    adjusted: bigint
-  },
-): void {
+/** Events of one kind and one period of an agreement. */
+interface SumRow {
+  agreement_id: Buffer
+  kind: string
+  period: number | null
+  amount: bigint
+  final: bigint
+  proven: bigint
+  adjusted: bigint
+}
+
+async function readSums(
+  db: Queryable,
+  finalBlock: number,
+  agreementIds?: readonly Hex[],
+  span?: PeriodSpan,
+): Promise<SumRow[]> {
+  const { rows } = await db.query<SumRow>(
+    `SELECT e.agreement_id, e.kind, e.period,
+       coalesce(sum(e.amount), 0) AS amount,
+       coalesce(sum(e.amount) FILTER (WHERE e.block <= $1), 0) AS final,
+       coalesce(max(least((e.detail->>'owed')::numeric, (a.terms->>'capMinor')::numeric))
+         FILTER (WHERE e.kind = 'settled'), 0) AS proven,
+       coalesce(sum((e.detail->>'adjustment')::numeric), 0) AS adjusted
+     FROM agreement_events e JOIN agreements a USING (agreement_id)
+     WHERE e.kind IN ('funded', 'settled', 'collected', 'adjusted', 'refunded', 'credited', 'closed')
+       AND ($2::bytea[] IS NULL OR e.agreement_id = ANY ($2))
+       AND ($3::bigint IS NULL OR e.period >= $3 AND e.period < $4::bigint)
+     GROUP BY e.agreement_id, e.kind, e.period`,
+    [finalBlock, agreementIds?.map(bytesOf) ?? null, span?.from ?? null, span?.before ?? null],
+  )
+  return rows
+}
+
+function addEvents(money: AgreementMoney, row: SumRow): void {
   if (row.kind === 'funded') money.fundedMinor += row.amount
   if (row.kind === 'closed') money.refundedMinor += row.amount
   if (row.kind === 'credited') money.creditedMinor += row.amount

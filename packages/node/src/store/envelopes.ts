@@ -45,7 +45,8 @@ export interface ChainLink {
   prev: Hex
 }
 
-const COLUMNS =
+/** What an `EnvelopeRow` is made of. */
+export const COLUMNS =
   'log_index, digest, machine_id, stream, signer_id, kid, epoch, seq, prev, iat, first_ms, last_ms, readings, logged_at, code'
 
 /** Which of these digests are logged, and where. */

@@ -1,6 +1,7 @@
 import type { Hex } from '@liquefy/client'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
+import { ALL_PERIODS, type PeriodSpan } from './periods.ts'
 
 /** A signed meter value that equals the node's own fold. */
 export interface AcceptedValue {
@@ -120,20 +121,29 @@ export async function forgetLowerValues(db: Queryable, value: AcceptedValue): Pr
 }
 
 /** The most that a signed and accepted value says of each period of an agreement. */
-export async function readSigned(db: Queryable, agreementId: Hex): Promise<Map<number, bigint>> {
+export async function readSigned(
+  db: Queryable,
+  agreementId: Hex,
+  { from, before }: PeriodSpan = ALL_PERIODS,
+): Promise<Map<number, bigint>> {
   const { rows } = await db.query(
-    'SELECT period, max(owed_minor) AS owed_minor FROM meter_values WHERE agreement_id = $1 GROUP BY 1',
-    [bytesOf(agreementId)],
+    `SELECT period, max(owed_minor) AS owed_minor FROM meter_values
+     WHERE agreement_id = $1 AND period >= $2::bigint AND period < $3::bigint GROUP BY 1`,
+    [bytesOf(agreementId), from, before],
   )
   return new Map(rows.map((row) => [row.period, row.owed_minor]))
 }
 
 /** The most that a transaction on its way to the ledger carries of each period of an agreement. */
-export async function readSent(db: Queryable, agreementId: Hex): Promise<Map<number, bigint>> {
+export async function readSent(
+  db: Queryable,
+  agreementId: Hex,
+  { from, before }: PeriodSpan = ALL_PERIODS,
+): Promise<Map<number, bigint>> {
   const { rows } = await db.query(
     `SELECT period, max(owed_minor) AS owed_minor FROM meter_values
-     WHERE agreement_id = $1 AND intent_id IS NOT NULL GROUP BY 1`,
-    [bytesOf(agreementId)],
+     WHERE agreement_id = $1 AND intent_id IS NOT NULL AND period >= $2::bigint AND period < $3::bigint GROUP BY 1`,
+    [bytesOf(agreementId), from, before],
   )
   return new Map(rows.map((row) => [row.period, row.owed_minor]))
 }

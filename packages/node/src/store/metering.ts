@@ -13,6 +13,7 @@ import {
 import { cutSizes } from './cuts.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
+import { ALL_PERIODS, type PeriodSpan } from './periods.ts'
 
 /** Where the fold of one meter of an agreement stands. */
 export interface StoredFold {
@@ -389,12 +390,17 @@ export async function saveOwed(
   )
 }
 
-/** Amounts owed, of all agreements or of one, by period. */
-export async function readOwed(db: Queryable, agreementId?: Hex): Promise<OwedRow[]> {
+/** Amounts owed, of all agreements or of one, by period: of all or of a span. */
+export async function readOwed(
+  db: Queryable,
+  agreementId?: Hex,
+  { from, before }: PeriodSpan = ALL_PERIODS,
+): Promise<OwedRow[]> {
   const { rows } = await db.query(
     `SELECT agreement_id, period, registers::text[], as_of, owed_minor, heads FROM owed
-     WHERE $1::bytea IS NULL OR agreement_id = $1 ORDER BY agreement_id, period`,
-    [agreementId === undefined ? null : bytesOf(agreementId)],
+     WHERE ($1::bytea IS NULL OR agreement_id = $1) AND period >= $2::bigint AND period < $3::bigint
+     ORDER BY agreement_id, period`,
+    [agreementId === undefined ? null : bytesOf(agreementId), from, before],
   )
   return rows.map((row) => ({
     agreementId: hexOf(row.agreement_id),
@@ -406,11 +412,36 @@ export async function readOwed(db: Queryable, agreementId?: Hex): Promise<OwedRo
   }))
 }
 
+/** What is owed for a period, without what it is owed for. */
+export type OwedAmount = Pick<OwedRow, 'period' | 'asOf' | 'owedMinor'>
+
+/** Amounts owed of an agreement by period, of all or of a span, without registers and heads: there may be tens of thousands. */
+export async function readOwedAmounts(
+  db: Queryable,
+  agreementId: Hex,
+  { from, before }: PeriodSpan = ALL_PERIODS,
+): Promise<OwedAmount[]> {
+  const { rows } = await db.query(
+    `SELECT period, as_of, owed_minor FROM owed
+     WHERE agreement_id = $1 AND period >= $2::bigint AND period < $3::bigint ORDER BY period`,
+    [bytesOf(agreementId), from, before],
+  )
+  return rows.map((row) => ({ period: row.period, asOf: row.as_of, owedMinor: row.owed_minor }))
+}
+
+/** What is owed of each agreement in all. */
+export async function readOwedTotals(db: Queryable): Promise<Map<Hex, bigint>> {
+  const { rows } = await db.query(
+    'SELECT agreement_id, sum(owed_minor) AS owed_minor FROM owed GROUP BY 1',
+  )
+  return new Map(rows.map((row) => [hexOf(row.agreement_id), row.owed_minor]))
+}
+
 /** The amount owed for the newest period of an agreement; undefined before any. */
 export async function readNewestOwed(
   db: Queryable,
   agreementId: Hex,
-): Promise<Pick<OwedRow, 'period' | 'asOf' | 'owedMinor'> | undefined> {
+): Promise<OwedAmount | undefined> {
   const { rows } = await db.query(
     'SELECT period, as_of, owed_minor FROM owed WHERE agreement_id = $1 ORDER BY period DESC LIMIT 1',
     [bytesOf(agreementId)],

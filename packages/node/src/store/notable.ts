@@ -1,8 +1,14 @@
 import { type Declaration, decodeEnvelope } from '@liquefy/protocol'
 import type { Queryable } from './database.ts'
-import { type EnvelopeRow, envelopeOf } from './envelopes.ts'
+import { COLUMNS, type EnvelopeRow, envelopeOf } from './envelopes.ts'
 
-/** A machine's newest envelopes of readings that nobody pays, each with the code that says why: of its admission, or of the first agreement that did not price it. */
+/** Verdicts of each meter that are looked at, the newest by `seq`. */
+const LOOK_BACK = 10_000
+
+/**
+ * A machine's newest envelopes of readings that nobody pays, each with the code that says why: of its admission, or of the first agreement that did
+ * not price it. Of each meter the newest 10,000 verdicts are looked at that are not OK: what is older is not told of.
+ */
 export async function readUnpriced(
   db: Queryable,
   machineId: bigint,
@@ -10,17 +16,25 @@ export async function readUnpriced(
 ): Promise<EnvelopeRow[]> {
   const { rows } = await db.query(
     `WITH said AS (
-       SELECT m.digest, min(m.code) AS why FROM metered m JOIN agreements a USING (agreement_id)
-       WHERE a.machine_id = $1 AND m.code <> 'OK'
-         AND NOT EXISTS (SELECT FROM metered p WHERE p.digest = m.digest AND p.code = 'OK')
-       GROUP BY m.digest
-     ), unpriced AS (
-       SELECT e.log_index, s.why FROM said s JOIN envelopes e USING (digest) WHERE e.code = 'OK'
-       UNION ALL SELECT e.log_index, e.code FROM envelopes e WHERE e.machine_id = $1 AND e.code <> 'OK'
+       SELECT DISTINCT m.digest FROM agreements a JOIN folds f USING (agreement_id)
+         CROSS JOIN LATERAL (SELECT digest FROM metered
+           WHERE agreement_id = f.agreement_id AND meter = f.meter AND code <> 'OK'
+           ORDER BY seq DESC LIMIT $3) m
+       WHERE a.machine_id = $1
+     ), found AS (
+       (SELECT e.log_index FROM said s JOIN envelopes e USING (digest)
+         WHERE e.code = 'OK' AND e.readings > 0
+           AND NOT EXISTS (SELECT FROM metered p WHERE p.digest = s.digest AND p.code = 'OK')
+         ORDER BY e.log_index DESC LIMIT $2)
+       UNION ALL
+       (SELECT log_index FROM envelopes WHERE machine_id = $1 AND code <> 'OK' AND readings > 0
+         ORDER BY log_index DESC LIMIT $2)
      )
-     SELECT e.*, u.why AS code FROM unpriced u JOIN envelopes e USING (log_index)
-     WHERE e.readings > 0 ORDER BY log_index DESC LIMIT $2`,
-    [machineId, limit],
+     SELECT ${COLUMNS}, CASE WHEN e.code <> 'OK' THEN e.code ELSE (
+         SELECT min(m.code) FROM metered m JOIN agreements a USING (agreement_id)
+         WHERE m.digest = e.digest AND a.machine_id = $1 AND m.code <> 'OK') END AS code
+     FROM envelopes e WHERE log_index IN (SELECT log_index FROM found) ORDER BY log_index DESC LIMIT $2`,
+    [machineId, limit, LOOK_BACK],
   )
   return rows.map(envelopeOf)
 }

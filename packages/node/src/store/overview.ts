@@ -84,26 +84,6 @@ export async function readMachineOverview(
   }))
 }
 
-/** What was logged of a machine's streams, the stream that it published first in front. */
-export async function readStreamFigures(
-  db: Queryable,
-): Promise<Map<bigint, { streams: string[]; envelopes: number; lastMs: number }>> {
-  const { rows } = await db.query(
-    `SELECT machine_id, stream, count(*) AS envelopes, max(last_ms) AS last_ms
-     FROM envelopes GROUP BY machine_id, stream ORDER BY machine_id, min(log_index)`,
-  )
-  const machines = new Map<bigint, { streams: string[]; envelopes: number; lastMs: number }>()
-  for (const row of rows) {
-    const id = BigInt(row.machine_id)
-    const figures = machines.get(id) ?? { streams: [], envelopes: 0, lastMs: 0 }
-    figures.streams.push(row.stream)
-    figures.envelopes += Number(row.envelopes)
-    figures.lastMs = Math.max(figures.lastMs, Number(row.last_ms))
-    machines.set(id, figures)
-  }
-  return machines
-}
-
 /** A change of a machine on the ledger, newest first. */
 export interface LedgerChange {
   kind: 'state' | 'key' | 'owner'
@@ -155,10 +135,11 @@ export async function readMachineSettlements(
   limit: number,
 ): Promise<{ agreementId: Hex; atMs: number; paidMinor: bigint; txHash: Hex }[]> {
   const { rows } = await db.query(
-    `SELECT e.agreement_id, e.at_ms, e.amount, e.tx_hash
-     FROM agreement_events e JOIN agreements a USING (agreement_id)
-     WHERE a.machine_id = $1 AND e.kind IN ('settled', 'collected', 'adjusted') AND e.amount > 0
-     ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
+    `SELECT e.agreement_id, e.at_ms, e.amount, e.tx_hash FROM agreements a CROSS JOIN LATERAL (
+       SELECT * FROM agreement_events
+       WHERE agreement_id = a.agreement_id AND kind IN ('settled', 'collected', 'adjusted') AND amount > 0
+       ORDER BY block DESC, log_index DESC LIMIT $2
+     ) e WHERE a.machine_id = $1 ORDER BY e.block DESC, e.log_index DESC LIMIT $2`,
     [machineId, limit],
   )
   return rows.map((row) => ({
@@ -177,20 +158,22 @@ export interface MachineMoney {
   settledSinceMinor: bigint
 }
 
-/** What is owed and what is settled, in all and since a time (ms), by machine. */
+/** What is owed and what is settled, in all and since a time (ms), by machine; of one machine if given. */
 export async function readMoneyByMachine(
   db: Queryable,
   sinceMs: number,
+  machineId?: bigint,
 ): Promise<Map<bigint, MachineMoney>> {
   const { rows } = await db.query(
     `SELECT a.machine_id, coalesce(sum(o.owed), 0) AS owed, coalesce(sum(s.settled), 0) AS settled,
        coalesce(sum(s.since), 0) AS since
      FROM agreements a
-       LEFT JOIN (SELECT agreement_id, sum(owed_minor) AS owed FROM owed GROUP BY 1) o USING (agreement_id)
-       LEFT JOIN (SELECT agreement_id, sum(amount) AS settled, sum(amount) FILTER (WHERE at_ms >= $1) AS since
-         FROM agreement_events WHERE kind IN ('settled', 'collected', 'adjusted') GROUP BY 1) s USING (agreement_id)
-     GROUP BY a.machine_id`,
-    [sinceMs],
+       CROSS JOIN LATERAL (SELECT sum(owed_minor) AS owed FROM owed WHERE agreement_id = a.agreement_id) o
+       CROSS JOIN LATERAL (SELECT sum(amount) AS settled, sum(amount) FILTER (WHERE at_ms >= $1) AS since
+         FROM agreement_events
+         WHERE agreement_id = a.agreement_id AND kind IN ('settled', 'collected', 'adjusted')) s
+     WHERE $2::numeric IS NULL OR a.machine_id = $2 GROUP BY a.machine_id`,
+    [sinceMs, machineId ?? null],
   )
   return new Map(
     rows.map((row) => [

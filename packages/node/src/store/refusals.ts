@@ -129,10 +129,15 @@ export async function readRefusalCounts(
   }))
 }
 
-/** When something was last refused from each machine, ms. */
-export async function readLastRefusals(database: Queryable): Promise<Map<bigint, number>> {
+/** When something was last refused from each machine, ms; of one machine if given. */
+export async function readLastRefusals(
+  database: Queryable,
+  machineId?: bigint,
+): Promise<Map<bigint, number>> {
   const answer = await database.query(
-    'SELECT machine_id, max(at_ms) AS at_ms FROM refusals GROUP BY machine_id',
+    `SELECT machine_id, max(at_ms) AS at_ms FROM refusals
+      WHERE $1::numeric IS NULL OR machine_id = $1 GROUP BY machine_id`,
+    [machineId ?? null],
   )
   return new Map(answer.rows.map((row) => [BigInt(row.machine_id), Number(row.at_ms)]))
 }

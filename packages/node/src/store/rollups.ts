@@ -26,6 +26,8 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 /** Series of one stream that are answered at most. */
 const MAX_SERIES = 32
+/** Minutes of one series that are read for one chart; of a longer window the hours have to do. */
+const MAX_MINUTES = 20_000
 
 /** Minute rollups of an envelope's numeric readings. For charts only: doubles. */
 export function rollUp(readings: readonly Reading[]): MinuteRollup[] {
@@ -169,7 +171,7 @@ export function wholeBuckets<T extends SeriesQuery>(query: T, bucketMs: number):
 
 /**
  * The series of a stream between two times, ms since 1970, by name and unit: one each, so that a position's latitude and longitude are two. Buckets are
- * of whole minutes, or of whole hours if they are so long, and whole even where the window cuts them: the same bucket has the same figures in
+ * of whole minutes, or of whole hours if they are so long or the window has more than 20,000 minutes, and whole even where the window cuts them: the same bucket has the same figures in
  * every window.
  */
 export async function readSeries(
@@ -178,7 +180,7 @@ export async function readSeries(
 ): Promise<ReadingSeries[]> {
   const asked = (query.toMs - query.fromMs) / query.points
   const [table, start, widthMs] =
-    asked >= HOUR_MS
+    asked >= HOUR_MS || query.toMs - query.fromMs > MAX_MINUTES * MINUTE_MS
       ? (['hour_rollups', 'hour_ms', HOUR_MS] as const)
       : (['rollups', 'minute_ms', MINUTE_MS] as const)
   const bucketMs = Math.max(Math.ceil(asked / widthMs), 1) * widthMs

@@ -264,7 +264,13 @@ export interface EnvelopePayment {
 /** A period that an envelope moved, with the columns of the event that paid for it, all null where none did. */
 type MovedRow = Pick<EventRow, 'agreement_id' | 'period'> & (EventRow | { kind: null })
 
-/** Which periods of which agreements an envelope has moved, and what paid for each; at most `limit`. */
+/** Settled values of a period that are looked through for the first that covers an envelope. */
+const VALUES_SEARCHED = 5_000
+
+/**
+ * Which periods of which agreements an envelope has moved, and what paid for each; at most `limit`. A value that covers it is not of before
+ * its last reading: of the values since then the first 5,000 are looked through, beyond which it counts as not paid.
+ */
 export async function readPaymentsOf(
   db: Queryable,
   logIndex: bigint,
@@ -273,16 +279,21 @@ export async function readPaymentsOf(
   const { rows } = await db.query<MovedRow>(
     `SELECT p.agreement_id, p.period, s.kind, s.as_of, s.amount, s.detail, s.tx_hash, s.block, s.log_index, s.at_ms
      FROM (
-       SELECT DISTINCT m.agreement_id, m.period, e.stream, e.seq FROM envelopes e JOIN metered m USING (digest)
-       WHERE e.log_index = $1 AND m.period >= 0 ORDER BY m.agreement_id, m.period LIMIT $2
-     ) p LEFT JOIN LATERAL (
-       SELECT e.* FROM agreement_events e
-       WHERE e.agreement_id = p.agreement_id AND e.kind = 'settled' AND e.period = p.period AND ${TELLING}
-         AND EXISTS (SELECT FROM jsonb_array_elements(${HEADS}) h
-           WHERE h->>'stream' = p.stream AND (h->>'seq')::bigint >= p.seq)
+       SELECT m.agreement_id, m.period, e.stream, e.seq, min(CASE WHEN m.covered THEN coalesce(m.last_ms, 0) ELSE 0 END) / 1000 AS last
+       FROM envelopes e JOIN metered m USING (digest)
+       WHERE e.log_index = $1 AND m.period >= 0 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2 LIMIT $2
+     ) p LEFT JOIN agreements a USING (agreement_id) LEFT JOIN LATERAL (
+       SELECT e.* FROM (
+         SELECT * FROM agreement_events WHERE agreement_id = p.agreement_id AND kind = 'settled' AND period = p.period
+           AND as_of >= least(p.last, (a.terms->>'start')::bigint + (p.period::bigint + 1) * (a.terms->>'periodSeconds')::bigint)
+         ORDER BY block, log_index LIMIT $3
+       ) e
+       -- By CASE: what it proved is looked at only once it is known to cover the envelope.
+       WHERE CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(${HEADS}) h
+           WHERE h->>'stream' = p.stream AND (h->>'seq')::bigint >= p.seq) THEN ${TELLING} END
        ORDER BY e.block, e.log_index LIMIT 1
      ) s ON true ORDER BY p.agreement_id, p.period`,
-    [logIndex, limit],
+    [logIndex, limit, VALUES_SEARCHED],
   )
   return rows.map((row) => ({
     agreementId: hexOf(row.agreement_id),

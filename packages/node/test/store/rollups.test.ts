@@ -52,18 +52,24 @@ const folded = (measured: readonly Measured[], bucketMs: number): ReadingBucket[
   })
 }
 
+/** All buckets since `startMs`: of less than an hour by windows of ten days, since a longer one is answered by hours. */
 const bucketsOf = async (db: Database, machineId: bigint, bucketMs: number) => {
   const fromMs = Math.floor(startMs / bucketMs) * bucketMs
-  const points = Math.ceil((400 * DAY_MS) / bucketMs)
-  const toMs = fromMs + points * bucketMs
-  const [series] = await readFineSeries(db.pool, {
-    machineId,
-    stream: 'level',
-    fromMs,
-    toMs,
-    points,
-  })
-  return series?.buckets ?? []
+  const windows = bucketMs < HOUR_MS ? 40 : 1
+  const points = Math.ceil((400 * DAY_MS) / windows / bucketMs)
+  const windowMs = points * bucketMs
+  const found: ReadingBucket[] = []
+  for (let window = 0; window < windows; window += 1) {
+    const [series] = await readFineSeries(db.pool, {
+      machineId,
+      stream: 'level',
+      fromMs: fromMs + window * windowMs,
+      toMs: fromMs + (window + 1) * windowMs,
+      points,
+    })
+    found.push(...(series?.buckets ?? []))
+  }
+  return found
 }
 
 describe('the buckets of a chart', () => {
