@@ -1,4 +1,11 @@
-import type { Deployment, Dialogue, Hex, Proposal, ProposalSummary } from '@liquefy/client'
+import {
+  type Deployment,
+  type Dialogue,
+  type Hex,
+  MAX_OPEN_DAYS,
+  type Proposal,
+  type ProposalSummary,
+} from '@liquefy/client'
 import {
   agreementId,
   checkTariffUnits,
@@ -109,8 +116,8 @@ const MAX_STORED = 500
 const FORGOTTEN_AT_ONCE = 1_000
 const SHOWN = 200
 const DAY_MS = 86_400_000
-/** Offers are good for so long at most, and kept for so long after. */
-const MAX_OPEN_DAYS = 90
+/** Whoever counts the days by another clock is not refused for it. */
+const CLOCK_SLACK_MS = 3_600_000
 
 /** Reads terms, rules and tariff as one, or says what is wrong. */
 interface Read {
@@ -424,7 +431,7 @@ function requireTimes(terms: Terms, nowMs: number): void {
   if (openByMs <= nowMs) {
     throw new ProposalError('TERMS_EXPIRED', 'openBy has passed: let it lie ahead.')
   }
-  if (openByMs > nowMs + MAX_OPEN_DAYS * DAY_MS) {
+  if (openByMs > nowMs + MAX_OPEN_DAYS * DAY_MS + CLOCK_SLACK_MS) {
     throw new ProposalError(
       'TERMS_INVALID',
       `openBy is more than ${MAX_OPEN_DAYS} days ahead: let the offer end sooner.`,

@@ -1,5 +1,6 @@
 import {
   type Hex,
+  MAX_OPEN_DAYS,
   type Offer,
   type OfferProblems,
   pricedUnit,
@@ -25,9 +26,7 @@ import { useExplaining } from './use-explained.ts'
 import './offers.css'
 
 const daySeconds = 86_400
-/** The node keeps no offer that stands for longer. */
-const mostDays = 89
-const isDays = (days: number) => Number.isSafeInteger(days) && days > 0 && days <= mostDays
+const isDays = (days: number) => Number.isSafeInteger(days) && days > 0 && days <= MAX_OPEN_DAYS
 const noSalt: Hex = `0x${'00'.repeat(32)}`
 
 /** What an offer answers: its id, and terms of which the new ones keep start and beginning. */
@@ -71,7 +70,7 @@ export const OfferForm = ({
     ...fundProblem(draft.fund, deployment?.asset.decimals ?? 0),
     ...(isDays(draft.openDays)
       ? {}
-      : { openDays: `It must be a whole number from 1 to ${mostDays}.` }),
+      : { openDays: `It must be a whole number from 1 to ${MAX_OPEN_DAYS}.` }),
   }
   const told: Told = { problems, tried }
   const step = useStep(
