@@ -10,7 +10,7 @@ import {
 import { parseDecimal, type Terms, ZERO_DIGEST } from '@liquefy/protocol'
 import { useRef, useState } from 'react'
 import { node } from '../../api.ts'
-import { useDeployment, useReadings } from '../../queries.ts'
+import { useDeployment, useMachines, useReadings } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { TextField, type Told } from '../../ui/fields.tsx'
 import { nameOf } from '../../ui/format.ts'
@@ -186,6 +186,7 @@ const Preview = ({
   offer: Offer
 }) => {
   const explaining = useExplaining()
+  const machine = useMachines().data?.find(({ machineId }) => machineId === offer.machineId)
   if (!preview?.ok || !explaining) {
     const missing = preview && !preview.ok ? problemList(preview.problems) : []
     return (
@@ -207,7 +208,7 @@ const Preview = ({
     )
   }
   const rules = preview.draft.meters.map(({ rule }) => rule)
-  const explained = explaining(preview.terms, rules)
+  const explained = explaining(preview.terms, rules, machine)
   return (
     <>
       <ExampleBill explained={explained} />
