@@ -10,13 +10,20 @@ import {
   tariffUnits,
   termsToJson,
 } from '@liquefy/protocol'
-import { type AgreementMoney, noMoney, readMoney, readPositionOwners } from '../store/agreements.ts'
+import {
+  type AgreementMoney,
+  NOTHING_PAID,
+  noMoney,
+  readMoney,
+  readPositionOwners,
+} from '../store/agreements.ts'
 import { readArchivedAhead } from '../store/archives.ts'
 import { readProblem, readSent, readSigned } from '../store/meter-values.ts'
 import { type OwedRow, readOwed } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
 import { type LedgerPlace, readSettlements, type Settlement } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
+import { costOf } from '../transact/cost.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
 
@@ -115,6 +122,7 @@ export async function wholeAgreementView(
     rulesInWords: rules.map(explainRule),
     registerUnits: units,
     metersSignedBy: metersSignedBy(context, agreement),
+    costMinor: sumOf(periods, ({ costMinor }) => costMinor),
     adjustedMinor: sumOf(periods, ({ adjustedMinor }) => adjustedMinor),
     refundedMinor: sumOf(periods, ({ refundedMinor }) => refundedMinor),
     arrearsMinor: sumOf(periods, ({ arrearsMinor }) => arrearsMinor),
@@ -234,9 +242,9 @@ function periodsOf(
   const periods = [...new Set([...rows.keys(), ...money.periods.keys()])].sort((a, b) => a - b)
   return periods.map((period) => {
     const row = rows.get(period)
-    const onLedger = money.periods.get(period)
+    const onLedger = money.periods.get(period) ?? NOTHING_PAID
     const { startMs, endMs } = periodTimes(terms, period)
-    const paid = onLedger?.paidMinor ?? 0n
+    const paid = onLedger.paidMinor
     return {
       period,
       startMs,
@@ -244,13 +252,14 @@ function periodsOf(
       asOf: String(row?.asOf ?? startMs / 1000),
       registers: row?.registers.map(String) ?? terms.meters.map(() => '0'),
       owedMinor: String(row?.owedMinor ?? 0n),
+      costMinor: String(costOf(row?.owedMinor ?? 0n, onLedger)),
       signedMinor: String(signed.get(period) ?? 0n),
       sentMinor: String(sent.get(period) ?? 0n),
       includedMinor: String(paid),
-      finalMinor: String(onLedger?.paidFinalMinor ?? 0n),
-      arrearsMinor: String(larger((onLedger?.provenMinor ?? 0n) - paid, 0n)),
-      adjustedMinor: String(onLedger?.adjustedMinor ?? 0n),
-      refundedMinor: String(onLedger?.givenBackMinor ?? 0n),
+      finalMinor: String(onLedger.paidFinalMinor),
+      arrearsMinor: String(larger(onLedger.provenMinor - paid, 0n)),
+      adjustedMinor: String(onLedger.adjustedMinor),
+      refundedMinor: String(onLedger.givenBackMinor),
       heads: row?.heads ?? [],
     }
   })

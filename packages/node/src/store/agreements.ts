@@ -126,7 +126,7 @@ export async function currentKey(
 }
 
 /** What the ledger says of one period's money, smallest units. */
-interface PeriodMoney {
+export interface PeriodMoney {
   paidMinor: bigint
   paidFinalMinor: bigint
   /** The most that signed values have shown to be owed, within the cap, and what late evidence added. */
@@ -137,7 +137,7 @@ interface PeriodMoney {
   givenBackMinor: bigint
 }
 
-const NOTHING_PAID: PeriodMoney = {
+export const NOTHING_PAID: PeriodMoney = {
   paidMinor: 0n,
   paidFinalMinor: 0n,
   provenMinor: 0n,
