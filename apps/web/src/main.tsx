@@ -1,5 +1,5 @@
 import { ApiError } from '@liquefy/client'
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -7,10 +7,13 @@ import { Guard } from './failures/guard.tsx'
 import { watchUnexpected } from './failures/unexpected.ts'
 import { LiveProvider } from './live/live.tsx'
 import { router } from './router.tsx'
+import { dropIfEnded } from './session/kept-session.ts'
 import './styles.css'
 import './failures/failures.css'
 
 const queries = new QueryClient({
+  queryCache: new QueryCache({ onError: dropIfEnded }),
+  mutationCache: new MutationCache({ onError: dropIfEnded }),
   defaultOptions: {
     // A browser that believes itself offline may well reach a node on its own computer or network.
     queries: {

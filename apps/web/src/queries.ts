@@ -1,5 +1,5 @@
 import { ApiError, type Hex, type SettlementEvidence } from '@liquefy/client'
-import { useQueries, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
 import { useSession } from './session/use-session.ts'
 import { todayMs } from './ui/today.ts'
@@ -222,12 +222,3 @@ export const useDialogue = (proposalId: Hex | null) => {
     refetchInterval: proposalsMs,
   })
 }
-
-/** Several agreements at once, such as all of a machine. */
-export const useEachAgreement = (agreementIds: readonly Hex[]) =>
-  useQueries({
-    queries: agreementIds.map((agreementId) => ({
-      queryKey: ['agreement', agreementId],
-      queryFn: () => node.agreement(agreementId),
-    })),
-  })

@@ -121,7 +121,7 @@ export interface Client {
   /** Who is signed in by the client's token. Throws `SESSION_MISSING` or `SESSION_INVALID`. */
   session(): Promise<Omit<Session, 'token'>>
   signOut(): Promise<void>
-  /** Those that whoever is signed in has made or been made, newest first. */
+  /** Those that whoever is signed in has made or been made: those that wait first, of them his own and those of people whom he deals with first. */
   proposals(): Promise<ProposalSummary[]>
   /** The whole negotiation that a proposal belongs to. Throws `PROPOSAL_UNKNOWN` to whoever is no party of it. */
   proposal(proposalId: Hex): Promise<Dialogue>

@@ -60,6 +60,7 @@ export {
   type ValueSigner,
 } from './meter-values.ts'
 export {
+  MAX_OPEN_DAYS,
   type Offer,
   type OfferContext,
   type OfferPrice,
@@ -67,8 +68,9 @@ export {
   pricedUnit,
   type ReadOffer,
   readOffer,
+  USUAL_TIMES,
 } from './offer.ts'
-export type { Measure, OfferMeter } from './offer-meter.ts'
+export { type Measure, type OfferMeter, usualMeasure } from './offer-meter.ts'
 export { offerOfTerms } from './offer-of-terms.ts'
 export type { PartyDetails, VatTreatment } from './party.ts'
 export {

@@ -31,6 +31,18 @@ export interface OfferMeter {
   silenceSeconds: number
 }
 
+const LEVELS = ['mm', 'cm', '%', '%EL', '%RH']
+const RATES = ['W', 'kW', 'l/s', 'm3/s', 'm/s', 'km/h']
+
+/** How a stream of this SenML unit is most often counted: for people to change. */
+export function usualMeasure(unit: string): Measure {
+  if (unit === 'lat' || unit === 'lon') return 'distance'
+  if (unit === 'Cel' || unit === 'K') return 'duration-beyond'
+  if (LEVELS.includes(unit)) return 'drawdown'
+  if (RATES.includes(unit)) return 'integral'
+  return unit === 'count' ? 'count' : 'counter'
+}
+
 /** Decimal places that are read of a value; one with more is not priced. */
 export const READING_PLACES = 3
 const DEGREE_PLACES = 7

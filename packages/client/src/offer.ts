@@ -53,6 +53,22 @@ export interface Offer {
   settleSeconds: number
 }
 
+const HOUR_SECONDS = 3_600
+const DAY_SECONDS = 86_400
+
+/** What most offers say of late evidence, silences and settlement. */
+export const USUAL_TIMES: Readonly<
+  Pick<Offer, 'backfillSeconds' | 'lateSeconds' | 'gapTimeoutSeconds' | 'settleSeconds'>
+> = {
+  backfillSeconds: DAY_SECONDS,
+  lateSeconds: DAY_SECONDS,
+  gapTimeoutSeconds: HOUR_SECONDS,
+  settleSeconds: 30 * DAY_SECONDS,
+}
+
+/** A node carries no offer that stands for more days. */
+export const MAX_OPEN_DAYS = 90
+
 /** What stands under each part of an offer that cannot be proposed so: why, and what to do. */
 export type OfferProblems = Readonly<Record<string, string>>
 

@@ -166,6 +166,8 @@ export interface PeriodView {
   registers: string[]
   /** By the node's own fold, not yet signed by the meter. */
   owedMinor: string
+  /** What it costs so far: owed with what late evidence added, or what the ledger has proven, whichever is more; never less than what is included. */
+  costMinor: string
   /** Signed by the meter, accepted, not yet on the ledger. */
   signedMinor: string
   /** The most that a transaction on its way to the ledger carries; 0: none does. */
@@ -206,6 +208,7 @@ export interface Agreement extends AgreementSummary {
   /** Who signs the meter values, in words: `machine 7`, `the edge (machine 3)`, `the payer (0x…)`, `nobody: time alone counts`. */
   metersSignedBy: string
   /** Sums over all periods. */
+  costMinor: string
   adjustedMinor: string
   refundedMinor: string
   arrearsMinor: string

@@ -16,6 +16,7 @@ import {
   pricedUnit,
   readOffer,
   suggestPerHour,
+  usualMeasure,
 } from '../src/index.ts'
 
 const address = (byte: string): Hex => `0x${byte.repeat(20)}`
@@ -293,4 +294,17 @@ test('rules of an offer are what the protocol reads', () => {
     factor: { numerator: 1, denominator: 1 },
     maxRate: { burst: '1000000', perHour: '1000000' },
   })
+})
+
+test.each([
+  ['l', 'counter'],
+  ['count', 'count'],
+  ['mm', 'drawdown'],
+  ['%RH', 'drawdown'],
+  ['kW', 'integral'],
+  ['Cel', 'duration-beyond'],
+  ['lat', 'distance'],
+  ['', 'counter'],
+])('a stream in %j is most often counted by %s', (unit, measure) => {
+  expect(usualMeasure(unit)).toBe(measure)
 })

@@ -9,7 +9,7 @@ import { nameOf } from '../ui/format.ts'
 import { Loading } from '../ui/states.tsx'
 import { useWallets } from '../wallet/use-wallets.ts'
 import type { Choice } from '../wallet/wallets.ts'
-import { keepSession, type SignedIn } from './kept-session.ts'
+import { dropIfEnded, keepSession, type SignedIn } from './kept-session.ts'
 import { useErrorWords } from './use-error-words.ts'
 import { useSession } from './use-session.ts'
 
@@ -31,14 +31,11 @@ export const Account = () => {
   )
 }
 
-/** A session that the node no longer knows is dropped, so that the page shows what is true. */
+/** A session of an earlier visit may have ended meanwhile: the node is asked once. */
 const useEndedSession = (session: SignedIn | undefined) => {
   const token = session?.token
   useEffect(() => {
-    if (token === undefined) return
-    node.session().catch((error: unknown) => {
-      if ((error as { code?: unknown }).code === 'SESSION_INVALID') keepSession(undefined)
-    })
+    if (token !== undefined) node.session().catch(dropIfEnded)
   }, [token])
 }
 

@@ -1,4 +1,4 @@
-import type { Session } from '@liquefy/client'
+import { ApiError, type Session } from '@liquefy/client'
 
 /** Who is signed in on this page, by which wallet. It opens what only he may read; money moves by the wallet alone. */
 export interface SignedIn extends Session {
@@ -22,12 +22,14 @@ const keptBefore = (): SignedIn | undefined => {
 }
 
 let current = keptBefore()
+let ending: ReturnType<typeof setTimeout> | undefined
 const listeners = new Set<() => void>()
 
 export const currentSession = (): SignedIn | undefined => current
 
 export const keepSession = (session: SignedIn | undefined): void => {
   current = session
+  endInTime()
   try {
     if (session) localStorage.setItem(place, JSON.stringify(session))
     else localStorage.removeItem(place)
@@ -35,6 +37,18 @@ export const keepSession = (session: SignedIn | undefined): void => {
     // It is kept until the page is left.
   }
   for (const listener of listeners) listener()
+}
+
+/** The node knows it no longer then, and tells nobody. */
+const endInTime = (): void => {
+  clearTimeout(ending)
+  if (current) ending = setTimeout(() => keepSession(undefined), current.expiresMs - Date.now())
+}
+endInTime()
+
+/** Drops the session if the node refused something because it has ended, so that the page shows what is true. */
+export const dropIfEnded = (error: unknown): void => {
+  if (error instanceof ApiError && error.code === 'SESSION_INVALID') keepSession(undefined)
 }
 
 export const onSession = (listener: () => void): (() => void) => {

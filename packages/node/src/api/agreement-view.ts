@@ -12,6 +12,7 @@ import {
 } from '@liquefy/protocol'
 import {
   type AgreementMoney,
+  NOTHING_PAID,
   noMoney,
   type PeriodMoney,
   readMoney,
@@ -25,6 +26,7 @@ import { readMachineNames } from '../store/overview.ts'
 import { ALL_PERIODS, newestPeriods, type PeriodSpan } from '../store/periods.ts'
 import { type LedgerPlace, readSettlements, type Settlement } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
+import { costOf } from '../transact/cost.ts'
 import type { ApiContext } from './context.ts'
 import { unknown } from './problem.ts'
 
@@ -120,6 +122,8 @@ async function viewOf(
   const moneyShown = new Map(moneyByPeriod.filter(([period]) => period >= shown.from))
   const amounts = [...before, ...owed]
   const owedMinor = sumOf(amounts, (row) => row.owedMinor)
+  const owedBy = new Map(amounts.map((row) => [row.period, row.owedMinor]))
+  const metered = new Set(agreement.terms ? [...owedBy.keys(), ...money.periods.keys()] : [])
   const rules = agreement.rules.filter((rule): rule is MeterRule => rule !== undefined)
   const units = agreement.rules.map((rule) => rule?.registerUnit ?? '')
   return {
@@ -144,12 +148,15 @@ async function viewOf(
     rulesInWords: rules.map(explainRule),
     registerUnits: units,
     metersSignedBy: metersSignedBy(context, agreement),
+    costMinor: String(
+      sumOf([...metered], (period) =>
+        costOf(owedBy.get(period) ?? 0n, money.periods.get(period) ?? NOTHING_PAID),
+      ),
+    ),
     adjustedMinor: String(sumOf(moved, ({ adjustedMinor }) => adjustedMinor)),
     refundedMinor: String(sumOf(moved, ({ givenBackMinor }) => givenBackMinor)),
     arrearsMinor: String(sumOf(moved, arrearsOf)),
-    periodCount: agreement.terms
-      ? new Set([...amounts.map(({ period }) => period), ...money.periods.keys()]).size
-      : 0,
+    periodCount: metered.size,
     periods: periodsOf(agreement, moneyShown, owed, { signed, sent }),
     ...linksOf(context, agreement),
     settlements: settlements.map((one) => settlementView(one, final)),
@@ -260,7 +267,7 @@ function periodsOf(
   const periods = [...new Set([...rows.keys(), ...money.keys()])].sort((a, b) => a - b)
   return periods.map((period) => {
     const row = rows.get(period)
-    const onLedger = money.get(period)
+    const onLedger = money.get(period) ?? NOTHING_PAID
     const { startMs, endMs } = periodTimes(terms, period)
     return {
       period,
@@ -269,13 +276,14 @@ function periodsOf(
       asOf: String(row?.asOf ?? startMs / 1000),
       registers: row?.registers.map(String) ?? terms.meters.map(() => '0'),
       owedMinor: String(row?.owedMinor ?? 0n),
+      costMinor: String(costOf(row?.owedMinor ?? 0n, onLedger)),
       signedMinor: String(signed.get(period) ?? 0n),
       sentMinor: String(sent.get(period) ?? 0n),
-      includedMinor: String(onLedger?.paidMinor ?? 0n),
-      finalMinor: String(onLedger?.paidFinalMinor ?? 0n),
-      arrearsMinor: String(onLedger ? arrearsOf(onLedger) : 0n),
-      adjustedMinor: String(onLedger?.adjustedMinor ?? 0n),
-      refundedMinor: String(onLedger?.givenBackMinor ?? 0n),
+      includedMinor: String(onLedger.paidMinor),
+      finalMinor: String(onLedger.paidFinalMinor),
+      arrearsMinor: String(arrearsOf(onLedger)),
+      adjustedMinor: String(onLedger.adjustedMinor),
+      refundedMinor: String(onLedger.givenBackMinor),
       heads: row?.heads ?? [],
     }
   })

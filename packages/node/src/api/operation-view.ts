@@ -149,8 +149,19 @@ function settlementOf(known: Figures, { waiting, givenUp }: Rows): Operation['se
     waitingSinceMs: known.unsettledSinceMs ?? null,
     givenUp,
     transactions: known.outbox,
-    oldest: waiting,
+    oldest: waiting.map((one) => ({
+      ...one,
+      problem: one.problem === null ? null : publicProblem(one.problem),
+    })),
   }
+}
+
+/**
+ * What keeps a transaction back, for anybody: a contract's error by its name alone, and no identifier of another kind. The arguments are in the
+ * operator's log.
+ */
+export function publicProblem(error: string): string {
+  return error.replace(/^(\w+)\(.*\)$/s, '$1').replace(/0x[0-9a-f]{9,}/gi, '0x…')
 }
 
 function refusalsOf(known: Figures, { sinceMs, refusalTimes }: Rows): Operation['refusals'] {

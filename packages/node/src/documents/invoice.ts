@@ -8,6 +8,7 @@ import {
   type TariffUnit,
   type Terms,
 } from '@liquefy/protocol'
+import { costOf } from '../transact/cost.ts'
 import { apportion, netOf, taxOn, wholeCents } from './cents.ts'
 import { accountId, quantityOf, registerName } from './statement.ts'
 import { PIECE, unitCode } from './unit-codes.ts'
@@ -89,20 +90,13 @@ export interface InvoiceInput {
 
 /** What a period costs, and what of it is paid, smallest units. Late evidence and what was given back are in both. */
 export function billOf(period: PeriodView): { costMinor: bigint; paidMinor: bigint } {
-  const [owedMinor, adjusted, included, arrears, refunded] = [
-    period.owedMinor,
-    period.adjustedMinor,
-    period.includedMinor,
-    period.arrearsMinor,
-    period.refundedMinor,
-  ].map(BigInt) as [bigint, bigint, bigint, bigint, bigint]
-  const byNode = owedMinor + adjusted
-  // What a signer has proved on the ledger is owed, whatever the node has folded: without meters it folds nothing.
-  const proven = included + arrears
-  return {
-    costMinor: (byNode > proven ? byNode : proven) - refunded,
-    paidMinor: included - refunded,
-  }
+  const [paidMinor, refunded] = [BigInt(period.includedMinor), BigInt(period.refundedMinor)]
+  const cost = costOf(BigInt(period.owedMinor), {
+    paidMinor,
+    provenMinor: paidMinor + BigInt(period.arrearsMinor),
+    adjustedMinor: BigInt(period.adjustedMinor),
+  })
+  return { costMinor: cost - refunded, paidMinor: paidMinor - refunded }
 }
 
 /**

@@ -138,7 +138,7 @@ export interface PeriodMoney {
   givenBackMinor: bigint
 }
 
-const NOTHING_PAID: PeriodMoney = {
+export const NOTHING_PAID: PeriodMoney = {
   paidMinor: 0n,
   paidFinalMinor: 0n,
   provenMinor: 0n,

@@ -2,10 +2,11 @@ import type { Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
-import { type AgreementMoney, noMoney, readMoney } from '../store/agreements.ts'
+import { type AgreementMoney, NOTHING_PAID, noMoney, readMoney } from '../store/agreements.ts'
 import type { Database } from '../store/database.ts'
 import { type OwedRow, readOwed } from '../store/metering.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
+import { costOf } from './cost.ts'
 
 /** What is short of an agreement's money, smallest units. */
 type Shortage = Pick<Notice, 'kind' | 'escrowMinor' | 'unpaidMinor' | 'fundedMinor'>
@@ -59,10 +60,8 @@ export function unpaidMinor(
   const folded = new Map(owed.map(({ period, owedMinor }) => [period, owedMinor]))
   let unpaid = 0n
   for (const period of new Set([...folded.keys(), ...money.periods.keys()])) {
-    const { provenMinor = 0n, paidMinor = 0n, adjustedMinor = 0n } = money.periods.get(period) ?? {}
-    const folds = (folded.get(period) ?? 0n) + adjustedMinor
-    const due = folds > provenMinor ? folds : provenMinor
-    if (due > paidMinor) unpaid += due - paidMinor
+    const onLedger = money.periods.get(period) ?? NOTHING_PAID
+    unpaid += costOf(folded.get(period) ?? 0n, onLedger) - onLedger.paidMinor
   }
   return unpaid
 }

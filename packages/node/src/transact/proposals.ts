@@ -1,4 +1,11 @@
-import type { Deployment, Dialogue, Hex, Proposal, ProposalSummary } from '@liquefy/client'
+import {
+  type Deployment,
+  type Dialogue,
+  type Hex,
+  MAX_OPEN_DAYS,
+  type Proposal,
+  type ProposalSummary,
+} from '@liquefy/client'
 import {
   agreementId,
   checkTariffUnits,
@@ -18,7 +25,6 @@ import {
   type Terms,
   tariffKindAt,
   tariffUnits,
-  termsFromJson,
   termsToJson,
 } from '@liquefy/protocol'
 import type { Clock } from '../clock.ts'
@@ -27,13 +33,17 @@ import { readMachines } from '../store/machines.ts'
 import { readMachineNames } from '../store/overview.ts'
 import {
   answerProposal,
+  countOfStrangers,
   countProposals,
+  dealsWith,
   forgetProposals,
+  lockCounterparty,
   lockProposer,
   readDialogue,
   readProposal,
   readProposalsOf,
   type StoredProposal,
+  type StoredSummary,
   saveProposal,
 } from '../store/proposals.ts'
 import { type Agreements, MAX_GAP_TIMEOUT_SECONDS } from './agreements.ts'
@@ -50,9 +60,9 @@ export interface ProposalInput {
 
 /** Agreements as a dialogue between two: one proposes, the other accepts, declines or proposes something else. */
 export interface Proposals {
-  /** Takes terms that `party` has signed. The same ones again: the same answer. @throws ProposalError */
+  /** Takes terms that `party` has signed. The same ones again while they wait: the same answer. @throws ProposalError */
   propose(party: Hex, input: ProposalInput): Promise<Proposal>
-  /** The newest of those that `party` has made or been made, newest first. */
+  /** Those that `party` has made or been made: those that wait first, of them those of people whom he deals with and his own first; each newest first. */
   of(party: Hex): Promise<ProposalSummary[]>
   /** All offers of the dialogue that a proposal belongs to. @throws ProposalError `PROPOSAL_UNKNOWN` to whoever is no party of it. */
   dialogue(party: Hex, proposalId: Hex): Promise<Dialogue>
@@ -96,12 +106,18 @@ export class ProposalError extends LiquefyError {
 
 /** Proposals of one party that wait for an answer. */
 const MAX_WAITING = 20
-/** Proposals of one party that are kept: those of the last 90 days. */
+/** Of them, those that wait for the same other party. */
+const MAX_WAITING_FOR_ONE = 5
+/** Proposals of all strangers together that wait for one party: those whom it has no agreement with, and has proposed nothing to. */
+const MAX_OF_STRANGERS = 50
+/** Proposals of one party that are kept, answered ones among them. */
 const MAX_STORED = 500
+/** So many are forgotten at once, so that no proposal waits for it. */
+const FORGOTTEN_AT_ONCE = 1_000
 const SHOWN = 200
 const DAY_MS = 86_400_000
-/** Offers are good for so long at most, and kept for so long after. */
-const MAX_OPEN_DAYS = 90
+/** Whoever counts the days by another clock is not refused for it. */
+const CLOCK_SLACK_MS = 3_600_000
 
 /** Reads terms, rules and tariff as one, or says what is wrong. */
 interface Read {
@@ -121,34 +137,31 @@ export function createProposals(options: {
 }): Proposals {
   const { database, clock, agreements, deployment, contractAccepts } = options
 
-  const stateOf = (stored: StoredProposal): Proposal['state'] => {
+  const stateOf = (stored: StoredSummary): Proposal['state'] => {
     // The ledger has the last word: a signature that was given away cannot be taken back.
     if (agreements.get(stored.proposalId)) return 'accepted'
     if (stored.answer) return stored.answer
     return stored.openByMs <= clock.nowMs() ? 'expired' : 'waiting'
   }
 
+  const wordsOf = (tariff: Tariff, terms: Terms, rules: readonly MeterRule[]): string =>
+    explainTariff(tariff, { units: tariffUnits(terms, rules), asset: deployment.asset })
+
   const summaryOf = (
-    stored: StoredProposal,
+    stored: StoredSummary,
     names: ReadonlyMap<bigint, string>,
   ): ProposalSummary => {
-    const terms = termsFromJson(stored.terms)
-    const rules = stored.rules as MeterRule[]
-    const kind = tariffKindAt(deployment, terms.tariff) ?? 'linear'
-    const { asset } = deployment
+    const { proposer, counterparty, payer, machineId } = stored
     return {
       proposalId: stored.proposalId,
-      proposer: stored.proposer,
-      counterparty: stored.counterparty,
-      payer: terms.payer,
-      payee: terms.payee,
-      machineId: String(terms.machineId),
-      machineName: names.get(terms.machineId) ?? String(terms.machineId),
+      proposer,
+      counterparty,
+      payer,
+      payee: payer === proposer ? counterparty : proposer,
+      machineId: String(machineId),
+      machineName: names.get(machineId) ?? String(machineId),
       state: stateOf(stored),
-      tariffInWords: explainTariff(decodeTariffData(kind, terms.tariffData), {
-        units: tariffUnits(terms, rules),
-        asset,
-      }),
+      tariffInWords: stored.tariffWords,
       createdMs: stored.createdMs,
       openByMs: stored.openByMs,
       replaces: stored.replaces,
@@ -243,7 +256,7 @@ export function createProposals(options: {
 
   return {
     async propose(party, input) {
-      const { terms, rules, fundMinor } = await read(party, input)
+      const { terms, rules, tariff, fundMinor } = await read(party, input)
       const proposalId = agreementId({ ...deployment, terms })
       await requireSigned(party, proposalId, input.signature)
       if (agreements.get(proposalId)) {
@@ -256,10 +269,12 @@ export function createProposals(options: {
       await database.transaction(async (db) => {
         await lockProposer(db, party)
         const before = await readProposal(db, proposalId, party)
-        if (before && isSame(before, party, input, fundMinor)) return
-        if (before) throw proposedBefore()
-        await forgetProposals(db, party, nowMs - MAX_OPEN_DAYS * DAY_MS)
-        await requireRoom(db, party, nowMs)
+        if (before) {
+          requireStanding(stateOf(before))
+          if (isSame(before, party, input, fundMinor)) return
+          throw proposedBefore()
+        }
+        await forgetProposals(db, nowMs - MAX_OPEN_DAYS * DAY_MS, FORGOTTEN_AT_ONCE)
         if (input.replaces) {
           const replaced = await known(db, party, input.replaces)
           if (![replaced.proposer, replaced.counterparty].includes(counterparty)) {
@@ -277,10 +292,15 @@ export function createProposals(options: {
           })
           if (!isFirst) requireWaiting(await known(db, party, input.replaces))
         }
+        // What this one replaces waits no more, and makes room for it.
+        await requireRoom(db, { proposer: party, counterparty, nowMs })
         const isSaved = await saveProposal(db, {
           proposalId,
           proposer: party,
           counterparty,
+          payer: terms.payer.toLowerCase() as Hex,
+          machineId: terms.machineId,
+          tariffWords: wordsOf(tariff, terms, rules),
           terms: termsToJson(terms),
           rules,
           signature: input.signature,
@@ -299,7 +319,8 @@ export function createProposals(options: {
     async of(party) {
       const db = database.pool
       const names = await readMachineNames(db)
-      return (await readProposalsOf(db, party, SHOWN)).map((stored) => summaryOf(stored, names))
+      const shown = await readProposalsOf(db, party, { limit: SHOWN, nowMs: clock.nowMs() })
+      return shown.map((stored) => summaryOf(stored, names))
     },
 
     async dialogue(party, proposalId) {
@@ -332,6 +353,15 @@ function proposedBefore(): ProposalError {
   )
 }
 
+/** Refuses terms that were proposed before and wait no more: a party that hears nothing but "proposed" would believe them open. */
+function requireStanding(state: Proposal['state']): void {
+  if (state === 'waiting') return
+  throw new ProposalError(
+    'PROPOSAL_ANSWERED',
+    `These very terms were proposed before, and are ${STATE_WORDS[state]}. To propose the same again, make the terms anew, with another salt.`,
+  )
+}
+
 function isSame(
   before: StoredProposal,
   party: Hex,
@@ -346,18 +376,36 @@ function isSame(
   )
 }
 
-async function requireRoom(db: Queryable, party: Hex, nowMs: number): Promise<void> {
-  const { waiting, stored } = await countProposals(db, party, nowMs)
+async function requireRoom(
+  db: Queryable,
+  to: { proposer: Hex; counterparty: Hex; nowMs: number },
+): Promise<void> {
+  const { proposer, counterparty, nowMs } = to
+  const { waiting, waitingForOne, stored } = await countProposals(db, to)
   if (waiting >= MAX_WAITING) {
     throw new ProposalError(
       'PROPOSALS_TOO_MANY',
       `${MAX_WAITING} proposals of yours wait for an answer: withdraw one first.`,
     )
   }
+  if (waitingForOne >= MAX_WAITING_FOR_ONE) {
+    throw new ProposalError(
+      'PROPOSALS_TOO_MANY',
+      `${MAX_WAITING_FOR_ONE} proposals of yours wait for an answer of ${counterparty}: withdraw or replace one first.`,
+    )
+  }
   if (stored >= MAX_STORED) {
     throw new ProposalError(
       'PROPOSALS_TOO_MANY',
       `${MAX_STORED} proposals of yours are kept here: propose again when the oldest of them are ${MAX_OPEN_DAYS} days past.`,
+    )
+  }
+  if (await dealsWith(db, counterparty, proposer)) return
+  await lockCounterparty(db, counterparty)
+  if ((await countOfStrangers(db, counterparty, nowMs)) >= MAX_OF_STRANGERS) {
+    throw new ProposalError(
+      'PROPOSALS_TOO_MANY',
+      `${MAX_OF_STRANGERS} proposals of people whom ${counterparty} has no agreement with wait for an answer already: ask for a proposal to you instead, or try again when some are answered.`,
     )
   }
 }
@@ -383,7 +431,7 @@ function requireTimes(terms: Terms, nowMs: number): void {
   if (openByMs <= nowMs) {
     throw new ProposalError('TERMS_EXPIRED', 'openBy has passed: let it lie ahead.')
   }
-  if (openByMs > nowMs + MAX_OPEN_DAYS * DAY_MS) {
+  if (openByMs > nowMs + MAX_OPEN_DAYS * DAY_MS + CLOCK_SLACK_MS) {
     throw new ProposalError(
       'TERMS_INVALID',
       `openBy is more than ${MAX_OPEN_DAYS} days ahead: let the offer end sooner.`,

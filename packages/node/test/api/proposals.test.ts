@@ -24,6 +24,7 @@ import {
 } from '@liquefy/protocol'
 import pino from 'pino'
 import { createWalletClient, getAddress, http, toHex } from 'viem'
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 import { createSiweMessage } from 'viem/siwe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../../src/index.ts'
@@ -75,9 +76,16 @@ const actionOf = ({ wallet }: Person) => ({
   wallet,
 })
 
-async function signedIn(name: string): Promise<Person> {
+function signedIn(name: string): Promise<Person> {
   const account = node.keys.people.find((one) => one.name === name)?.account
   if (!account) throw new Error(`no ${name}`)
+  return signedInAs(account)
+}
+
+/** Somebody whom nobody knows: a key made this moment. */
+const newcomer = () => privateKeyToAccount(generatePrivateKey())
+
+async function signedInAs(account: PrivateKeyAccount): Promise<Person> {
   const wallet = createWalletClient({
     account,
     chain: node.chain.publicClient.chain,
@@ -106,6 +114,10 @@ const newTerms = (change: Partial<Terms> = {}): Terms => ({
   }),
   ...change,
 })
+
+/** Terms of two parties that name no machine's streams. */
+const termsBetween = (payer: Hex, payee: Hex, change: Partial<Terms> = {}): Terms =>
+  newTerms({ payer, payee, meters: [], limits: [{ burst: 1n, perHour: 0n }], ...change })
 
 const offerOf = async (
   by: Person,
@@ -412,16 +424,93 @@ describe('what cannot be proposed is refused with what to do', () => {
     })
   })
 
-  test('ATK more than twenty that wait', async () => {
+  test('ATK more than five that wait for the same party; a place is had by replacing one', async () => {
     const made: Hex[] = []
-    for (let count = 0; count < 20; count += 1) made.push((await propose(plant)).proposalId)
+    for (let count = 0; count < 5; count += 1) made.push((await propose(plant)).proposalId)
     await expect(propose(plant)).rejects.toMatchObject({
       status: 429,
       code: 'PROPOSALS_TOO_MANY',
-      message: expect.stringContaining('withdraw one first'),
+      message: expect.stringContaining('withdraw or replace one first'),
+    })
+    const [replaced, ...others] = made
+    if (!replaced) throw new Error('none made')
+    const { proposalId } = await propose(plant, { replaces: replaced })
+    for (const id of [...others, proposalId]) await takeBack(plant, id)
+  })
+
+  test('ATK more than twenty that wait', async () => {
+    const others = [1, 2, 3, 4].map(() => newcomer().address.toLowerCase() as Hex)
+    const offerTo = async (other: Hex) =>
+      plant.client.propose(await offerOf(plant, termsBetween(other, plant.address)))
+    const made: Hex[] = []
+    for (const other of others) {
+      for (let count = 0; count < 5; count += 1) made.push((await offerTo(other)).proposalId)
+    }
+    await expect(propose(plant)).rejects.toMatchObject({
+      status: 429,
+      code: 'PROPOSALS_TOO_MANY',
+      message: '20 proposals of yours wait for an answer: withdraw one first.',
     })
     for (const id of made) await takeBack(plant, id)
     await takeBack(plant, (await propose(plant)).proposalId)
+  })
+
+  test('ATK terms that were declined or withdrawn: a dead offer is not called proposed', async () => {
+    const offer = await offerOf(plant)
+    const { proposalId } = await plant.client.propose(offer)
+    await mill.client.declineProposal(proposalId, 'No')
+    await expect(plant.client.propose(offer)).rejects.toMatchObject({
+      status: 409,
+      code: 'PROPOSAL_ANSWERED',
+      message:
+        'These very terms were proposed before, and are declined. To propose the same again, make the terms anew, with another salt.',
+    })
+    const other = await offerOf(plant)
+    await takeBack(plant, (await plant.client.propose(other)).proposalId)
+    await expect(plant.client.propose(other)).rejects.toMatchObject({
+      code: 'PROPOSAL_ANSWERED',
+      message: expect.stringContaining('are withdrawn'),
+    })
+  })
+})
+
+describe('ATK strangers with throwaway keys', () => {
+  const offerTo = async (by: Person, payer: Hex) => {
+    const terms = termsBetween(payer, by.address)
+    return by.client.propose(await offerOf(by, terms))
+  }
+
+  test('fill no more than their own places, and crowd out nobody whom one deals with', async () => {
+    // The council deals with the plant once it has proposed to it; the plant with the council only by that.
+    const { proposalId: asked } = await offerTo(stranger, plant.address)
+    const crowd: Person[] = []
+    for (let count = 0; count < 10; count += 1) crowd.push(await signedInAs(newcomer()))
+    for (const one of crowd) {
+      for (let count = 0; count < 5; count += 1) await offerTo(one, stranger.address)
+      await expect(offerTo(one, stranger.address)).rejects.toMatchObject({ status: 429 })
+    }
+    const late = await signedInAs(newcomer())
+    await expect(offerTo(late, stranger.address)).rejects.toMatchObject({
+      status: 429,
+      code: 'PROPOSALS_TOO_MANY',
+      message: expect.stringContaining('ask for a proposal to you instead'),
+    })
+    const { proposalId: dealt } = await offerTo(plant, stranger.address)
+    const list = await stranger.client.proposals()
+    expect(list.slice(0, 2).map(({ proposalId }) => proposalId)).toEqual([dealt, asked])
+    expect(list.filter(({ state }) => state === 'waiting')).toHaveLength(52)
+
+    // What is answered stands behind all that waits, and makes room for another.
+    const unwanted = list[2]
+    if (!unwanted) throw new Error('nothing of the crowd is shown')
+    await stranger.client.declineProposal(unwanted.proposalId, '')
+    expect((await stranger.client.proposals()).at(52 - 1)).toMatchObject({
+      proposalId: unwanted.proposalId,
+      state: 'declined',
+    })
+    await offerTo(late, stranger.address)
+    await takeBack(stranger, asked)
+    await takeBack(plant, dealt)
   })
 })
 
@@ -441,4 +530,19 @@ test('proposals stand in no event', async () => {
   stop.abort()
   await following
   expect(JSON.stringify(events)).not.toContain(proposalId)
+})
+
+test('what could not be opened for 90 days is forgotten, whoever proposes next', async () => {
+  const { proposalId } = await propose(plant)
+  aheadMs = 91 * 24 * HOUR_MS
+  const now = BigInt(Math.floor((Date.now() + aheadMs) / 1_000))
+  const later = await signedInAs(newcomer())
+  const terms = termsBetween(mill.address, later.address, { start: now, openBy: now + 3_600n })
+  await later.client.propose(await offerOf(later, terms))
+  aheadMs = 0
+  // Whoever signed in so late has ended the sessions of before.
+  plant = await signedIn('Silowerk AG')
+  await expect(plant.client.proposal(proposalId)).rejects.toMatchObject({
+    code: 'PROPOSAL_UNKNOWN',
+  })
 })

@@ -53,6 +53,7 @@ export const PERIOD: PeriodView = {
   asOf: String(START + PERIOD_SECONDS),
   registers: ['1234567'],
   owedMinor: '518518140',
+  costMinor: '518518140',
   signedMinor: '0',
   sentMinor: '0',
   includedMinor: '518000000',

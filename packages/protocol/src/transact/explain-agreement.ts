@@ -14,6 +14,8 @@ export interface Explained {
   asset: TariffAsset
   /** What people are called, by lower-case address. */
   names: ReadonlyMap<string, string>
+  /** What its machine is called, where it has a name. */
+  machineName?: string | undefined
   /** The id of the agreement that this one belongs to. */
   linkedTo?: string | undefined
 }
@@ -44,12 +46,12 @@ export function explainAgreement(explained: Explained): Explanation {
   const units = tariffUnits(terms, rules)
   return {
     words: [
-      `${name(terms.payer)} pays ${name(terms.payee)}${subjectWords(terms)}.`,
+      `${name(terms.payer)} pays ${name(terms.payee)}${subjectWords(explained)}.`,
       ...(linkedTo ? [`It belongs to agreement ${linkedTo}.`] : []),
       ...terms.meters.map(({ stream }, index) => `Stream "${stream}": ${ruleWords(rules[index])}`),
       `The price is ${tariff ? explainTariff(tariff, { units, asset }) : 'what a tariff contract says that we do not know'}.`,
       `A period is ${duration(terms.periodSeconds)}, and there are ${formatDecimal(BigInt(terms.periods), 0, WHOLE)} of them; one costs at most ${money(terms.capMinor)}.`,
-      `${signerWords(terms)}, out of escrow that ${name(terms.payer)} has put there before.`,
+      `${signerWords(explained)}, out of escrow that ${name(terms.payer)} has put there before.`,
       ...limitWords(terms, units),
       `Readings count if they arrive within ${duration(terms.backfillSeconds)}. A period is final ${duration(terms.lateSeconds)} after its end; what comes later makes one adjustment, upward, and nothing else.`,
       `If escrow runs short, what is proven stays owed, and is paid after a top-up.`,
@@ -106,13 +108,14 @@ export function termsChanges(before: Explained, after: Explained): TermsChange[]
 }
 
 /** Terms part by part, each in words. */
-function partsOf({ terms, rules, tariff, asset, names }: Explained): Map<string, string> {
+function partsOf(explained: Explained): Map<string, string> {
+  const { terms, rules, tariff, asset, names } = explained
   const name = (address: string) => names.get(address.toLowerCase()) ?? address
   const units = tariffUnits(terms, rules)
   const cap = formatDecimal(terms.capMinor, asset.decimals, { grouping: true, trim: true })
   return new Map([
     ['Who pays whom', `${name(terms.payer)} pays ${name(terms.payee)}`],
-    ['Machine', terms.machineId === 0n ? 'none' : `machine ${terms.machineId}`],
+    ['Machine', terms.machineId === 0n ? 'none' : machineWords(explained)],
     ...terms.meters.flatMap(({ stream, startHead }, index): [string, string][] => [
       [`Meter ${index + 1}`, `stream "${stream}": ${ruleWords(rules[index])}`],
       [
@@ -124,7 +127,7 @@ function partsOf({ terms, rules, tariff, asset, names }: Explained): Map<string,
     ['Period', duration(terms.periodSeconds)],
     ['Number of periods', formatDecimal(BigInt(terms.periods), 0, WHOLE)],
     ['Most that a period costs', `${cap} ${asset.symbol}`],
-    ['Signed by', explainSigner(terms)],
+    ['Signed by', signedByWords(explained)],
     ...limitWords(terms, units).map((words, index): [string, string] => [
       `Limit ${index + 1}`,
       words,
@@ -145,17 +148,32 @@ function momentText(seconds: bigint): string {
   return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
-function subjectWords({ machineId, signerKind }: Terms): string {
-  if (machineId === 0n) return ''
-  return signerKind === SIGNER_KIND.nobody
-    ? ` for machine ${machineId}`
-    : ` for what machine ${machineId} measures`
+/** `machine 3`, or `Pump in hall 2 (machine 3)`. */
+function machineWords({ terms: { machineId }, machineName }: Explained): string {
+  return machineName === undefined
+    ? `machine ${machineId}`
+    : `${machineName} (machine ${machineId})`
 }
 
-function signerWords(terms: Terms): string {
-  return terms.signerKind === SIGNER_KIND.nobody
+function subjectWords(explained: Explained): string {
+  const { machineId, signerKind } = explained.terms
+  if (machineId === 0n) return ''
+  return signerKind === SIGNER_KIND.nobody
+    ? ` for ${machineWords(explained)}`
+    : ` for what ${machineWords(explained)} measures`
+}
+
+function signedByWords(explained: Explained): string {
+  const { terms } = explained
+  const isItself =
+    terms.signerKind === SIGNER_KIND.machine && BigInt(terms.signer) === terms.machineId
+  return isItself ? machineWords(explained) : explainSigner(terms)
+}
+
+function signerWords(explained: Explained): string {
+  return explained.terms.signerKind === SIGNER_KIND.nobody
     ? 'Time alone counts: nobody signs anything, and the money moves by itself'
-    : `Meter values are signed by ${explainSigner(terms)}, and such a signature alone moves the money`
+    : `Meter values are signed by ${signedByWords(explained)}, and such a signature alone moves the money`
 }
 
 function ruleWords(rule: MeterRule | undefined): string {

@@ -71,6 +71,21 @@ test('an agreement is said in sentences, with names where they are known', () =>
   expect(words).toContain('The price is 0.5 tEUR per l.')
 })
 
+test('a machine that has a name is called by it, with its number', () => {
+  const named = { ...explained(linear(500_000n)), machineName: 'Pump in hall 2' }
+  const { words } = explainAgreement(named)
+  expect(words[0]).toBe('Mill pays Plant for what Pump in hall 2 (machine 7) measures.')
+  expect(words).toContainEqual(
+    expect.stringContaining('Meter values are signed by Pump in hall 2 (machine 7),'),
+  )
+  const other = { ...named, ...explained(linear(500_000n), { machineId: 8n }) }
+  expect(termsChanges(named, { ...other, machineName: undefined })[0]).toEqual({
+    what: 'Machine',
+    before: 'Pump in hall 2 (machine 7)',
+    after: 'machine 8',
+  })
+})
+
 test('where time alone counts, nobody is said to sign', () => {
   const plan: Tariff = {
     kind: 'plan',

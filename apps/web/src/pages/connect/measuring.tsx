@@ -1,7 +1,7 @@
-import type { Measure } from '@liquefy/client'
+import { type Measure, usualMeasure } from '@liquefy/client'
 import { parseSub, senmlToUcum } from '@liquefy/protocol'
 import { PickField, TextField } from '../../ui/fields.tsx'
-import { measureWords, usualMeasure } from '../transact/offer-draft.ts'
+import { measureWords } from '../transact/offer-draft.ts'
 
 /** What a new machine will send, and how that is counted once an agreement prices it. */
 export interface Measuring {

@@ -1,9 +1,9 @@
-import type { Agreement, Machine, Measure, OfferMeter } from '@liquefy/client'
+import { type Machine, type Measure, type OfferMeter, usualMeasure } from '@liquefy/client'
 import { useState } from 'react'
-import { useEachAgreement, useMachine } from '../../queries.ts'
+import { useMachine } from '../../queries.ts'
 import { PickField, TextField, type Told } from '../../ui/fields.tsx'
 import type { OfferDraft } from './offer-draft.ts'
-import { emptyMeter, measureWords, priceAs, usualMeasure } from './offer-draft.ts'
+import { emptyMeter, measureWords, priceAs } from './offer-draft.ts'
 
 /** No stream is called so. */
 const timeAlone = ' time'
@@ -23,8 +23,6 @@ export const MeterFields = ({ machineId, ...props }: Props & { machineId: string
 }
 
 const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine }) => {
-  const agreements = useEachAgreement(machine.agreements)
-  const taken = new Set(agreements.flatMap(({ data }) => (data ? streamsOf(data) : [])))
   const { meter } = draft.offer
   const known = machine.streams.find(({ stream }) => stream === meter?.stream)
   const [writes, setWrites] = useState(meter !== null && meter.stream !== '' && !known)
@@ -50,17 +48,17 @@ const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine 
         onChange={choose}
         told={told}
         hint={
-          taken.size > 0
-            ? 'A stream that another open agreement meters cannot be billed twice.'
+          known?.metered
+            ? 'Another open agreement bills this stream already: unless both share it, the node refuses the proposal until that one is closed.'
             : undefined
         }
       >
         <option value="">Choose a stream…</option>
-        {machine.streams.map(({ stream, unit }) => (
-          <option key={stream} value={stream} disabled={taken.has(stream)}>
+        {machine.streams.map(({ stream, unit, metered }) => (
+          <option key={stream} value={stream}>
             {stream}
             {unit === null ? '' : `, in ${unit}`}
-            {taken.has(stream) ? ' (billed already)' : ''}
+            {metered ? ' (billed already)' : ''}
           </option>
         ))}
         <option value={written}>A stream that it has not sent yet</option>
@@ -75,9 +73,6 @@ const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine 
     </>
   )
 }
-
-const streamsOf = ({ open, terms }: Agreement): string[] =>
-  open ? (terms as { meters: { stream: string }[] }).meters.map(({ stream }) => stream) : []
 
 interface MeterProps {
   meter: OfferMeter

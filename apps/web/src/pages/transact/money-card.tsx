@@ -12,16 +12,15 @@ const atLeastZero = (value: bigint): bigint => (value > 0n ? value : 0n)
 /** What an agreement owes and has paid, and how long its escrow lasts. */
 export const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
   const outlook = useEscrow(agreement.agreementId).data
-  const adjusted = BigInt(agreement.adjustedMinor)
-  const owed = BigInt(agreement.owedMinor) + adjusted
+  const cost = BigInt(agreement.costMinor)
   const final = BigInt(agreement.finalMinor)
   const included = BigInt(agreement.includedMinor)
   const isInArrears = agreement.arrearsMinor !== '0'
   return (
     <Card title="Money">
       <dl className="figures">
-        <Figure name="Owed" note={owedBy(agreement, adjusted)}>
-          <Money minor={String(owed)} />
+        <Figure name="Owed" note={owedBy(agreement)}>
+          <Money minor={agreement.costMinor} />
         </Figure>
         <Figure name="Included" note="paid in a block">
           <Money minor={agreement.includedMinor} />
@@ -53,7 +52,7 @@ export const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
           {
             name: 'owed, not yet settled',
             className: 'part-owed',
-            minor: atLeastZero(owed - included),
+            minor: atLeastZero(cost - included),
           },
           { name: 'escrow left', className: 'part-escrow', minor: BigInt(agreement.escrowMinor) },
         ]}
@@ -67,9 +66,11 @@ export const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
   )
 }
 
-const owedBy = ({ registerUnits }: Agreement, adjusted: bigint): string => {
+const owedBy = ({ registerUnits, adjustedMinor }: Agreement): string => {
   if (registerUnits.length === 0) return 'by the time that has passed'
-  return adjusted > 0n ? 'by every signed reading, late ones too' : 'by every signed reading so far'
+  return adjustedMinor !== '0'
+    ? 'by every signed reading, late ones too'
+    : 'by every signed reading so far'
 }
 
 /** Where escrow is low: the way to the top-up for whoever may do it, and for others who that is. */

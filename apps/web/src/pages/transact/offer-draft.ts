@@ -1,4 +1,12 @@
-import type { Hex, Measure, Offer, OfferMeter, OfferPrice, OfferProblems } from '@liquefy/client'
+import {
+  type Hex,
+  type Measure,
+  type Offer,
+  type OfferMeter,
+  type OfferPrice,
+  type OfferProblems,
+  USUAL_TIMES,
+} from '@liquefy/client'
 
 /** An offer while it is written: the parties as `I` and the other one. */
 export interface OfferDraft {
@@ -36,10 +44,7 @@ export const emptyDraft: OfferDraft = {
     cap: '1000',
     periodSeconds: 30 * daySeconds,
     periods: 12,
-    backfillSeconds: daySeconds,
-    lateSeconds: daySeconds,
-    gapTimeoutSeconds: 3_600,
-    settleSeconds: 30 * daySeconds,
+    ...USUAL_TIMES,
   },
   fund: '100',
   message: '',
@@ -60,18 +65,6 @@ export const measureWords: Record<Measure, string> = {
   count: 'Each reading, as one piece',
   'duration-beyond': 'The time above or below a limit',
   distance: 'The way between positions',
-}
-
-const levels = ['mm', 'cm', '%', '%EL', '%RH']
-const rates = ['W', 'kW', 'l/s', 'm3/s', 'm/s', 'km/h']
-
-/** How a stream of this unit is most often counted: for people to change. */
-export const usualMeasure = (unit: string): Measure => {
-  if (unit === 'lat' || unit === 'lon') return 'distance'
-  if (unit === 'Cel' || unit === 'K') return 'duration-beyond'
-  if (levels.includes(unit)) return 'drawdown'
-  if (rates.includes(unit)) return 'integral'
-  return unit === 'count' ? 'count' : 'counter'
 }
 
 /** A price of another kind that keeps what was written already. */

@@ -1,5 +1,6 @@
 import {
   type Hex,
+  MAX_OPEN_DAYS,
   type Offer,
   type OfferProblems,
   pricedUnit,
@@ -9,7 +10,7 @@ import {
 import { parseDecimal, type Terms, ZERO_DIGEST } from '@liquefy/protocol'
 import { useRef, useState } from 'react'
 import { node } from '../../api.ts'
-import { useDeployment, useReadings } from '../../queries.ts'
+import { useDeployment, useMachines, useReadings } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { TextField, type Told } from '../../ui/fields.tsx'
 import { nameOf } from '../../ui/format.ts'
@@ -25,9 +26,7 @@ import { useExplaining } from './use-explained.ts'
 import './offers.css'
 
 const daySeconds = 86_400
-/** The node keeps no offer that stands for longer. */
-const mostDays = 89
-const isDays = (days: number) => Number.isSafeInteger(days) && days > 0 && days <= mostDays
+const isDays = (days: number) => Number.isSafeInteger(days) && days > 0 && days <= MAX_OPEN_DAYS
 const noSalt: Hex = `0x${'00'.repeat(32)}`
 
 /** What an offer answers: its id, and terms of which the new ones keep start and beginning. */
@@ -71,7 +70,7 @@ export const OfferForm = ({
     ...fundProblem(draft.fund, deployment?.asset.decimals ?? 0),
     ...(isDays(draft.openDays)
       ? {}
-      : { openDays: `It must be a whole number from 1 to ${mostDays}.` }),
+      : { openDays: `It must be a whole number from 1 to ${MAX_OPEN_DAYS}.` }),
   }
   const told: Told = { problems, tried }
   const step = useStep(
@@ -187,6 +186,7 @@ const Preview = ({
   offer: Offer
 }) => {
   const explaining = useExplaining()
+  const machine = useMachines().data?.find(({ machineId }) => machineId === offer.machineId)
   if (!preview?.ok || !explaining) {
     const missing = preview && !preview.ok ? problemList(preview.problems) : []
     return (
@@ -208,7 +208,7 @@ const Preview = ({
     )
   }
   const rules = preview.draft.meters.map(({ rule }) => rule)
-  const explained = explaining(preview.terms, rules)
+  const explained = explaining(preview.terms, rules, machine)
   return (
     <>
       <ExampleBill explained={explained} />

@@ -4,6 +4,7 @@ import {
   type OfferMeter,
   offerOfTerms,
   type Proposal,
+  usualMeasure,
 } from '@liquefy/client'
 import { formatDecimal } from '@liquefy/protocol'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
@@ -11,13 +12,7 @@ import type { ReactNode } from 'react'
 import { useDeployment, useDialogue, useMachine } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { Empty, Loaded } from '../../ui/states.tsx'
-import {
-  emptyDraft,
-  emptyMeter,
-  measureWords,
-  type OfferDraft,
-  usualMeasure,
-} from './offer-draft.ts'
+import { emptyDraft, emptyMeter, measureWords, type OfferDraft } from './offer-draft.ts'
 import { OfferForm } from './offer-form.tsx'
 import type { OfferSearch } from './offer-search.ts'
 import { rulesOf, termsOf } from './use-explained.ts'

@@ -15,7 +15,7 @@ import { ExampleBill } from './example-bill.tsx'
 import { Fund } from './money-actions.tsx'
 import { proposalState, stateBadge } from './proposal-words.ts'
 import { TermsInWords } from './terms-in-words.tsx'
-import { rulesOf, termsOf, useExplaining } from './use-explained.ts'
+import { explainedOf, useExplaining } from './use-explained.ts'
 import './offers.css'
 
 const route = getRouteApi('/proposals/$proposalId')
@@ -117,15 +117,11 @@ const Standing = ({
           </Card>
           {offer.state === 'accepted' ? <FirstEscrow offer={offer} me={me} /> : null}
           <Card>
-            {explaining ? (
-              <ExampleBill explained={explaining(termsOf(offer), rulesOf(offer))} />
-            ) : null}
+            {explaining ? <ExampleBill explained={explainedOf(explaining, offer)} /> : null}
           </Card>
         </div>
         <Card title="In plain words">
-          {explaining ? (
-            <TermsInWords explained={explaining(termsOf(offer), rulesOf(offer))} />
-          ) : null}
+          {explaining ? <TermsInWords explained={explainedOf(explaining, offer)} /> : null}
         </Card>
       </div>
     </>
@@ -346,7 +342,7 @@ const useChanges = (before: Proposal, after: Proposal): TermsChange[] | undefine
   const explaining = useExplaining()
   const asset = useDeployment().data?.asset
   if (!explaining || !asset) return undefined
-  const of = (offer: Proposal) => explaining(termsOf(offer), rulesOf(offer))
+  const of = (offer: Proposal) => explainedOf(explaining, offer)
   const money = ({ fundMinor }: Proposal) =>
     `${formatDecimal(BigInt(fundMinor), asset.decimals, { grouping: true, trim: true })} ${asset.symbol}`
   const changes = termsChanges(of(before), of(after))

@@ -46,10 +46,8 @@ export const Settling = ({ agreement }: { agreement: Agreement }) => {
 
 /** The oldest of the two newest periods in which something is on its way, else the newest. */
 const periodOnItsWay = (periods: PeriodView[]): PeriodView | undefined =>
-  periods.slice(-2).find((period) => owedOf(period) > BigInt(period.finalMinor)) ?? periods.at(-1)
-
-const owedOf = ({ owedMinor, adjustedMinor }: PeriodView): bigint =>
-  BigInt(owedMinor) + BigInt(adjustedMinor)
+  periods.slice(-2).find((period) => BigInt(period.costMinor) > BigInt(period.finalMinor)) ??
+  periods.at(-1)
 
 /** How much has come to each step, and what it waits for there. */
 const stepsOf = (
@@ -62,7 +60,7 @@ const stepsOf = (
   return [
     {
       name: 'Owed',
-      minor: owedOf(period),
+      minor: BigInt(period.costMinor),
       waits: isSigned ? `waits for the signature of ${metersSignedBy}` : 'waits to be sent',
     },
     ...(isSigned

@@ -11,13 +11,17 @@ import {
 import { useCallback } from 'react'
 import { useDeployment } from '../../queries.ts'
 
+type Explaining = (
+  terms: Terms,
+  rules: readonly MeterRule[],
+  machine?: { machineId: string; name: string },
+) => Explained
+
 /** What makes terms ready to be explained: the ledger's tariffs, money and people. Undefined until the node has told of them. */
-export const useExplaining = ():
-  | ((terms: Terms, rules: readonly MeterRule[]) => Explained)
-  | undefined => {
+export const useExplaining = (): Explaining | undefined => {
   const deployment = useDeployment().data
-  const explaining = useCallback(
-    (terms: Terms, rules: readonly MeterRule[]): Explained => {
+  const explaining = useCallback<Explaining>(
+    (terms, rules, machine) => {
       if (!deployment) throw new Error('The node has not answered yet.')
       const kind = tariffKindAt(deployment, terms.tariff)
       return {
@@ -26,12 +30,21 @@ export const useExplaining = ():
         tariff: kind && decodeTariffData(kind, terms.tariffData),
         asset: deployment.asset,
         names: new Map(deployment.people.map(({ address, name }) => [address.toLowerCase(), name])),
+        // A machine without a name is called by its number.
+        machineName: machine && machine.name !== machine.machineId ? machine.name : undefined,
       }
     },
     [deployment],
   )
   return deployment && explaining
 }
+
+/** A proposal as it is explained. */
+export const explainedOf = (explaining: Explaining, offer: Proposal): Explained =>
+  explaining(termsOf(offer), rulesOf(offer), {
+    machineId: offer.machineId,
+    name: offer.machineName,
+  })
 
 /** Rules that the node has checked. */
 export const rulesOf = ({ rules }: Pick<Proposal, 'rules'>): MeterRule[] =>
