@@ -5,7 +5,7 @@ import { createClient } from '@liquefy/client'
 import { openMachine } from '@liquefy/machine'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Demo, runCommand, startBrowser, startDemo } from './harness.ts'
+import { type Demo, demoIsSetUp, runCommand, startBrowser, startDemo } from './harness.ts'
 import { expectAccessible, keep, overflowOf, phone, visitIn } from './visit.ts'
 
 const SECOND_MS = 1_000
@@ -61,6 +61,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'liquefy-chart-'))
   browser = await startBrowser()
   demo = await startDemo()
+  await demoIsSetUp(demo)
   const device = join(folder, 'meter')
   await runCommand(demo, ['machine', 'keygen', device])
   await runCommand(demo, ['machine', 'register', device, '--as', 'Silowerk AG'])

@@ -69,6 +69,17 @@ const up = (dataDir: string, options: readonly string[]): ChildProcess => {
   })
 }
 
+/** Resolves when the demo sends nothing to the ledger for its people any more, so that they can be acted as without a race for nonces. */
+export const demoIsSetUp = async ({ url }: Demo): Promise<void> => {
+  const client = createClient({ url })
+  for (let looks = 0; looks < 300; looks += 1) {
+    const funded = (await client.agreements()).filter(({ escrowMinor }) => escrowMinor !== '0')
+    if (funded.length === 3) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  throw new Error('the demo has not funded its three agreements within a minute')
+}
+
 /** Runs one command of the command line on the demo's data folder. Answers what it printed, whatever its exit code. */
 export const runCommand = (demo: Demo, args: readonly string[]): Promise<string> =>
   new Promise((resolve, reject) => {

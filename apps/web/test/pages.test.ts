@@ -231,7 +231,7 @@ describe('an agreement that has seen more', () => {
         await page.locator('td').getByText(words, { exact: true }).waitFor()
       }
       expect(await page.getByText('Counts up in Wh.').count()).toBe(1)
-      expect(await amountOf(page, 'Owed')).toBe(21_200_000)
+      expect(await amountOf(page, 'Owed')).toBe(21_700_000)
       await keep(page, 'agreement-more')
       await page.setViewportSize(phone.viewport)
       expect(await overflowOf(page)).toBe(0)

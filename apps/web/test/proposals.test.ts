@@ -5,7 +5,7 @@ import { createClient } from '@liquefy/client'
 import { type Machine, openMachine } from '@liquefy/machine'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Demo, runCommand, startBrowser, startDemo } from './harness.ts'
+import { type Demo, demoIsSetUp, runCommand, startBrowser, startDemo } from './harness.ts'
 import { desktop, expectAccessible, keep, keepAll, overflowOf, phone, signInAs } from './visit.ts'
 
 /** Two people at two computers, who look at the same node. */
@@ -23,6 +23,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'liquefy-proposals-'))
   browser = await startBrowser()
   demo = await startDemo()
+  await demoIsSetUp(demo)
   const device = join(folder, 'pump')
   await runCommand(demo, ['machine', 'keygen', device])
   const said = await runCommand(demo, ['machine', 'register', device, '--as', 'Silowerk AG'])
