@@ -125,16 +125,17 @@ export const useAgreements = () =>
 export const useNotices = () =>
   useQuery({ queryKey: ['notices'], queryFn: () => node.notices(), refetchInterval: 15_000 })
 
-/** One agreement; until all that is paid is final, no event tells when it becomes so. */
+/** One agreement. No event tells that what is paid becomes final, nor that its payer tops it up. */
 export const useAgreement = (agreementId: Hex) =>
   useQuery({
     queryKey: ['agreement', agreementId],
     queryFn: () => node.agreement(agreementId),
     refetchInterval: ({ state: { data } }) =>
-      data !== undefined && data.includedMinor !== data.finalMinor ? finalMs : false,
+      data !== undefined && data.includedMinor !== data.finalMinor ? finalMs : fundedMs,
   })
 
 const finalMs = 2_000
+const fundedMs = 15_000
 
 /** What whoever is signed in said of himself for invoices; null: nothing yet. `me`: whoever that is. */
 export const useMyDetails = (me: Hex) =>

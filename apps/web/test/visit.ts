@@ -49,7 +49,8 @@ export const keepAll = async (page: Page, name: string): Promise<void> => {
   await keep(page, `${name}-dark`)
   await page.emulateMedia({ colorScheme: 'light' })
   await page.setViewportSize(phone.viewport)
-  expect(await overflowOf(page)).toBe(0)
+  // What watches its own size follows a frame later.
+  await expect.poll(() => overflowOf(page), { timeout: 5_000 }).toBe(0)
   await keep(page, `${name}-phone`)
   await page.setViewportSize(desktop.viewport)
 }

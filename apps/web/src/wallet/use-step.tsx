@@ -17,6 +17,9 @@ interface Step<T> {
   words: ReactNode
 }
 
+/** The node sees a block a moment after the wallet does: what it says is read again. */
+const seenMs = [0, 1_500, 5_000]
+
 /** Does something with the wallet in one or more steps that it tells of; `wordsOf` says what came of it. */
 export const useStep = <T,>(work: Work<T>, wordsOf: (outcome: T) => string): Step<T> => {
   const wallets = useWallets({ wanted: true })
@@ -32,7 +35,7 @@ export const useStep = <T,>(work: Work<T>, wordsOf: (outcome: T) => string): Ste
       return work(wallets.data, say)
     },
     onSettled: () => {
-      void queries.invalidateQueries()
+      for (const pauseMs of seenMs) setTimeout(() => void queries.invalidateQueries(), pauseMs)
     },
   })
   const problem = useErrorWords(doing.error)
