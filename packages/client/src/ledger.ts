@@ -3,12 +3,13 @@ import {
   CURVE_NUMBER,
   keyId,
   type PrivateKey,
+  type PublicKey,
   registerControlledDigest,
   registerDigest,
   signTypedDigest,
 } from '@liquefy/protocol'
 import { parseEventLogs, type TransactionReceipt, zeroAddress } from 'viem'
-import { type Sender, send, sendAll } from './transaction.ts'
+import { type Call, type Sender, send, sendAll } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 
 /** An action on the machine registry. */
@@ -55,12 +56,11 @@ export async function registerMachines(
   ])
   const deadline = timestamp + PROOF_SECONDS
   const calls = keys.map((key) => {
-    const { curve, x, y } = key.publicKey
-    const verifier = curve === 'P-256' ? p256Verifier : zeroAddress
+    const verifier = key.publicKey.curve === 'P-256' ? p256Verifier : zeroAddress
     const id = keyId(key.publicKey)
     const digest = registerDigest({ chainId, registry, owner, verifier, deadline, keyId: id })
-    const onLedger = { curve: CURVE_NUMBER[curve], verifier, x, y }
-    return callOf(registry, 'register', [owner, onLedger, deadline, signTypedDigest(key, digest)])
+    const proof = signTypedDigest(key, digest)
+    return registerCall({ registry, owner, key: key.publicKey, verifier, deadline, proof })
   })
   return (await sendAll(action, calls, onDone)).map(registeredId)
 }
@@ -81,6 +81,21 @@ export async function registerControlledMachine(
   const proof = signTypedDigest(key, digest)
   const call = callOf(registry, 'registerControlled', [owner, controller, salt, deadline, proof])
   return registeredId(await send(action, call))
+}
+
+/** A registration for `owner` of the key that signed `proof`. */
+export function registerCall(registration: {
+  registry: Hex
+  owner: Hex
+  key: PublicKey
+  verifier: Hex
+  deadline: bigint
+  proof: Hex
+}): Call {
+  const { registry, owner, key, verifier, deadline, proof } = registration
+  const { curve, x, y } = key
+  const onLedger = { curve: CURVE_NUMBER[curve], verifier, x, y }
+  return callOf(registry, 'register', [owner, onLedger, deadline, proof])
 }
 
 /** The id that a receipt of `register` tells. */

@@ -4,6 +4,8 @@ import {
   multiply,
   parseDecimal,
   type RuleFactor,
+  STREAM_NAME,
+  UNIT_NAME,
   type UnitQuantity,
   unitQuantity,
 } from '@liquefy/protocol'
@@ -46,10 +48,9 @@ export function usualMeasure(unit: string): Measure {
 /** Decimal places that are read of a value; one with more is not priced. */
 export const READING_PLACES = 3
 const DEGREE_PLACES = 7
-const CALIBRATION_PLACES = 6
-const RATE_PLACES = 3
+export const CALIBRATION_PLACES = 6
+export const RATE_PLACES = 3
 const HOUR_SECONDS = 3_600n
-const UNIT_NAME = /^[\x21-\x7e]{1,16}$/
 
 /** Registers count whole units: of these they count a smaller one, so that little is lost. */
 const FINER: Readonly<Record<string, string>> = {
@@ -153,7 +154,7 @@ function reduced(numerator: bigint, denominator: bigint): RuleFactor {
  */
 export function meterDraftOf(meter: OfferMeter, per: bigint): MeterDraft {
   const { stream, measure, unit, silenceSeconds } = meter
-  if (!/^[a-z][a-z0-9-]{0,31}$/.test(stream)) {
+  if (!STREAM_NAME.test(stream)) {
     throw new OfferFieldError('stream', 'Choose the stream that is metered.')
   }
   if (!UNIT_NAME.test(unit)) {

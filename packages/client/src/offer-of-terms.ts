@@ -9,10 +9,17 @@ import {
   type TariffContracts,
   type Terms,
   tariffKindAt,
+  tariffUnit,
   tariffUnits,
 } from '@liquefy/protocol'
 import { type Offer, type OfferPrice, readOffer } from './offer.ts'
-import { countedIn, type OfferMeter, READING_PLACES } from './offer-meter.ts'
+import {
+  CALIBRATION_PLACES,
+  countedIn,
+  type OfferMeter,
+  RATE_PLACES,
+  READING_PLACES,
+} from './offer-meter.ts'
 import type { Hex } from './types.ts'
 
 /**
@@ -96,8 +103,6 @@ function priceOf(tariff: Tariff, decimals: number, per: bigint): OfferPrice {
   }
 }
 
-const RATE_PLACES = 3
-
 function meterOf(rule: MeterRule, stream: string, perHour: bigint, per: bigint): OfferMeter {
   const unit = rule.rule === 'distance' ? 'lat' : rule.unit
   const meter: OfferMeter = {
@@ -128,14 +133,11 @@ function isEqual(one: RuleFactor, other: RuleFactor): boolean {
   return one.numerator === other.numerator && one.denominator === other.denominator
 }
 
-const CALIBRATION_PLACES = 6
-
 /** What one unit of the reading was agreed to be worth, in the unit that prices are per. */
 function calibrationOf(rule: MeterRule, per: bigint): { amount: string; unit: string } {
   const { numerator, denominator } = rule.factor
   const scaled =
     (BigInt(numerator) * 10n ** BigInt(CALIBRATION_PLACES + READING_PLACES)) /
     (BigInt(denominator) * per)
-  const [unit] = tariffUnits({ meters: [], limits: [{ burst: 0n, perHour: 0n }] }, [rule])
-  return { amount: plain(scaled, CALIBRATION_PLACES), unit: unit?.unit ?? rule.registerUnit }
+  return { amount: plain(scaled, CALIBRATION_PLACES), unit: tariffUnit(rule.registerUnit).unit }
 }

@@ -10,8 +10,9 @@ import {
   type TariffContracts,
   type TariffUnit,
   type Terms,
-  tariffUnits,
+  tariffUnit,
 } from '@liquefy/protocol'
+import { isAddress } from 'viem'
 import { type AgreementDraft, type TermsContext, termsOf } from './agreement-terms.ts'
 import {
   amountIn,
@@ -87,14 +88,13 @@ export type ReadOffer =
   | { ok: true; draft: AgreementDraft; terms: Terms }
   | { ok: false; problems: OfferProblems }
 
-const ADDRESS = /^0x[0-9a-fA-F]{40}$/
+/** People copy addresses with and without their checksum. */
+const ANY_CASE = { strict: false } as const
 const MACHINE_ID = /^[1-9][0-9]{0,76}$/
 
 /** How a price speaks of what the offer counts: "per kg", which is 1,000 of the register's g. None: time alone counts. */
 export function pricedUnit(meter: OfferMeter | null): TariffUnit | undefined {
-  if (!meter) return undefined
-  const rule = { registerUnit: registerUnitOf(meter) } as Parameters<typeof tariffUnits>[1][number]
-  return tariffUnits({ meters: [], limits: [{ burst: 0n, perHour: 0n }] }, [rule])[0]
+  return meter ? tariffUnit(registerUnitOf(meter)) : undefined
 }
 
 function registerUnitOf(meter: OfferMeter): string {
@@ -160,7 +160,7 @@ export function readOffer(offer: Offer, context: OfferContext): ReadOffer {
 
 function requireParties({ machineId, payer, payee }: Offer, problems: Record<string, string>) {
   if (!MACHINE_ID.test(machineId)) problems.machineId = 'Choose the machine that it is about.'
-  if (!ADDRESS.test(payer) || !ADDRESS.test(payee)) {
+  if (!isAddress(payer, ANY_CASE) || !isAddress(payee, ANY_CASE)) {
     problems.other = 'Choose the other party, or write its address: 0x and 40 hex digits.'
   } else if (payer.toLowerCase() === payee.toLowerCase()) {
     problems.other = 'This is yourself: choose somebody else.'

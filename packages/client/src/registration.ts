@@ -1,6 +1,4 @@
-import { machineRegistryAbi } from '@liquefy/abi'
 import {
-  CURVE_NUMBER,
   type Hex,
   keyId,
   LiquefyError,
@@ -9,7 +7,8 @@ import {
   registerDigest,
   verifyTypedDigest,
 } from '@liquefy/protocol'
-import { type MachineAction, registeredId } from './ledger.ts'
+import { isAddress } from 'viem'
+import { type MachineAction, registerCall, registeredId } from './ledger.ts'
 import { send } from './transaction.ts'
 
 /**
@@ -26,7 +25,6 @@ export interface RegistrationRequest {
   proof: Hex
 }
 
-const ADDRESS = /^0x[0-9a-fA-F]{40}$/
 const PROOF = /^0x([0-9a-fA-F]{2}){64,65}$/
 
 /** A request as one line of JSON, to be copied. */
@@ -48,10 +46,10 @@ export function readRegistration(text: string): RegistrationRequest {
   const fits =
     isCount(chainId) &&
     isCount(deadline) &&
-    isText(registry, ADDRESS) &&
-    isText(owner, ADDRESS) &&
-    isText(verifier, ADDRESS) &&
-    isText(proof, PROOF)
+    isAccount(registry) &&
+    isAccount(owner) &&
+    isAccount(verifier) &&
+    isProof(proof)
   if (!fits) throw invalid('A field is missing, or is not what it should be.')
   const request: RegistrationRequest = {
     chainId,
@@ -78,7 +76,7 @@ export async function registerRequested(
   action: MachineAction & { request: RegistrationRequest },
 ): Promise<bigint> {
   const { deployment, publicClient, wallet, request } = action
-  const { chainId, registry, owner, key, deadline, proof, verifier } = request
+  const { chainId, registry, owner, deadline } = request
   const same = (one: Hex, other: Hex) => one.toLowerCase() === other.toLowerCase()
   if (!same(owner, wallet.account.address)) {
     throw new LiquefyError(
@@ -99,16 +97,7 @@ export async function registerRequested(
       'What the device has signed is too old: let it sign once more.',
     )
   }
-  const onLedger = { curve: CURVE_NUMBER[key.curve], verifier, x: key.x, y: key.y }
-  const args = [owner, onLedger, deadline, proof]
-  return registeredId(
-    await send(action, {
-      address: registry,
-      abi: machineRegistryAbi,
-      functionName: 'register',
-      args,
-    }),
-  )
+  return registeredId(await send(action, registerCall(request)))
 }
 
 function objectIn(text: string): Record<string, unknown> {
@@ -130,5 +119,6 @@ function invalid(why: string): LiquefyError {
 
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0
-const isText = (value: unknown, form: RegExp): value is Hex =>
-  typeof value === 'string' && form.test(value)
+const isAccount = (value: unknown): value is Hex =>
+  typeof value === 'string' && isAddress(value, { strict: false })
+const isProof = (value: unknown): value is Hex => typeof value === 'string' && PROOF.test(value)

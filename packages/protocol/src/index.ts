@@ -47,11 +47,11 @@ export {
   termsChanges,
 } from './transact/explain-agreement.ts'
 export { type Charged, explainAmount } from './transact/explain-amount.ts'
-
 export {
   explainTariff,
   type TariffAsset,
   type TariffUnit,
+  tariffUnit,
   tariffUnits,
 } from './transact/explain-tariff.ts'
 export {
@@ -110,6 +110,7 @@ export {
 export { type PeriodGrid, periodEndMs, periodOf } from './transact/period.ts'
 export { explainRule, type MeterRule, parseRule, readingUnits, ruleHash } from './transact/rule.ts'
 export type { RuleFactor, RuleRate } from './transact/rule-input.ts'
+export { UNIT_NAME } from './transact/rule-input.ts'
 export { type LedgerKey, type SignerContext, signedBy } from './transact/signed-by.ts'
 export {
   accountOfSigner,
@@ -151,6 +152,7 @@ export {
   type Meter,
   type ParsedTerms,
   parseTerms,
+  STREAM_NAME,
   TERMS_TYPES,
   type Terms,
   TermsError,
@@ -287,6 +289,7 @@ export {
 } from './trust/verdicts.ts'
 export { COUNTRY_CODES } from './units/country.ts'
 export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
+export { larger, smaller } from './units/larger.ts'
 export { senmlToUcum } from './units/senml.ts'
 export { multiply, type UnitQuantity, unitQuantity } from './units/unit-quantity.ts'
 export { parseUnsigned } from './units/unsigned.ts'

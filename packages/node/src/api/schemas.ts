@@ -1,5 +1,7 @@
 /** JSON Schemas of what the API takes and answers: the source of its validation and of its OpenAPI document. */
 
+import { STREAM_NAME } from '@liquefy/protocol'
+
 interface Schema {
   [keyword: string]: unknown
 }
@@ -436,7 +438,7 @@ export const health = object({
 // ── what the API takes ──────────────────────────────────────────────────────────────────────────────────────────
 
 const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
-const stream = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,31}$' } as const
+const stream = { type: 'string', pattern: STREAM_NAME.source } as const
 const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } as const
 const agreementId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
 const ledgerPlace = {

@@ -1,5 +1,5 @@
 import type { CoveredStream, EnvelopePayment, Hex, SettlementEvidence } from '@liquefy/client'
-import { elapsedSeconds, explainAmount, SIGNER_KIND, tariffUnits } from '@liquefy/protocol'
+import { elapsedSeconds, explainAmount, SIGNER_KIND, smaller, tariffUnits } from '@liquefy/protocol'
 import { readAdjustments } from '../store/adjustments.ts'
 import { readFolds } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
@@ -207,8 +207,4 @@ export async function envelopePayments(
       settlement: settlement ? settlementView(settlement, final) : null,
     }
   })
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

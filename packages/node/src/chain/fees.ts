@@ -1,3 +1,4 @@
+import { larger } from '@liquefy/protocol'
 import type { PublicClient } from 'viem'
 
 /** Fee fields of a transaction: EIP-1559, or legacy where the chain has no base fee. Wei a gas. */
@@ -23,7 +24,6 @@ export function mostOf(fees: Fees): bigint {
 
 // Nodes replace a transaction of the same nonce only for at least a tenth more.
 const raised = (fee: bigint) => (fee * 9n) / 8n + 1n
-const larger = (a: bigint, b: bigint) => (a > b ? a : b)
 
 /** Fees that replace a transaction which paid `old`, and are no less than what the chain takes `now`. */
 export function bumpFees(old: Fees, now: Fees): Fees {

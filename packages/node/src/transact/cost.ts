@@ -1,3 +1,4 @@
+import { larger } from '@liquefy/protocol'
 import type { PeriodMoney } from '../store/agreements.ts'
 
 /**
@@ -13,8 +14,5 @@ export function costOf(
   }: Pick<PeriodMoney, 'paidMinor' | 'provenMinor' | 'adjustedMinor'>,
 ): bigint {
   // What a signer has proved on the ledger is owed, whatever the node has folded: without meters it folds nothing.
-  return [provenMinor, paidMinor].reduce(
-    (most, minor) => (minor > most ? minor : most),
-    owedMinor + adjustedMinor,
-  )
+  return larger(larger(provenMinor, paidMinor), owedMinor + adjustedMinor)
 }

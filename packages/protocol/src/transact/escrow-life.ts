@@ -1,4 +1,5 @@
 import { formatDecimal } from '../units/decimal.ts'
+import { larger, smaller } from '../units/larger.ts'
 import type { Terms } from './terms.ts'
 
 /** What was newly owed in a span of time that has just passed. No seconds: nothing could be owed yet. */
@@ -71,7 +72,7 @@ export function escrowLife({
 
 /** It in words that go on from "escrow": "lasts about 12 days at the pace of the last 24 hours". */
 export function explainEscrowLife(life: EscrowLife, pace: Pace): string {
-  const lately = `the last ${durationWords(pace.seconds)}`
+  const lately = `the last ${roundedWords(pace.seconds)}`
   switch (life.kind) {
     case 'ended':
       return 'nothing more will be owed'
@@ -86,7 +87,7 @@ export function explainEscrowLife(life: EscrowLife, pace: Pace): string {
     case 'lasts':
       return life.seconds < 1n
         ? `lasts less than a second at the pace of ${lately}`
-        : `lasts about ${durationWords(life.seconds)} at the pace of ${lately}`
+        : `lasts about ${roundedWords(life.seconds)} at the pace of ${lately}`
   }
 }
 
@@ -97,18 +98,10 @@ const UNITS = [
 ] as const
 
 /** Rounded down, in the largest unit of which it holds two or more: "24 hours", "12 days". */
-function durationWords(seconds: bigint): string {
+function roundedWords(seconds: bigint): string {
   const [unit, length] = UNITS.find(([, unitSeconds]) => seconds >= 2n * unitSeconds) ?? [
     seconds === 1n ? 'second' : 'seconds',
     1n,
   ]
   return `${formatDecimal(seconds / length, 0, { grouping: true })} ${unit}`
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

@@ -1,5 +1,6 @@
 import { ZERO_DIGEST } from '../trust/envelope.ts'
 import { formatDecimal } from '../units/decimal.ts'
+import { durationWords } from '../units/duration.ts'
 import { explainTariff, type TariffAsset, type TariffUnit, tariffUnits } from './explain-tariff.ts'
 import { explainRule, type MeterRule } from './rule.ts'
 import { explainSigner, SIGNER_KIND } from './signer.ts'
@@ -50,12 +51,12 @@ export function explainAgreement(explained: Explained): Explanation {
       ...(linkedTo ? [`It belongs to agreement ${linkedTo}.`] : []),
       ...terms.meters.map(({ stream }, index) => `Stream "${stream}": ${ruleWords(rules[index])}`),
       `The price is ${tariff ? explainTariff(tariff, { units, asset }) : 'what a tariff contract says that we do not know'}.`,
-      `A period is ${duration(terms.periodSeconds)}, and there are ${formatDecimal(BigInt(terms.periods), 0, WHOLE)} of them; one costs at most ${money(terms.capMinor)}.`,
+      `A period is ${durationWords(terms.periodSeconds)}, and there are ${formatDecimal(BigInt(terms.periods), 0, WHOLE)} of them; one costs at most ${money(terms.capMinor)}.`,
       `${signerWords(explained)}, out of escrow that ${name(terms.payer)} has put there before.`,
       ...limitWords(terms, units),
-      `Readings count if they arrive within ${duration(terms.backfillSeconds)}. A period is final ${duration(terms.lateSeconds)} after its end; what comes later makes one adjustment, upward, and nothing else.`,
+      `Readings count if they arrive within ${durationWords(terms.backfillSeconds)}. A period is final ${durationWords(terms.lateSeconds)} after its end; what comes later makes one adjustment, upward, and nothing else.`,
       `If escrow runs short, what is proven stays owed, and is paid after a top-up.`,
-      `${name(terms.payee)} may end it at any time; anybody may ${duration(terms.lateSeconds + terms.settleSeconds)} after the last period. What is left in escrow then goes back to ${name(terms.payer)}.`,
+      `${name(terms.payee)} may end it at any time; anybody may ${durationWords(terms.lateSeconds + terms.settleSeconds)} after the last period. What is left in escrow then goes back to ${name(terms.payer)}.`,
     ],
     bill: tariff ? exampleBill(terms, tariff, units) : [],
   }
@@ -124,7 +125,7 @@ function partsOf(explained: Explained): Map<string, string> {
       ],
     ]),
     ['Price', tariff ? explainTariff(tariff, { units, asset }) : 'a contract that we do not know'],
-    ['Period', duration(terms.periodSeconds)],
+    ['Period', durationWords(terms.periodSeconds)],
     ['Number of periods', formatDecimal(BigInt(terms.periods), 0, WHOLE)],
     ['Most that a period costs', `${cap} ${asset.symbol}`],
     ['Signed by', signedByWords(explained)],
@@ -133,10 +134,10 @@ function partsOf(explained: Explained): Map<string, string> {
       words,
     ]),
     ['Counts from', momentText(terms.start)],
-    ['Readings count for', duration(terms.backfillSeconds)],
-    ['A period is final after', duration(terms.lateSeconds)],
-    ['A missing reading is waited for', duration(terms.gapTimeoutSeconds)],
-    ['Left for settling', duration(terms.settleSeconds)],
+    ['Readings count for', durationWords(terms.backfillSeconds)],
+    ['A period is final after', durationWords(terms.lateSeconds)],
+    ['A missing reading is waited for', durationWords(terms.gapTimeoutSeconds)],
+    ['Left for settling', durationWords(terms.settleSeconds)],
     ['Streams', terms.shared ? 'shared with other agreements' : 'for this agreement alone'],
   ])
 }
@@ -187,7 +188,7 @@ function exampleBill(terms: Terms, tariff: Tariff, units: readonly TariffUnit[])
   const cost = () => owedCapped(tariff, registers, seconds, terms.capMinor).toString()
   const lines = [
     {
-      what: `a whole period of ${duration(terms.periodSeconds)}, nothing used`,
+      what: `a whole period of ${durationWords(terms.periodSeconds)}, nothing used`,
       amountMinor: cost(),
     },
   ]
@@ -209,17 +210,4 @@ function limitWords({ limits }: Terms, units: readonly TariffUnit[]): string[] {
       per === 1n || (burst % per === 0n && perHour % per === 0n) ? unit : `whole ${unit}`
     return `Register ${index + 1} never shows more than ${text(burst)} ${unitText} plus ${text(perHour)} an hour in a period: that is the most a stolen key could take.`
   })
-}
-
-const DURATIONS = [
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
-  ['second', 1],
-] as const
-
-function duration(seconds: number): string {
-  const [unit, length] = DURATIONS.find(([, each]) => seconds % each === 0) ?? ['second', 1]
-  const count = seconds / length
-  return `${formatDecimal(BigInt(count), 0, WHOLE)} ${unit}${count === 1 ? '' : 's'}`
 }

@@ -1,4 +1,5 @@
 import { formatDecimal } from '../units/decimal.ts'
+import { durationWords } from '../units/duration.ts'
 import type { MeterRule } from './rule.ts'
 import { NO_MAXIMUM, type PlanTariff, type Tariff, type TieredTariff } from './tariff.ts'
 import type { Terms } from './terms.ts'
@@ -10,7 +11,7 @@ export type TariffUnit = { unit: string; per: bigint; label: string }
 const QUOTED: Readonly<Record<string, string>> = { g: 'kg', ml: 'l', Wh: 'kWh', m: 'km' }
 
 /** How a tariff speaks of a register that counts in this unit, empty where the rule is not known; `label` tells it apart from others. */
-function tariffUnit(registerUnit: string, register: number, label = ''): TariffUnit {
+export function tariffUnit(registerUnit: string, register = 0, label = ''): TariffUnit {
   const quoted = QUOTED[registerUnit]
   if (quoted) return { unit: quoted, per: 1000n, label }
   const unit = registerUnit === '' ? `unit of register ${register + 1}` : registerUnit
@@ -98,7 +99,7 @@ function tieredText({ prices, upTo }: TieredTariff, { unitAt, priceOf, rate }: W
 function planText(plan: PlanTariff, words: Words): string {
   const { fee, feeSeconds, minimum, maximum } = plan
   const usage = usageText(plan, words)
-  const byTime = `${words.money(fee)} per ${durationText(feeSeconds)}, charged by the second`
+  const byTime = `${words.money(fee)} per ${perWords(feeSeconds)}, charged by the second`
   const parts = [...(usage === '' ? [] : [usage]), ...(fee === 0n ? [] : [byTime])]
   const bounds = [
     ...(minimum === 0n ? [] : [`at least ${words.money(minimum)}`]),
@@ -108,19 +109,9 @@ function planText(plan: PlanTariff, words: Words): string {
   return bounds.length === 0 ? price : `${price}; ${bounds.join(' and ')} a period`
 }
 
-const DURATIONS = [
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
-  ['second', 1],
-] as const
-
-/** "30 days", "hour": in the largest unit that it is a whole number of. */
-function durationText(seconds: number): string {
-  const [name, length] =
-    DURATIONS.find(([, unitSeconds]) => seconds % unitSeconds === 0) ?? (['second', 1] as const)
-  const count = seconds / length
-  return count === 1 ? name : `${formatDecimal(BigInt(count), 0, { grouping: true })} ${name}s`
+/** "30 days", "hour": what a fee is per. */
+function perWords(seconds: number): string {
+  return durationWords(seconds).replace(/^1 /, '')
 }
 
 function labelled(text: string, { label }: TariffUnit): string {

@@ -27,7 +27,7 @@ export const REGISTER_FIELDS = ['rule', 'version', 'registerUnit', 'factor'] as 
 
 export const MAX_SECONDS = 2 ** 32 - 1
 const MAX_SCALE = 18
-const UNIT_NAME = /^[\x21-\x7e]{1,16}$/
+export const UNIT_NAME = /^[\x21-\x7e]{1,16}$/
 /** Rates below 2^128 keep every product of the plausibility check small. */
 const RATE_BITS = 128
 

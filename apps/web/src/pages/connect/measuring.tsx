@@ -1,5 +1,5 @@
 import { type Measure, usualMeasure } from '@liquefy/client'
-import { parseSub, senmlToUcum } from '@liquefy/protocol'
+import { STREAM_NAME, senmlToUcum } from '@liquefy/protocol'
 import { PickField, TextField } from '../../ui/fields.tsx'
 import { measureWords } from '../transact/offer-draft.ts'
 
@@ -35,7 +35,7 @@ const usual: readonly { words: string; measuring: Measuring }[] = [
 
 /** What stands in the way of measuring so, by field. */
 export const measuringProblems = ({ stream, unit }: Measuring): Record<string, string> => ({
-  ...(parseSub(`1/${stream}`)
+  ...(STREAM_NAME.test(stream)
     ? {}
     : {
         stream:

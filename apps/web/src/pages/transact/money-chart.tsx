@@ -1,4 +1,5 @@
 import type { MoneyHistory, MoneyPoint } from '@liquefy/client'
+import { larger } from '@liquefy/protocol'
 import { type CSSProperties, type PointerEvent, useState } from 'react'
 import { useDeployment } from '../../queries.ts'
 import { formatExact, formatTime, formatTimeWithZone } from '../../ui/format.ts'
@@ -99,7 +100,6 @@ const MoneyChart = ({ history }: { history: MoneyHistory }) => {
 
 export default MoneyChart
 
-const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 const lastOf = (line: MoneyPoint[]): bigint => BigInt(line.at(-1)?.minor ?? '0')
 const valueAt = (line: MoneyPoint[], timeMs: number): bigint =>
   BigInt(line.findLast((point) => point.timeMs <= timeMs)?.minor ?? '0')

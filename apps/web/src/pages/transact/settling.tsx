@@ -1,5 +1,5 @@
 import type { Agreement, PeriodView } from '@liquefy/client'
-import { SIGNER_KIND } from '@liquefy/protocol'
+import { larger, SIGNER_KIND } from '@liquefy/protocol'
 import { Money } from '../../ui/money.tsx'
 import { At, Card } from '../../ui/parts.tsx'
 import './agreement.css'
@@ -71,5 +71,3 @@ const stepsOf = (
     { name: 'Final', minor: BigInt(period.finalMinor), waits: '' },
   ]
 }
-
-const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
