@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import pg from 'pg'
+import { startBrowser } from '../../apps/web/test/harness.ts'
+import { buildPage } from '../build-page.ts'
 import { startNodeProcess } from '../load/node-host.ts'
-import { drawnAfterMs, startBrowser, visit, type ZoomFigures, zoom } from './page.ts'
+import { drawnAfterMs, visit, type ZoomFigures, zoom } from './page.ts'
 import { READINGS, sendYear } from './year.ts'
 
 const ROUNDS = 5
@@ -19,10 +19,7 @@ const TILE_BUCKETS = 512
  * from the year to a minute and back has. Beside it the same year from the minutes, which a database without hours would have to group.
  */
 export async function benchChart(say: (line: string) => void): Promise<Record<string, number>> {
-  execFileSync('npm', ['run', 'build', '--silent', '-w', '@liquefy/web'], {
-    cwd: join(import.meta.dirname, '../..'),
-    stdio: 'ignore',
-  })
+  buildPage()
   const node = await startNodeProcess(1)
   const browser = await startBrowser()
   try {

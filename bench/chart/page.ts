@@ -1,19 +1,10 @@
-import chromium from '@sparticuz/chromium'
-import { type Browser, type Page, chromium as playwright } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 
 /** How a zoom went: frames that the browser gave, by their times. */
 export interface ZoomFigures {
   framesPerSecond: number
   worstFrameMs: number
 }
-
-/** Chromium from npm, or the one that CHROMIUM_PATH names. */
-export const startBrowser = async (): Promise<Browser> =>
-  playwright.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? (await chromium.executablePath()),
-    headless: true,
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking'],
-  })
 
 /** Opens a page with nothing in its cache, lets `look` use it, and closes it. Fails if the page's own code failed. */
 export async function visit<T>(

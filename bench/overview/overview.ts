@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@liquefy/client'
 import type { Page } from 'playwright-core'
 import { startBrowser } from '../../apps/web/test/harness.ts'
+import { buildPage } from '../build-page.ts'
 import { startNodeProcess } from '../load/node-host.ts'
 import { gatherCrowd } from './crowd.ts'
 
@@ -17,6 +18,7 @@ const LATE_MS = 1_000 / 30
 
 /** How smooth the page stays while {@link MACHINES} machines change every second. */
 export async function benchOverview(say: (line: string) => void): Promise<Record<string, number>> {
+  buildPage()
   say(`registering ${MACHINES} machines`)
   const node = await startNodeProcess(MACHINES)
   const browser = await startBrowser()

@@ -1,5 +1,5 @@
-import { ApiError, type Hex, type SettlementEvidence } from '@liquefy/client'
-import { useQuery } from '@tanstack/react-query'
+import { ApiError, type Hex, type ReadingBucket, type SettlementEvidence } from '@liquefy/client'
+import { queryOptions, useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
 import { useSession } from './session/use-session.ts'
 import { todayMs } from './ui/today.ts'
@@ -28,32 +28,23 @@ export const useMachines = () =>
     refetchInterval: 60_000,
   })
 
-export const useMachine = (machineId: string) =>
-  useQuery({
+const machineQuery = (machineId: string) =>
+  queryOptions({
     queryKey: ['machine', machineId],
     queryFn: () => node.machine(machineId, { sinceMs: todayMs() }),
   })
+
+export const useMachine = (machineId: string) => useQuery(machineQuery(machineId))
 
 /** One that was registered a moment ago: the node sees it with the next block. */
 export const useMachineSoon = (machineId: string) =>
-  useQuery({
-    queryKey: ['machine', machineId],
-    queryFn: () => node.machine(machineId, { sinceMs: todayMs() }),
-    retry: 20,
-    retryDelay: 500,
-  })
+  useQuery({ ...machineQuery(machineId), retry: 20, retryDelay: 500 })
 
 export const useTimeline = (machineId: string) =>
-  useQuery({
-    queryKey: ['machine', machineId, 'timeline'],
-    queryFn: () => node.timeline(machineId),
-  })
+  useQuery({ queryKey: ['timeline', machineId], queryFn: () => node.timeline(machineId) })
 
 export const useRefusals = (machineId: string) =>
-  useQuery({
-    queryKey: ['machine', machineId, 'refusals'],
-    queryFn: () => node.refusals(machineId),
-  })
+  useQuery({ queryKey: ['refusals', machineId], queryFn: () => node.refusals(machineId) })
 
 /** Logged readings that nobody pays, newest first. */
 export const useUnpriced = (machineId: string) =>
@@ -70,17 +61,28 @@ export const useEnvelopes = (machineId: string | null) =>
 export const useEnvelope = (logIndex: string) =>
   useQuery({ queryKey: ['envelope', logIndex], queryFn: () => node.envelope(logIndex) })
 
-/** The last `spanMs` of one stream (null: none yet), in about `points` buckets. */
-export const useReadings = (
+/** The last `spanMs` of one stream (null: none yet), in about `points` buckets, as it goes on. */
+export const readingsQuery = (
   machineId: string,
   stream: string | null,
   spanMs: number,
   points: number,
 ) =>
-  useQuery({
+  queryOptions({
     queryKey: ['readings', machineId, stream, spanMs, points],
     queryFn: () => readingsOf(machineId, stream, spanMs, points),
     placeholderData: (before) => before,
+  })
+
+const dayMs = 86_400_000
+
+/** What one stream (null: none) showed during the last day, to be looked at in peace: a minute old at most. */
+export const useSample = (machineId: string, stream: string | null) =>
+  useQuery({
+    queryKey: ['sample', machineId, stream],
+    queryFn: () => readingsOf(machineId, stream, dayMs, 300),
+    placeholderData: (before) => before,
+    refetchInterval: 60_000,
   })
 
 const sparkMs = 15 * 60_000
@@ -91,6 +93,7 @@ export const useSparkline = (machineId: string, stream: string | null) =>
   useQuery({
     queryKey: ['sparkline', machineId, stream],
     queryFn: () => readingsOf(machineId, stream, sparkMs, sparkPoints),
+    enabled: stream !== null,
     placeholderData: (before) => before,
   })
 
@@ -105,7 +108,11 @@ const readingsOf = async (
   return node.readings(machineId, { stream, fromMs: toMs - spanMs, toMs, points })
 }
 
-const monthMs = 30 * 86_400_000
+const monthMs = 30 * dayMs
+
+/** The highest value, or none: 0. */
+export const highestIn = (buckets: readonly ReadingBucket[]): number =>
+  Math.max(0, ...buckets.map(({ max }) => max))
 
 /** The highest value of a stream (null: none) within 30 days, to the minute. */
 export const useHighest = (machineId: string, stream: string | null) =>
@@ -113,7 +120,7 @@ export const useHighest = (machineId: string, stream: string | null) =>
     queryKey: ['highest', machineId, stream],
     queryFn: async () => {
       const [series] = await readingsOf(machineId, stream, monthMs, sparkPoints)
-      return Math.max(0, ...(series?.buckets.map(({ max }) => max) ?? []))
+      return highestIn(series?.buckets ?? [])
     },
     refetchInterval: 60_000,
   })
@@ -213,13 +220,13 @@ export const useProposals = () => {
   })
 }
 
-/** The negotiation that a proposal belongs to (null: none is wanted). */
-export const useDialogue = (proposalId: Hex | null) => {
+/** The negotiation that a proposal belongs to. */
+export const useDialogue = (proposalId: Hex) => {
   const me = useSession()?.address
   return useQuery({
     queryKey: ['proposal', proposalId, me],
-    queryFn: () => (proposalId === null ? { offers: [] } : node.proposal(proposalId)),
-    enabled: me !== undefined && proposalId !== null,
+    queryFn: () => node.proposal(proposalId),
+    enabled: me !== undefined,
     refetchInterval: proposalsMs,
   })
 }

@@ -1,9 +1,9 @@
-import { SIGNER_KIND, type Terms } from '@liquefy/protocol'
+import { periodStart, SIGNER_KIND, type Terms } from '@liquefy/protocol'
 import type { FaultBook } from './fault.ts'
 import { headAt, lastPoint, pointOf, registersAt } from './fold-point.ts'
 import type { ClaimLine, MeterValueLine } from './line.ts'
 import type { MeterHistory } from './meter-history.ts'
-import { latestAsOf, listText, type Price, periodStart } from './price.ts'
+import { latestAsOf, listText, type Price } from './price.ts'
 import type { PeriodMoney } from './settlement-check.ts'
 import type { StreamEvidence } from './stream-evidence.ts'
 

@@ -1,4 +1,4 @@
-import { decodeTariffData, owedCapped, type Terms } from '@liquefy/protocol'
+import { decodeTariffData, owedCapped, periodStart, type Terms } from '@liquefy/protocol'
 import type { Hex } from 'viem'
 import type { LedgerReader } from './ledger.ts'
 
@@ -24,11 +24,6 @@ export async function priceOf(terms: Terms, ledger: LedgerReader): Promise<Price
     if (amount === undefined || amount >= AMOUNT_LIMIT) return 0n
     return amount < terms.capMinor ? amount : terms.capMinor
   }
-}
-
-/** When a period begins, seconds since 1970. */
-export function periodStart(terms: Terms, period: number): bigint {
-  return terms.start + BigInt(period) * BigInt(terms.periodSeconds)
 }
 
 /** The latest `asOf` that a value of this period may carry, as far as `nowMs` has come. */

@@ -1,4 +1,4 @@
-import { SIGNER_KIND, type Terms } from '@liquefy/protocol'
+import { periodStart, SIGNER_KIND, type Terms } from '@liquefy/protocol'
 import type { FaultBook } from './fault.ts'
 import {
   type FoldPoint,
@@ -9,7 +9,7 @@ import {
 } from './fold-point.ts'
 import type { Payment } from './ledger.ts'
 import type { MeterHistory } from './meter-history.ts'
-import { listText, type Price, periodStart } from './price.ts'
+import { listText, type Price } from './price.ts'
 
 type Settled = Extract<Payment, { kind: 'settled' }>
 type Adjusted = Extract<Payment, { kind: 'adjusted' }>

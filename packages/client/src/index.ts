@@ -60,7 +60,6 @@ export {
   type ValueSigner,
 } from './meter-values.ts'
 export {
-  MAX_OPEN_DAYS,
   type Offer,
   type OfferContext,
   type OfferPrice,

@@ -67,9 +67,6 @@ export const USUAL_TIMES: Readonly<
   settleSeconds: 30 * DAY_SECONDS,
 }
 
-/** A node carries no offer that stands for more days. */
-export const MAX_OPEN_DAYS = 90
-
 /** What stands under each part of an offer that cannot be proposed so: why, and what to do. */
 export type OfferProblems = Readonly<Record<string, string>>
 

@@ -1,5 +1,5 @@
 import type { MachineSummary, NodeEvent } from '@liquefy/client'
-import { type QueryKey, useQueryClient } from '@tanstack/react-query'
+import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
 import { node } from '../api.ts'
 
@@ -32,7 +32,7 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
   const queries = useQueryClient()
   const [live, setLive] = useState<Live>(atFirst)
   const pending = useRef<NodeEvent[]>([])
-  const waiting = useRef(new Map<string, QueryKey>())
+  const waiting = useRef(new Set<string>())
   const listsReadMs = useRef(0)
   const count = useRef(0)
 
@@ -60,14 +60,16 @@ export const LiveProvider = ({ children }: { children: ReactNode }) => {
         ['machines'],
         (list) => list && withNewest(list, events),
       )
-      for (const key of events.flatMap(touchedBy)) waiting.current.set(key.join(' '), key)
+      for (const name of events.flatMap(touchedBy)) waiting.current.add(name)
       const mayRead = performance.now() - listsReadMs.current > listMs
       if (mayRead) listsReadMs.current = performance.now()
-      for (const [name, queryKey] of waiting.current) {
-        if (lists.includes(queryKey[0]) && !mayRead) continue
-        waiting.current.delete(name)
-        void queries.invalidateQueries({ queryKey })
-      }
+      const due = new Set([...waiting.current].filter((name) => mayRead || !isPaced(name)))
+      for (const name of due) waiting.current.delete(name)
+      // One look through all queries, however many machines have sent something.
+      void queries.invalidateQueries({
+        predicate: ({ queryKey: [what, whose] }) =>
+          due.has(String(what)) || due.has(`${what} ${whose}`),
+      })
     }, refreshMs)
     void node.events({
       signal: stop.signal,
@@ -98,29 +100,37 @@ const withConnection = (live: Live, connected: boolean): Live =>
         lostMs: connected ? live.lostMs : Date.now(),
       }
 
-/** Lists are long and change all the time: their rows are kept true one by one, and all of them are read anew this seldom. */
+/** What is long, or dear to read, and changes all the time is read anew this seldom. Rows of machines are kept true one by one meanwhile. */
 const listMs = 5_000
-const lists: unknown[] = ['machines', 'agreements', 'sparkline', 'unpriced']
+const paced = ['machines', 'agreements', 'sparkline', 'unpriced', 'timeline']
+const isPaced = (name: string): boolean => paced.includes(name.split(' ', 1)[0] ?? '')
 
-/** What is read anew: of a machine and an agreement only what is about this one. */
-const touchedBy = (event: NodeEvent): QueryKey[] => {
+const ofMachine = ['sparkline', 'readings', 'machine', 'unpriced', 'timeline']
+
+/** Names of queries that are read anew, the first parts of their keys: of a machine and an agreement only what is about this one. */
+const touchedBy = (event: NodeEvent): string[] => {
   switch (event.type) {
     case 'logged':
+      return ['machines', ...ofMachine.map((what) => `${what} ${event.machineId}`)]
+    case 'refused': {
+      const { machineId } = event
       return [
-        ['machines'],
-        ...['sparkline', 'readings', 'machine', 'unpriced'].map((what) => [what, event.machineId]),
+        'machines',
+        `machine ${machineId}`,
+        `refusals ${machineId}`,
+        `timeline ${machineId}`,
+        'status',
       ]
-    case 'refused':
-      return [['machines'], ['machine', event.machineId], ['status']]
+    }
     case 'owed':
     case 'settled':
-      return [['agreements'], ['agreement', event.agreementId], ['machines'], ['status']]
+      return ['agreements', `agreement ${event.agreementId}`, 'machines', 'status']
     case 'meter-value':
-      return [['agreement', event.agreementId]]
+      return [`agreement ${event.agreementId}`]
     case 'notice':
-      return [['notices'], ['agreement', event.agreementId]]
+      return ['notices', `agreement ${event.agreementId}`]
     case 'status':
-      return [['status']]
+      return ['status']
     case 'missed':
       return []
   }

@@ -73,7 +73,7 @@ const SignedInAs = ({ session, onDone }: { session: SignedIn; onDone: () => void
 
 const SignIn = ({ onDone }: { onDone: () => void }) => {
   const deployment = useDeployment().data
-  const wallets = useWallets({ wanted: true })
+  const wallets = useWallets()
   const queries = useQueryClient()
   const signIn = useMutation({
     mutationFn: async (choice: Choice) => wallets.data?.signIn(choice),

@@ -6,84 +6,74 @@ export interface Told {
   tried: boolean
 }
 
-const problemOf = ({ problems, tried }: Told, name: string, value: string): string | undefined =>
-  tried || value.trim() !== '' ? problems[name] : undefined
+interface FieldProps {
+  label: string
+  name: string
+  value: string
+  onChange: (value: string) => void
+  told: Told
+  hint?: ReactNode
+}
 
 /** A text with its name, a hint, and what is wrong with it. */
 export const TextField = ({
-  label,
-  name,
-  value,
-  onChange,
-  told,
-  hint,
   placeholder,
   decimal = true,
-}: {
-  label: string
-  name: string
-  value: string
-  onChange: (value: string) => void
-  told: Told
-  hint?: ReactNode
-  placeholder?: string
-  decimal?: boolean
-}) => {
-  const id = useId()
-  const problem = problemOf(told, name, value)
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
+  ...field
+}: FieldProps & { placeholder?: string; decimal?: boolean }) => (
+  <Framed field={field}>
+    {(control) => (
       <input
-        id={id}
-        value={value}
+        {...control}
+        value={field.value}
         autoComplete="off"
         inputMode={decimal ? 'decimal' : 'text'}
         placeholder={placeholder}
-        aria-invalid={problem !== undefined}
-        aria-describedby={`${id}-words`}
-        onChange={({ target }) => onChange(target.value)}
+        onChange={({ target }) => field.onChange(target.value)}
       />
-      <div id={`${id}-words`}>
-        {problem ? <p className="field-problem">{problem}</p> : null}
-        {hint ? <p className="note">{hint}</p> : null}
-      </div>
-    </div>
-  )
-}
+    )}
+  </Framed>
+)
 
 /** One of many, by name. */
-export const PickField = ({
-  label,
-  name,
-  value,
-  onChange,
-  told,
-  hint,
-  children,
-}: {
-  label: string
-  name: string
-  value: string
-  onChange: (value: string) => void
-  told: Told
-  hint?: ReactNode
-  children: ReactNode
-}) => {
-  const id = useId()
-  const problem = problemOf(told, name, value)
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
+export const PickField = ({ children, ...field }: FieldProps & { children: ReactNode }) => (
+  <Framed field={field}>
+    {(control) => (
       <select
-        id={id}
-        value={value}
-        aria-invalid={problem !== undefined}
-        aria-describedby={`${id}-words`}
-        onChange={({ target }) => onChange(target.value)}
+        {...control}
+        value={field.value}
+        onChange={({ target }) => field.onChange(target.value)}
       >
         {children}
       </select>
+    )}
+  </Framed>
+)
+
+interface Control {
+  id: string
+  'aria-invalid': boolean
+  'aria-describedby': string
+}
+
+const Framed = ({
+  field: { label, name, value, told, hint },
+  children,
+}: {
+  field: FieldProps
+  children: (control: Control) => ReactNode
+}) => {
+  const id = useId()
+  const isTold = told.tried || value.trim() !== ''
+  const problem = isTold ? told.problems[name] : undefined
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children({
+        id,
+        'aria-invalid': problem !== undefined,
+        'aria-describedby': `${id}-words`,
+      })}
       <div id={`${id}-words`}>
         {problem ? <p className="field-problem">{problem}</p> : null}
         {hint ? <p className="note">{hint}</p> : null}

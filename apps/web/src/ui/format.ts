@@ -20,6 +20,10 @@ export const formatExact = (value: string, decimals: number, places: number): st
 
 export const formatCount = (value: number | string): string => grouped.format(BigInt(value))
 
+/** "one reading", "1,200 readings": of a word that takes an s. */
+export const countOf = (count: number, what: string): string =>
+  count === 1 ? `one ${what}` : `${formatCount(count)} ${what}s`
+
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
 const dateAndClock = new Intl.DateTimeFormat(undefined, {
   dateStyle: 'medium',

@@ -2,7 +2,7 @@ import type { MachineState } from '@liquefy/client'
 import { type ReactNode, useSyncExternalStore } from 'react'
 import { Guard } from '../failures/guard.tsx'
 import { useDeployment } from '../queries.ts'
-import { formatAge, formatTime, formatTimeWithZone, nameOf } from './format.ts'
+import { formatAge, formatTime, formatTimeWithZone, nameOf, shorten } from './format.ts'
 
 export const Card = ({
   title,
@@ -51,6 +51,9 @@ export const Party = ({ address }: { address: string }) => {
     </span>
   )
 }
+
+/** A hash as far as people compare it; its title holds all of it. */
+export const Hash = ({ hex }: { hex: string }) => <code title={hex}>{shorten(hex)}</code>
 
 const stateWords: Record<MachineState, string> = {
   registered: 'registered, not yet active',

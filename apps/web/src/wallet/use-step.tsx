@@ -22,7 +22,7 @@ const seenMs = [0, 1_500, 5_000]
 
 /** Does something with the wallet in one or more steps that it tells of; `wordsOf` says what came of it. */
 export const useStep = <T,>(work: Work<T>, wordsOf: (outcome: T) => string): Step<T> => {
-  const wallets = useWallets({ wanted: true })
+  const wallets = useWallets()
   const queries = useQueryClient()
   const isAway = useOutage() !== undefined
   const [steps, setSteps] = useState<string[]>([])

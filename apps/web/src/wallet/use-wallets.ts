@@ -2,12 +2,13 @@ import { useQuery } from '@tanstack/react-query'
 import { useDeployment } from '../queries.ts'
 
 /** The wallets, in a part of the page that only those load who use them. */
-export const useWallets = ({ wanted }: { wanted: boolean }) => {
+export const useWallets = () => {
   const deployment = useDeployment().data
   return useQuery({
     queryKey: ['wallets', deployment?.chainId],
-    enabled: wanted && deployment !== undefined,
-    staleTime: Infinity,
+    enabled: deployment !== undefined,
+    // Opened once: not even what reads everything anew connects them again.
+    staleTime: 'static',
     gcTime: Infinity,
     // It holds functions, which cannot be compared with another one's.
     structuralSharing: false,

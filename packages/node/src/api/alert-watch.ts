@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Alert } from '@liquefy/client'
+import type { BaseLogger } from 'pino'
 import type { Registry } from 'prom-client'
 import { ALERT_RULES, type AlertRule } from './alert-rules.ts'
 import { createRecorded, type Recorded, type Scrape } from './recorded.ts'
@@ -17,15 +18,17 @@ const EVERY_MS = 60_000
 const METRIC = /\bliquefy_\w+/g
 /** From the arrival of frames to their commit. */
 export const COMMIT_LAG = 'liquefy_ingest_lag_seconds'
-const LOOP_LAG = 'nodejs_eventloop_lag_p99_seconds'
+/** The 99th percentile of how late the event loop is. */
+export const LOOP_LAG = 'nodejs_eventloop_lag_p99_seconds'
 const RANGE = /\b(liquefy_\w+)(?:\{[^}]*\})?\[(\d+)([mhd])\]/g
 const UNIT_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 const SEVERITIES: readonly Alert['severity'][] = ['critical', 'warning', 'info']
 
 /** All metrics that conditions name. */
-const NAMED = [
-  ...new Set(ALERT_RULES.flatMap(({ condition }) => condition.match(METRIC) ?? [])),
-].map((name) => name.replace(/_bucket$/, ''))
+const namedBy = (rules: readonly AlertRule[]): string[] =>
+  [...new Set(rules.flatMap(({ condition }) => condition.match(METRIC) ?? []))].map((name) =>
+    name.replace(/_bucket$/, ''),
+  )
 /** How far they look back at each. */
 const LOOKED_BACK_MS: Record<string, number> = {}
 for (const { condition } of ALERT_RULES) {
@@ -71,18 +74,22 @@ export function startAlertWatch(
   metrics: Registry,
   nowMs: () => number,
   rules: readonly AlertRule[],
+  logger: BaseLogger,
 ): AlertWatch {
   const { recorded, judge } = createAlerts(rules)
+  const named = namedBy(rules)
   // One of its own: Prometheus resets the one of the metrics at each scrape.
   const delay = monitorEventLoopDelay()
   delay.enable()
   const look = async () => {
-    const scrape = await scrapeOf(metrics, NAMED)
+    const scrape = await scrapeOf(metrics, named)
     scrape.set(LOOP_LAG, delay.percentile(99) / 1e9)
     return judge(nowMs(), scrape)
   }
   const lookAndForget = async () => {
-    await look().catch(() => undefined)
+    await look().catch((error: unknown) =>
+      logger.warn({ err: error }, 'alerts could not be judged'),
+    )
     delay.reset()
   }
   // What is counted in this process begins with it; the rest is known from the first look on.
@@ -102,8 +109,10 @@ export function startAlertWatch(
 /** Only what conditions name: other figures may be dear to read. */
 async function scrapeOf(metrics: Registry, names: readonly string[]): Promise<Map<string, number>> {
   const scrape = new Map<string, number>()
-  for (const name of names) {
-    const metric = await metrics.getSingleMetric(name)?.get()
+  const read = await Promise.all(
+    names.map(async (name) => ({ name, metric: await metrics.getSingleMetric(name)?.get() })),
+  )
+  for (const { name, metric } of read) {
     for (const { metricName = name, labels, value } of (metric?.values ?? []) as {
       metricName?: string
       labels: Record<string, string | number>

@@ -22,6 +22,7 @@ import { knownAgreement, wholeAgreementView } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
 import { issueInvoice } from './invoice-issue.ts'
 import { ProblemError } from './problem.ts'
+import { idOf } from './route.ts'
 import * as schemas from './schemas.ts'
 import { sessionOf } from './session-routes.ts'
 import { oneAtATime } from './turns.ts'
@@ -147,7 +148,7 @@ async function statementContent(
   id: string,
   wantedPeriod: number | undefined,
 ): Promise<StatementContent> {
-  const agreementId = id.toLowerCase() as Hex
+  const agreementId = idOf(id)
   const [agreement, head] = await Promise.all([
     wholeAgreementView(context, agreementId),
     context.evidence.head(),
@@ -173,12 +174,10 @@ async function* settlementPages(
   const place = { deployment: context.deployment, finalBlock: context.block().final }
   let before: LedgerPlace | undefined
   do {
-    const page = await readSettlements(
-      context.database.pool,
-      id.toLowerCase() as Hex,
-      SETTLEMENTS_A_PAGE,
-      { before, period },
-    )
+    const page = await readSettlements(context.database.pool, idOf(id), SETTLEMENTS_A_PAGE, {
+      before,
+      period,
+    })
     yield page.map((one) => settlementLine(one, place))
     before = page.length < SETTLEMENTS_A_PAGE ? undefined : page.at(-1)
   } while (before)
@@ -191,7 +190,7 @@ async function newestSettlements(
   period: number | undefined,
 ): Promise<NewestSettlements> {
   const { pool } = context.database
-  const agreementId = id.toLowerCase() as Hex
+  const agreementId = idOf(id)
   const place = { deployment: context.deployment, finalBlock: context.block().final }
   const newest = await readSettlements(pool, agreementId, MOST_ROWS, { period })
   const before = newest.at(-1)
@@ -206,7 +205,7 @@ async function periodInvoice(
   request: FastifyRequest<{ Params: Params; Querystring: { period: number } }>,
 ): Promise<Pick<Invoice, 'number'> & { xml: string }> {
   const { database, clock } = context
-  const agreementId = request.params.id.toLowerCase() as Hex
+  const agreementId = idOf(request.params.id)
   const { period } = request.query
   const { address } = await sessionOf(context, request)
   requireParty(knownAgreement(context, agreementId), address)

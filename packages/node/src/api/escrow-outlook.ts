@@ -3,11 +3,12 @@ import {
   elapsedSeconds,
   escrowLife,
   explainEscrowLife,
+  larger,
   owedCapped,
   type Pace,
+  periodStart,
   SIGNER_KIND,
-  type Tariff,
-  type Terms,
+  smaller,
 } from '@liquefy/protocol'
 import { noMoney, readMoney } from '../store/agreements.ts'
 import { type OwedAmount, readOwedAmounts } from '../store/metering.ts'
@@ -16,6 +17,7 @@ import type { MeteredAgreement } from '../transact/agreements.ts'
 import { unpaidMinor } from '../transact/notices.ts'
 import { knownAgreement, periodTimes } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
+import type { PricedAgreement } from './money-history.ts'
 import { unknown } from './problem.ts'
 
 /** The pace is that of so long before now. */
@@ -69,7 +71,7 @@ async function paceOf(
 ): Promise<Pace> {
   if (!terms || !tariff) return { minor: 0n, seconds: 0n }
   const dayAgo = nowSeconds - LATELY_SECONDS
-  const since = terms.start > dayAgo ? terms.start : dayAgo
+  const since = larger(terms.start, dayAgo)
   if (since >= nowSeconds) return { minor: 0n, seconds: 0n }
   let minor = 0n
   for (const row of owed) {
@@ -83,11 +85,11 @@ async function paceOf(
 /** What a period owed by a second. */
 async function owedBy(
   { database }: ApiContext,
-  { agreementId, terms, tariff }: { agreementId: Hex; terms: Terms; tariff: Tariff },
+  { agreementId, terms, tariff }: PricedAgreement,
   { period, asOf }: OwedAmount,
   seconds: bigint,
 ): Promise<bigint> {
-  const start = terms.start + BigInt(terms.periodSeconds * period)
+  const start = periodStart(terms, period)
   if (seconds <= start) return 0n
   if (terms.meters.length === 0 && terms.signerKind !== SIGNER_KIND.nobody) {
     const [proven] = await readProvenSteps(database.pool, { agreementId, period }, 1, seconds)
@@ -98,7 +100,7 @@ async function owedBy(
     const of = { agreementId, meter, period }
     registers.push(await registerAtTime(database.pool, of, Number(seconds) * 1000))
   }
-  const at = seconds < asOf ? seconds : asOf
+  const at = smaller(seconds, asOf)
   const elapsed = elapsedSeconds(terms, { period, asOf: at })
   return owedCapped(tariff, registers, elapsed, terms.capMinor)
 }

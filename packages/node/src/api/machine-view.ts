@@ -97,6 +97,16 @@ function silentAfterMs(agreements: readonly MeteredAgreement[]): number {
   return limits.length === 0 ? SILENT_AFTER_MS : Math.min(...limits)
 }
 
+/** @throws ProblemError 404 `MACHINE_UNKNOWN`. */
+export async function knownMachine(
+  { database }: ApiContext,
+  machineId: bigint,
+): Promise<MachineOverview> {
+  const [machine] = await readMachineOverview(database.pool, machineId)
+  if (!machine) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
+  return machine
+}
+
 /** One machine. @throws ProblemError 404 `MACHINE_UNKNOWN`. */
 export async function machineView(
   context: ApiContext,
@@ -189,8 +199,7 @@ export async function timelineView(
   machineId: bigint,
 ): Promise<TimelineEntry[]> {
   const db = context.database.pool
-  const [machine] = await readMachineOverview(db, machineId)
-  if (!machine) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
+  const machine = await knownMachine(context, machineId)
   const [changes, refusals, unpriced, declarations, settlements, closings] = await Promise.all([
     readLedgerChanges(db, machineId, TIMELINE_ENTRIES),
     readRefusals(db, machineId, TIMELINE_ENTRIES),

@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ApiContext } from './context.ts'
 import { paced } from './paced.ts'
@@ -102,7 +101,7 @@ function addIngest(context: ApiContext, gauge: Add, counter: Add): void {
 
 function addDatabase(
   context: ApiContext,
-  { databaseUp, stored }: PacedFigures,
+  { databaseUp, stored, disk }: PacedFigures,
   gauge: Add,
   counter: Add,
 ): void {
@@ -130,12 +129,12 @@ function addDatabase(
   )
   figure('database_size_bytes', 'Size of the database.', (known) => known.databaseBytes)
   gauge('disk_free_bytes', 'Free space where the data folder lies.', [], async () => {
-    const { bavail, bsize } = await statfs(context.dataDir)
-    return one(bavail * bsize)
+    const space = await disk()
+    return space ? one(space.freeBytes) : []
   })
   gauge('disk_size_bytes', 'Size of the file system where the data folder lies.', [], async () => {
-    const { blocks, bsize } = await statfs(context.dataDir)
-    return one(blocks * bsize)
+    const space = await disk()
+    return space ? one(space.sizeBytes) : []
   })
   counter(
     'refusals_total',

@@ -1,5 +1,13 @@
 import type { Hex, MoneyHistory, MoneyPoint } from '@liquefy/client'
-import { elapsedSeconds, owedCapped, SIGNER_KIND, type Tariff, type Terms } from '@liquefy/protocol'
+import {
+  elapsedSeconds,
+  owedCapped,
+  periodStart,
+  SIGNER_KIND,
+  smaller,
+  type Tariff,
+  type Terms,
+} from '@liquefy/protocol'
 import { type OwedAmount, readOwedAmounts } from '../store/metering.ts'
 import {
   type PaidStep,
@@ -13,7 +21,7 @@ import { knownAgreement, periodTimes } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
 
 /** An agreement whose money can be priced again at any time of its life. */
-interface PricedAgreement {
+export interface PricedAgreement {
   agreementId: Hex
   terms: Terms
   tariff: Tariff
@@ -97,11 +105,11 @@ async function owedWithin(
   { period, asOf, owedMinor }: OwedAmount,
   points: number,
 ): Promise<OwedPoint[]> {
-  const start = terms.start + BigInt(terms.periodSeconds * period)
+  const start = periodStart(terms, period)
   const priced = (registers: readonly bigint[], at: bigint): bigint => {
     const elapsed = elapsedSeconds(terms, { period, asOf: at })
     const minor = owedCapped(tariff, registers, elapsed, terms.capMinor)
-    return minor < owedMinor ? minor : owedMinor
+    return smaller(minor, owedMinor)
   }
   if (terms.signerKind === SIGNER_KIND.nobody) {
     return Array.from({ length: points }, (_, index) => {
@@ -114,7 +122,7 @@ async function owedWithin(
     const proven = await readProvenSteps(database.pool, { agreementId, period }, points)
     return proven.map((step) => ({
       timeMs: Number(step.asOf) * 1000,
-      minor: step.owedMinor < owedMinor ? step.owedMinor : owedMinor,
+      minor: smaller(step.owedMinor, owedMinor),
     }))
   }
   const samples = []

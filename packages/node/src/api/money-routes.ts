@@ -1,10 +1,9 @@
-import type { Hex } from '@liquefy/client'
 import type { FastifyInstance } from 'fastify'
 import { periodList, settlementList } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
 import { escrowOutlook } from './escrow-outlook.ts'
 import { moneyHistory } from './money-history.ts'
-import { route } from './route.ts'
+import { idOf, route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { envelopePayments, placeOf, settlementEvidence } from './settlement-evidence.ts'
 
@@ -71,8 +70,4 @@ export function addMoneyRoutes(app: FastifyInstance, context: ApiContext): void 
     }),
     ({ params: { logIndex } }) => envelopePayments(context, BigInt(logIndex)),
   )
-}
-
-function idOf(id: string): Hex {
-  return id.toLowerCase() as Hex
 }

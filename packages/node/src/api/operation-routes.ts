@@ -25,6 +25,7 @@ export function addOperationRoutes(
     metrics,
     nowMs,
     ALERT_RULES.filter(({ ofWorkers }) => isAlone || !ofWorkers),
+    context.logger,
   )
   app.addHook('onClose', async () => {
     throughput.close()

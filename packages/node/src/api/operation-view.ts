@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
 import type { Alert, Hex, Lag, Operation, Throughput } from '@liquefy/client'
 import type { Figures } from '../store/figures.ts'
 import { countHolders } from '../store/leases.ts'
 import { readBlocksDown } from '../store/ledger.ts'
 import * as stored from '../store/operation.ts'
 import { ALERT_RULES } from './alert-rules.ts'
-import { type AlertWatch, COMMIT_LAG } from './alert-watch.ts'
+import { type AlertWatch, COMMIT_LAG, LOOP_LAG } from './alert-watch.ts'
 import type { ApiContext } from './context.ts'
 import { paced } from './paced.ts'
 import type { PacedFigures } from './paced-figures.ts'
@@ -36,7 +35,6 @@ export function createOperationView(
   const alerts = paced(() => watch.look(), ALERTS_MS)
   const rows = paced(() => readRows(context))
   const settling = paced(settlingReader(context), COSTS_MS)
-  const disk = paced(() => readDisk(context.dataDir))
 
   return async () => {
     const up = (await figures.databaseUp()) ?? false
@@ -47,11 +45,11 @@ export function createOperationView(
       up ? settling() : undefined,
       figures.operatorBalance(),
       figures.moneyCheck(),
-      disk(),
+      figures.disk(),
     ])
     const { included, final } = context.block()
     const { blocks, seconds } = context.ledgerLag()
-    const loopLag = watch.recorded.now('nodejs_eventloop_lag_p99_seconds')
+    const loopLag = watch.recorded.now(LOOP_LAG)
     return {
       atMs: clock.nowMs(),
       process: {
@@ -200,9 +198,4 @@ function settlingReader({ database, costOf }: ApiContext) {
       return cost ? [inDigits({ ...one, ...cost })] : []
     })
   }
-}
-
-async function readDisk(dataDir: string): Promise<Operation['disk']> {
-  const { bavail, blocks, bsize } = await statfs(dataDir)
-  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize }
 }

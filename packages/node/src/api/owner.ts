@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import { readMachineOverview } from '../store/overview.ts'
 import type { ApiContext } from './context.ts'
-import { ProblemError, unknown } from './problem.ts'
+import { knownMachine } from './machine-view.ts'
+import { ProblemError } from './problem.ts'
 import { sessionOf } from './session-routes.ts'
 
 /**
@@ -15,8 +15,7 @@ export async function ownerOnly(
   act: string,
 ): Promise<void> {
   const { address } = await sessionOf(context, request)
-  const [machine] = await readMachineOverview(context.database.pool, machineId)
-  if (!machine) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
+  const machine = await knownMachine(context, machineId)
   if (machine.owner.toLowerCase() !== address) {
     throw new ProblemError(403, 'NOT_OWNER', `Only its owner ${machine.owner} may ${act}.`)
   }

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Figures, readFigures } from '../store/figures.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
@@ -13,6 +14,8 @@ export interface PacedFigures {
   /** Smallest units of the ledger's coin. */
   operatorBalance(): Promise<bigint | undefined>
   moneyCheck(): Promise<MoneyCheck | undefined>
+  /** Of the file system where the data folder lies. */
+  disk(): Promise<{ freeBytes: number; sizeBytes: number } | undefined>
 }
 
 /** Asked of the ledger, which may cost money, no oftener. */
@@ -32,5 +35,9 @@ export function createPacedFigures(context: ApiContext): PacedFigures {
     stored: async () => ((await databaseUp()) ? read() : undefined),
     operatorBalance: paced(context.operatorBalance, LEDGER_MS),
     moneyCheck: paced(context.checkMoney, LEDGER_MS),
+    disk: paced(async () => {
+      const { bavail, blocks, bsize } = await statfs(context.dataDir)
+      return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize }
+    }),
   }
 }

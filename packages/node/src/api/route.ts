@@ -1,3 +1,4 @@
+import type { Hex } from '@liquefy/client'
 import type { FastifySchema } from 'fastify'
 import * as schemas from './schemas.ts'
 
@@ -8,4 +9,9 @@ export function route(
   takes: Pick<FastifySchema, 'params' | 'querystring' | 'body' | 'security'> = {},
 ): { schema: FastifySchema & { summary: string } } {
   return { schema: { summary, ...takes, response: { 200: answer, default: schemas.problem } } }
+}
+
+/** An agreement's id as it is stored: in a path it may have capitals. */
+export function idOf(id: string): Hex {
+  return id.toLowerCase() as Hex
 }

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import type { Hex } from '@liquefy/client'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { readArchiveFiles } from '../store/archives.ts'
 import { readEnvelope } from '../store/envelopes.ts'
@@ -29,7 +28,7 @@ import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
-import { route } from './route.ts'
+import { idOf, route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { addSessionRoutes } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
@@ -199,7 +198,7 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Params: { id: string } }>(
     '/v1/agreements/:id',
     route('One agreement', schemas.agreement, { params }),
-    ({ params: { id } }) => agreementView(context, id.toLowerCase() as Hex),
+    ({ params: { id } }) => agreementView(context, idOf(id)),
   )
   app.get<{ Params: { id: string } }>(
     '/v1/agreements/:id/bundle',
@@ -212,7 +211,7 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
       } as FastifySchema,
     },
     async ({ params: { id } }, reply) => {
-      const lines = await openBundle(context, id.toLowerCase() as Hex)
+      const lines = await openBundle(context, idOf(id))
       return reply
         .type('application/x-ndjson; charset=utf-8')
         .send(Readable.from(lines, { objectMode: false, highWaterMark: 65_536 }))
@@ -237,7 +236,7 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
       }),
       bodyLimit: VALUE_BODY_BYTES,
     },
-    ({ params: { id }, body }) => takeMeterValue(context, id.toLowerCase() as Hex, body),
+    ({ params: { id }, body }) => takeMeterValue(context, idOf(id), body),
   )
   app.post<{ Body: unknown }>(
     '/v1/attestations',

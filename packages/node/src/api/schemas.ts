@@ -435,100 +435,6 @@ export const health = object({
   }),
 })
 
-// ── what the API takes ──────────────────────────────────────────────────────────────────────────────────────────
-
-const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
-const stream = { type: 'string', pattern: STREAM_NAME.source } as const
-const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } as const
-const agreementId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
-const ledgerPlace = {
-  type: 'string',
-  pattern: '^(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,8})$',
-} as const
-const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
-const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
-
-export const machineParams = object({
-  id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
-})
-export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
-/** Seen by people, in one line. */
-export const machineName = object({
-  name: {
-    type: 'string',
-    minLength: 1,
-    maxLength: 60,
-    pattern: '^[^\\p{C}]*[^\\p{C}\\s][^\\p{C}]*$',
-  },
-})
-export const refusalParams = object({
-  id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
-})
-export const statementQuery = object({ period: periodNumber }, ['period'])
-export const statementPdfQuery = object(
-  { period: periodNumber, timeZone: { type: 'string', maxLength: 64 } },
-  ['period', 'timeZone'],
-)
-export const invoiceQuery = object({ period: periodNumber })
-export const agreementParams = object({ id: agreementId })
-export const settlementParams = object({ id: agreementId, place: ledgerPlace })
-export const settlementsQuery = object({ before: ledgerPlace, limit: rows }, ['before', 'limit'])
-export const periodsQuery = object({ before: periodNumber, limit: rows }, ['before', 'limit'])
-export const moneyQuery = object(
-  { fromMs: timeMs, points: { type: 'integer', minimum: 2, maximum: 1_000, default: 200 } },
-  ['fromMs', 'points'],
-)
-export const signIn = object({
-  message: { type: 'string', maxLength: 4_096 },
-  signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
-})
-export const personParams = object({ address: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } })
-export const walletRequest = object({
-  method: text,
-  params: { type: 'array', items: {}, maxItems: 4 },
-})
-export const noticesQuery = object({ party: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } }, [
-  'party',
-])
-/** What people say to each other: lines of text. */
-const words = { type: 'string', maxLength: 500, pattern: '^[^\\p{Cc}]*(\\n[^\\p{Cc}]*)*$' } as const
-const proposalId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
-export const proposalParams = object({ id: proposalId })
-export const proposalBody = object(
-  {
-    terms: { type: 'object' },
-    rules: { type: 'array', items: { type: 'object' }, maxItems: 32 },
-    signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
-    fundMinor: digits,
-    message: words,
-    replaces: proposalId,
-  },
-  ['replaces'],
-)
-export const answerBody = object({ message: words })
-export const envelopeParams = object({ logIndex })
-export const readingsQuery = object(
-  {
-    stream,
-    fromMs: timeMs,
-    toMs: timeMs,
-    points: { type: 'integer', minimum: 1, maximum: 1_500, default: 300 },
-  },
-  ['points'],
-)
-export const envelopesQuery = object(
-  {
-    stream,
-    limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
-    beforeIndex: logIndex,
-  },
-  ['stream', 'limit', 'beforeIndex'],
-)
-export const consistencyQuery = object({ from: logIndex, to: logIndex })
-/** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */
-export const anyObject = { type: 'object' } as const
-export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const
-
 const lag = objectOrNull({ p50Ms: integer, p99Ms: integer })
 const waitingTransaction = object({
   kind: text,
@@ -622,3 +528,97 @@ export const operation = object({
   ),
   notWatched: list(text),
 })
+
+// ── what the API takes ──────────────────────────────────────────────────────────────────────────────────────────
+
+const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
+const stream = { type: 'string', pattern: STREAM_NAME.source } as const
+const timeMs = { type: 'integer', minimum: 0, maximum: 8_640_000_000_000_000 } as const
+const agreementId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
+const ledgerPlace = {
+  type: 'string',
+  pattern: '^(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,8})$',
+} as const
+const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
+const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
+
+export const machineParams = object({
+  id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
+})
+export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
+/** Seen by people, in one line. */
+export const machineName = object({
+  name: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 60,
+    pattern: '^[^\\p{C}]*[^\\p{C}\\s][^\\p{C}]*$',
+  },
+})
+export const refusalParams = object({
+  id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
+})
+export const statementQuery = object({ period: periodNumber }, ['period'])
+export const statementPdfQuery = object(
+  { period: periodNumber, timeZone: { type: 'string', maxLength: 64 } },
+  ['period', 'timeZone'],
+)
+export const invoiceQuery = object({ period: periodNumber })
+export const agreementParams = object({ id: agreementId })
+export const settlementParams = object({ id: agreementId, place: ledgerPlace })
+export const settlementsQuery = object({ before: ledgerPlace, limit: rows }, ['before', 'limit'])
+export const periodsQuery = object({ before: periodNumber, limit: rows }, ['before', 'limit'])
+export const moneyQuery = object(
+  { fromMs: timeMs, points: { type: 'integer', minimum: 2, maximum: 1_000, default: 200 } },
+  ['fromMs', 'points'],
+)
+export const signIn = object({
+  message: { type: 'string', maxLength: 4_096 },
+  signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
+})
+export const personParams = object({ address: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } })
+export const walletRequest = object({
+  method: text,
+  params: { type: 'array', items: {}, maxItems: 4 },
+})
+export const noticesQuery = object({ party: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } }, [
+  'party',
+])
+/** What people say to each other: lines of text. */
+const words = { type: 'string', maxLength: 500, pattern: '^[^\\p{Cc}]*(\\n[^\\p{Cc}]*)*$' } as const
+const proposalId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
+export const proposalParams = object({ id: proposalId })
+export const proposalBody = object(
+  {
+    terms: { type: 'object' },
+    rules: { type: 'array', items: { type: 'object' }, maxItems: 32 },
+    signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
+    fundMinor: digits,
+    message: words,
+    replaces: proposalId,
+  },
+  ['replaces'],
+)
+export const answerBody = object({ message: words })
+export const envelopeParams = object({ logIndex })
+export const readingsQuery = object(
+  {
+    stream,
+    fromMs: timeMs,
+    toMs: timeMs,
+    points: { type: 'integer', minimum: 1, maximum: 1_500, default: 300 },
+  },
+  ['points'],
+)
+export const envelopesQuery = object(
+  {
+    stream,
+    limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
+    beforeIndex: logIndex,
+  },
+  ['stream', 'limit', 'beforeIndex'],
+)
+export const consistencyQuery = object({ from: logIndex, to: logIndex })
+/** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */
+export const anyObject = { type: 'object' } as const
+export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const

@@ -55,7 +55,7 @@ function lineElement(invoice: Invoice, line: InvoiceLine, id: number): XmlElemen
     element('ram:SpecifiedLineTradeAgreement', [
       // The price is of the whole quantity: so it is exact for every tariff, and never below zero.
       element('ram:NetPriceProductTradePrice', [
-        text('ram:ChargeAmount', euros(netCents < 0n ? -netCents : netCents)),
+        text('ram:ChargeAmount', money(netCents < 0n ? -netCents : netCents)),
         text('ram:BasisQuantity', quantity.replace('-', ''), unit),
       ]),
     ]),
@@ -67,7 +67,7 @@ function lineElement(invoice: Invoice, line: InvoiceLine, id: number): XmlElemen
         rate(invoice),
       ]),
       element('ram:SpecifiedTradeSettlementLineMonetarySummation', [
-        text('ram:LineTotalAmount', euros(netCents)),
+        text('ram:LineTotalAmount', money(netCents)),
       ]),
     ]),
   ])
@@ -122,15 +122,15 @@ function settlementElement(invoice: Invoice): XmlElement {
     ]),
     element('ram:SpecifiedTradePaymentTerms', [text('ram:Description', invoice.paymentTerms)]),
     element('ram:SpecifiedTradeSettlementHeaderMonetarySummation', [
-      text('ram:LineTotalAmount', euros(invoice.netCents)),
-      text('ram:TaxBasisTotalAmount', euros(invoice.netCents)),
-      text('ram:TaxTotalAmount', euros(invoice.taxCents), currencyID),
+      text('ram:LineTotalAmount', money(invoice.netCents)),
+      text('ram:TaxBasisTotalAmount', money(invoice.netCents)),
+      text('ram:TaxTotalAmount', money(invoice.taxCents), currencyID),
       invoice.roundingCents === 0n
         ? undefined
-        : text('ram:RoundingAmount', euros(invoice.roundingCents)),
-      text('ram:GrandTotalAmount', euros(invoice.grossCents)),
-      text('ram:TotalPrepaidAmount', euros(invoice.paidCents)),
-      text('ram:DuePayableAmount', euros(invoice.dueCents)),
+        : text('ram:RoundingAmount', money(invoice.roundingCents)),
+      text('ram:GrandTotalAmount', money(invoice.grossCents)),
+      text('ram:TotalPrepaidAmount', money(invoice.paidCents)),
+      text('ram:DuePayableAmount', money(invoice.dueCents)),
     ]),
     replaces === undefined
       ? undefined
@@ -143,10 +143,10 @@ function taxElement(invoice: Invoice): XmlElement {
   const code = { S: undefined, AE: 'VATEX-EU-AE', E: undefined, O: 'VATEX-EU-O' }[vat.category]
   const reason = vat.category === 'AE' ? 'Reverse charge' : vat.reason
   return element('ram:ApplicableTradeTax', [
-    text('ram:CalculatedAmount', euros(invoice.taxCents)),
+    text('ram:CalculatedAmount', money(invoice.taxCents)),
     text('ram:TypeCode', 'VAT'),
     vat.category === 'S' || reason === null ? undefined : text('ram:ExemptionReason', reason),
-    text('ram:BasisAmount', euros(invoice.netCents)),
+    text('ram:BasisAmount', money(invoice.netCents)),
     text('ram:CategoryCode', vat.category),
     code === undefined ? undefined : text('ram:ExemptionReasonCode', code),
     rate(invoice),
@@ -169,6 +169,6 @@ function day(name: string, timeMs: number): XmlElement {
   return element(name, [element('udt:DateTimeString', digits, { format: '102' })])
 }
 
-function euros(cents: bigint): string {
+function money(cents: bigint): string {
   return formatDecimal(cents, 2)
 }

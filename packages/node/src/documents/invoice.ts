@@ -8,7 +8,6 @@ import {
   type TariffUnit,
   type Terms,
 } from '@liquefy/protocol'
-import { costOf } from '../transact/cost.ts'
 import { apportion, netOf, taxOn, wholeCents } from './cents.ts'
 import { accountId, quantityOf, registerName } from './statement.ts'
 import { PIECE, unitCode } from './unit-codes.ts'
@@ -90,13 +89,11 @@ export interface InvoiceInput {
 
 /** What a period costs, and what of it is paid, smallest units. Late evidence and what was given back are in both. */
 export function billOf(period: PeriodView): { costMinor: bigint; paidMinor: bigint } {
-  const [paidMinor, refunded] = [BigInt(period.includedMinor), BigInt(period.refundedMinor)]
-  const cost = costOf(BigInt(period.owedMinor), {
-    paidMinor,
-    provenMinor: paidMinor + BigInt(period.arrearsMinor),
-    adjustedMinor: BigInt(period.adjustedMinor),
-  })
-  return { costMinor: cost - refunded, paidMinor: paidMinor - refunded }
+  const refunded = BigInt(period.refundedMinor)
+  return {
+    costMinor: BigInt(period.costMinor) - refunded,
+    paidMinor: BigInt(period.includedMinor) - refunded,
+  }
 }
 
 /**

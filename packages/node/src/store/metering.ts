@@ -390,17 +390,16 @@ export async function saveOwed(
   )
 }
 
-/** Amounts owed, of all agreements or of one, by period: of all or of a span. */
+/** What an agreement owes and for what, by period: of all or of a span. */
 export async function readOwed(
   db: Queryable,
-  agreementId?: Hex,
+  agreementId: Hex,
   { from, before }: PeriodSpan = ALL_PERIODS,
 ): Promise<OwedRow[]> {
   const { rows } = await db.query(
     `SELECT agreement_id, period, registers::text[], as_of, owed_minor, heads FROM owed
-     WHERE ($1::bytea IS NULL OR agreement_id = $1) AND period >= $2::bigint AND period < $3::bigint
-     ORDER BY agreement_id, period`,
-    [agreementId === undefined ? null : bytesOf(agreementId), from, before],
+     WHERE agreement_id = $1 AND period >= $2::bigint AND period < $3::bigint ORDER BY period`,
+    [bytesOf(agreementId), from, before],
   )
   return rows.map((row) => ({
     agreementId: hexOf(row.agreement_id),
@@ -413,20 +412,26 @@ export async function readOwed(
 }
 
 /** What is owed for a period, without what it is owed for. */
-export type OwedAmount = Pick<OwedRow, 'period' | 'asOf' | 'owedMinor'>
+export type OwedAmount = Pick<OwedRow, 'agreementId' | 'period' | 'asOf' | 'owedMinor'>
 
-/** Amounts owed of an agreement by period, of all or of a span, without registers and heads: there may be tens of thousands. */
+/** Amounts owed, of all agreements or of one, by period: of all or of a span. Without registers and heads: there may be tens of thousands. */
 export async function readOwedAmounts(
   db: Queryable,
-  agreementId: Hex,
+  agreementId?: Hex,
   { from, before }: PeriodSpan = ALL_PERIODS,
 ): Promise<OwedAmount[]> {
   const { rows } = await db.query(
-    `SELECT period, as_of, owed_minor FROM owed
-     WHERE agreement_id = $1 AND period >= $2::bigint AND period < $3::bigint ORDER BY period`,
-    [bytesOf(agreementId), from, before],
+    `SELECT agreement_id, period, as_of, owed_minor FROM owed
+     WHERE ($1::bytea IS NULL OR agreement_id = $1) AND period >= $2::bigint AND period < $3::bigint
+     ORDER BY agreement_id, period`,
+    [agreementId === undefined ? null : bytesOf(agreementId), from, before],
   )
-  return rows.map((row) => ({ period: row.period, asOf: row.as_of, owedMinor: row.owed_minor }))
+  return rows.map((row) => ({
+    agreementId: hexOf(row.agreement_id),
+    period: row.period,
+    asOf: row.as_of,
+    owedMinor: row.owed_minor,
+  }))
 }
 
 /** What is owed of each agreement in all. */

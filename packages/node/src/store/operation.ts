@@ -7,7 +7,7 @@ const PAYMENTS = 300
 
 /**
  * From the commit of the newest reading of a bill until it was owed, of each bill that changed since; until it was paid, by the time of the
- * payment's block, of each payment since. Undefined where there is none.
+ * payment's block, of each payment since whose meter value the node has been given. Undefined where there is none.
  */
 export async function readLags(
   db: Queryable,

@@ -190,7 +190,7 @@ function problemOf(
 }
 
 /** The tariff behind an agreement's contract; undefined if it is none of this deployment's or its data does not fit. */
-function tariffOf(terms: Terms, deployment: TariffContracts): Tariff | undefined {
+export function tariffOf(terms: Terms, deployment: TariffContracts): Tariff | undefined {
   const kind = tariffKindAt(deployment, terms.tariff)
   if (!kind) return undefined
   try {

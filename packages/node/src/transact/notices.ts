@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
 import { type AgreementMoney, NOTHING_PAID, noMoney, readMoney } from '../store/agreements.ts'
 import type { Database } from '../store/database.ts'
-import { type OwedRow, readOwed } from '../store/metering.ts'
+import { type OwedRow, readOwedAmounts } from '../store/metering.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
 import { costOf } from './cost.ts'
 
@@ -81,7 +81,7 @@ export function createNotices(options: {
 
   const look = async () => {
     const db = database.pool
-    const [money, owed] = await Promise.all([readMoney(db, 0), readOwed(db)])
+    const [money, owed] = await Promise.all([readMoney(db, 0), readOwedAmounts(db)])
     const owedById = Map.groupBy(owed, ({ agreementId }) => agreementId)
     const now = new Map<string, Notice>()
     for (const agreement of agreements.all()) {

@@ -1,18 +1,11 @@
-import {
-  type Deployment,
-  type Dialogue,
-  type Hex,
-  MAX_OPEN_DAYS,
-  type Proposal,
-  type ProposalSummary,
-} from '@liquefy/client'
+import type { Deployment, Dialogue, Hex, Proposal, ProposalSummary } from '@liquefy/client'
 import {
   agreementId,
   checkTariffUnits,
-  decodeTariffData,
   explainTariff,
   isValidTariff,
   LiquefyError,
+  MAX_OPEN_DAYS,
   type MeterRule,
   parseRule,
   parseTerms,
@@ -21,7 +14,6 @@ import {
   ruleHash,
   SIGNER_KIND,
   type Tariff,
-  TariffError,
   type Terms,
   tariffKindAt,
   tariffUnits,
@@ -29,6 +21,7 @@ import {
 } from '@liquefy/protocol'
 import type { Clock } from '../clock.ts'
 import type { Database, Queryable } from '../store/database.ts'
+import { hexOf } from '../store/hex.ts'
 import { readMachines } from '../store/machines.ts'
 import { readMachineNames } from '../store/overview.ts'
 import {
@@ -46,7 +39,7 @@ import {
   type StoredSummary,
   saveProposal,
 } from '../store/proposals.ts'
-import { type Agreements, MAX_GAP_TIMEOUT_SECONDS } from './agreements.ts'
+import { type Agreements, MAX_GAP_TIMEOUT_SECONDS, tariffOf } from './agreements.ts'
 
 /** What somebody proposes, as it comes from outside. */
 export interface ProposalInput {
@@ -119,7 +112,7 @@ const DAY_MS = 86_400_000
 /** Whoever counts the days by another clock is not refused for it. */
 const CLOCK_SLACK_MS = 3_600_000
 
-/** Reads terms, rules and tariff as one, or says what is wrong. */
+/** A proposal's terms, rules and tariff, read as one. */
 interface Read {
   terms: Terms
   rules: MeterRule[]
@@ -241,7 +234,7 @@ export function createProposals(options: {
     }
     requireParties(terms, party)
     requireTimes(terms, clock.nowMs())
-    if (terms.asset.toLowerCase() !== deployment.asset.address.toLowerCase()) {
+    if (terms.asset !== deployment.asset.address.toLowerCase()) {
       throw new ProposalError(
         'ASSET_UNKNOWN',
         `The terms pay in ${terms.asset}. Here one pays in ${deployment.asset.symbol}, ${deployment.asset.address}.`,
@@ -262,9 +255,7 @@ export function createProposals(options: {
       if (agreements.get(proposalId)) {
         throw new ProposalError('PROPOSAL_EXISTS', `Agreement ${proposalId} is open already.`)
       }
-      const counterparty = [terms.payer, terms.payee]
-        .map((address) => address.toLowerCase() as Hex)
-        .find((address) => address !== party) as Hex
+      const counterparty = [terms.payer, terms.payee].find((address) => address !== party) as Hex
       const nowMs = clock.nowMs()
       await database.transaction(async (db) => {
         await lockProposer(db, party)
@@ -298,7 +289,7 @@ export function createProposals(options: {
           proposalId,
           proposer: party,
           counterparty,
-          payer: terms.payer.toLowerCase() as Hex,
+          payer: terms.payer,
           machineId: terms.machineId,
           tariffWords: wordsOf(tariff, terms, rules),
           terms: termsToJson(terms),
@@ -411,14 +402,13 @@ async function requireRoom(
 }
 
 function requireParties({ payer, payee }: Terms, party: Hex): void {
-  const parties = [payer, payee].map((address) => address.toLowerCase())
-  if (parties[0] === parties[1]) {
+  if (payer === payee) {
     throw new ProposalError(
       'TERMS_INVALID',
       'Payer and payee are the same: name the other party as one of them.',
     )
   }
-  if (!parties.includes(party)) {
+  if (payer !== party && payee !== party) {
     throw new ProposalError(
       'PROPOSER_NOT_PARTY',
       'You are neither payer nor payee of these terms: propose what you are a party of.',
@@ -465,7 +455,7 @@ function readRules({ meters }: Terms, given: readonly unknown[]): MeterRule[] {
     if (!parsed.ok) {
       throw new ProposalError('RULE_INVALID', `Rule ${index + 1}: ${parsed.message}`)
     }
-    if (ruleHash(parsed.rule) !== meters[index]?.ruleHash.toLowerCase()) {
+    if (ruleHash(parsed.rule) !== meters[index]?.ruleHash) {
       throw new ProposalError(
         'RULES_DIFFER',
         `Rule ${index + 1} is not the one whose hash stands in the terms: give that one, or make the terms anew.`,
@@ -476,14 +466,13 @@ function readRules({ meters }: Terms, given: readonly unknown[]): MeterRule[] {
 }
 
 function readTariff(terms: Terms, rules: readonly MeterRule[], deployment: Deployment): Tariff {
-  const kind = tariffKindAt(deployment, terms.tariff)
-  if (!kind) {
+  if (!tariffKindAt(deployment, terms.tariff)) {
     throw new ProposalError(
       'TARIFF_UNKNOWN',
       `${terms.tariff} is no tariff of this node: take one that GET /v1/deployment names.`,
     )
   }
-  const tariff = tariffIn(kind, terms.tariffData)
+  const tariff = tariffOf(terms, deployment)
   if (!tariff || !isValidTariff(tariff, terms.limits.length)) {
     throw new ProposalError(
       'TARIFF_INVALID',
@@ -499,15 +488,6 @@ function readTariff(terms: Terms, rules: readonly MeterRule[], deployment: Deplo
   return tariff
 }
 
-function tariffIn(kind: Tariff['kind'], data: Hex): Tariff | undefined {
-  try {
-    return decodeTariffData(kind, data)
-  } catch (error) {
-    if (error instanceof TariffError) return undefined
-    throw error
-  }
-}
-
 /** What the clearing house asks of machines when an agreement is opened. */
 async function requireMachines(db: Queryable, terms: Terms): Promise<void> {
   const signerId = terms.signerKind === SIGNER_KIND.machine ? [BigInt(terms.signer)] : []
@@ -520,9 +500,9 @@ async function requireMachines(db: Queryable, terms: Terms): Promise<void> {
       `Machine ${terms.machineId} is not known to this node: register it first.`,
     )
   }
-  const owner = machine?.owner && `0x${machine.owner.toString('hex')}`
-  const parties = [terms.payer, terms.payee].map((address) => address.toLowerCase())
-  if (terms.meters.length > 0 && !parties.includes(owner ?? '')) {
+  const owner = machine?.owner && hexOf(machine.owner)
+  const isOfParty = owner === terms.payer || owner === terms.payee
+  if (terms.meters.length > 0 && !isOfParty) {
     throw new ProposalError(
       'MACHINE_OWNER_NOT_PARTY',
       `Machine ${terms.machineId} belongs to ${owner}, who must be payer or payee.`,

@@ -1,4 +1,4 @@
-import { elapsedSeconds, owedCapped, type Tariff, type Terms } from '@liquefy/protocol'
+import { elapsedSeconds, owedCapped, periodStart, type Tariff, type Terms } from '@liquefy/protocol'
 import type { Queryable } from '../store/database.ts'
 import { type OwedRow, readNewestOwed, saveOwed } from '../store/metering.ts'
 import type { MeteredAgreement } from './agreements.ts'
@@ -33,7 +33,7 @@ export async function advanceTime(
     await saveOwed(db, [row], nowMs)
     if (row.owedMinor !== (old?.owedMinor ?? 0n)) moved.push(row)
   }
-  const over = current === terms.periods - 1 && nowSeconds >= periodEnd(terms, current)
+  const over = current === terms.periods - 1 && nowSeconds >= periodStart(terms, current + 1)
   return { moved, more: last < current, wakeMs: over ? undefined : nowMs + STEP_MS }
 }
 
@@ -44,7 +44,7 @@ function owedByTime(
   period: number,
   nowSeconds: bigint,
 ): Omit<OwedRow, 'agreementId'> {
-  const end = periodEnd(terms, period)
+  const end = periodStart(terms, period + 1)
   const asOf = nowSeconds < end ? nowSeconds : end
   const elapsed = elapsedSeconds(terms, { period, asOf })
   const owedMinor = owedCapped(tariff, [], elapsed, terms.capMinor)
@@ -56,10 +56,6 @@ function periodAt({ start, periodSeconds, periods }: Terms, seconds: bigint): nu
   if (seconds < start) return undefined
   const period = (seconds - start) / BigInt(periodSeconds)
   return period < BigInt(periods) ? Number(period) : periods - 1
-}
-
-function periodEnd({ start, periodSeconds }: Terms, period: number): bigint {
-  return start + BigInt(periodSeconds) * BigInt(period + 1)
 }
 
 function waiting({ start }: Terms, nowMs: number): FoldPortion {

@@ -6,6 +6,7 @@ import {
   type StatementInput,
   settlementLine,
 } from '../../src/documents/statement.ts'
+import { costOf } from '../../src/transact/cost.ts'
 import { RULE } from '../business.ts'
 
 const START = 1_700_000_000
@@ -92,9 +93,20 @@ const unitsOf = (registers: number) =>
     [RULE, { ...RULE, registerUnit: 'Wh' }, { ...RULE, registerUnit: 's' }],
   )
 
-/** An invoice of one period, changed where told. */
+/** The period with the cost that the node reckons from what is owed and paid. */
+function withCost(period: PeriodView): PeriodView {
+  const paidMinor = BigInt(period.includedMinor)
+  const costMinor = costOf(BigInt(period.owedMinor), {
+    paidMinor,
+    provenMinor: paidMinor + BigInt(period.arrearsMinor),
+    adjustedMinor: BigInt(period.adjustedMinor),
+  })
+  return { ...period, costMinor: String(costMinor) }
+}
+
+/** An invoice of one period, changed where told; its cost follows. */
 export function invoiceInput(change: Partial<InvoiceInput> = {}): InvoiceInput {
-  const period = change.period ?? PERIOD
+  const period = withCost(change.period ?? PERIOD)
   const registers = period.registers.length
   return {
     agreement: agreementOf(registers, [period]),
@@ -106,11 +118,11 @@ export function invoiceInput(change: Partial<InvoiceInput> = {}): InvoiceInput {
     tariff: FLAT,
     units: unitsOf(registers),
     deployment,
-    period,
     seller: SELLER,
     buyer: BUYER,
     currency: 'EUR',
     ...change,
+    period,
   }
 }
 

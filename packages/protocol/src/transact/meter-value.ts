@@ -11,7 +11,13 @@ import {
   readText,
   readUnsigned,
 } from './strict-json.ts'
-import { clearingHouseDomain, MAX_REGISTERS, STREAM_NAME, type Terms } from './terms.ts'
+import {
+  clearingHouseDomain,
+  MAX_REGISTERS,
+  periodStart,
+  STREAM_NAME,
+  type Terms,
+} from './terms.ts'
 
 /** What a meter signs. `asOf` in s since 1970, registers in output units in the order of the terms. */
 export type MeterValue = {
@@ -115,7 +121,7 @@ export function withinRateBound(terms: Terms, value: MeterValue): boolean {
 
 /** Seconds from the start of the value's period to its `asOf`: what a tariff calls `elapsed`. */
 export function elapsedSeconds(terms: Terms, value: Pick<MeterValue, 'period' | 'asOf'>): bigint {
-  return value.asOf - (terms.start + BigInt(value.period) * BigInt(terms.periodSeconds))
+  return value.asOf - periodStart(terms, value.period)
 }
 
 /** A meter value as plain JSON. */

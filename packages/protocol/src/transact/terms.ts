@@ -98,6 +98,8 @@ export type ParsedTerms =
   | { ok: false; code: 'FIELD_FORBIDDEN' | 'TERMS_INVALID'; message: string }
 
 const TERMS_FIELDS = TERMS_TYPES.Terms.map(({ name }) => name)
+/** Days that an offer may stand: nodes carry none whose `openBy` lies further ahead. */
+export const MAX_OPEN_DAYS = 90
 /** What a stream may be called. */
 export const STREAM_NAME = /^[a-z][a-z0-9-]{0,31}$/
 const UINT32_MOST = 2 ** 32 - 1
@@ -108,6 +110,14 @@ const LONGEST_SECONDS = 631_152_000
 /** As many registers as the contract takes. */
 export const MAX_REGISTERS = 32
 const MAX_TARIFF_BYTES = 8192
+
+/** When a period begins, seconds since 1970. */
+export function periodStart(
+  { start, periodSeconds }: Pick<Terms, 'start' | 'periodSeconds'>,
+  period: number,
+): bigint {
+  return start + BigInt(period) * BigInt(periodSeconds)
+}
 
 /** The EIP-712 domain of a clearing house. */
 export function clearingHouseDomain(chainId: number, clearingHouse: Hex) {

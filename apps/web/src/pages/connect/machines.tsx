@@ -1,7 +1,8 @@
 import './machines.css'
 import type { MachineSummary } from '@liquefy/client'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { Suspense, useEffect, useState } from 'react'
+import { lazyPart } from '../../failures/lazy-part.ts'
 import { useAgreements, useMachines } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { formatCount } from '../../ui/format.ts'
@@ -15,7 +16,7 @@ import { MachineTable } from './machine-table.tsx'
 
 const route = getRouteApi('/machines')
 
-const MachineMap = lazy(() => import('./map/machine-map.tsx'))
+const MachineMap = lazyPart(async () => (await import('./map/machine-map.tsx')).MachineMap)
 
 /** All machines, or those of who is signed in: found, filtered, ordered, and on a map. */
 export const MachinesPage = () => {

@@ -1,7 +1,8 @@
-import { type Measure, usualMeasure } from '@liquefy/client'
+import type { Measure } from '@liquefy/client'
 import { STREAM_NAME, senmlToUcum } from '@liquefy/protocol'
-import { PickField, TextField } from '../../ui/fields.tsx'
+import { PickField } from '../../ui/fields.tsx'
 import { measureWords } from '../transact/offer-draft.ts'
+import { StreamFields } from '../transact/stream-fields.tsx'
 
 /** What a new machine will send, and how that is counted once an agreement prices it. */
 export interface Measuring {
@@ -75,24 +76,7 @@ export const MeasuringFields = ({
         ))}
         <option value="-1">Something else</option>
       </PickField>
-      <div className="field-row">
-        <TextField
-          label="Name of the stream"
-          name="stream"
-          decimal={false}
-          value={measuring.stream}
-          onChange={(stream) => onChange({ ...measuring, stream: stream.trim() })}
-          told={told}
-        />
-        <TextField
-          label="Unit of its readings"
-          name="unit"
-          decimal={false}
-          value={measuring.unit}
-          onChange={(unit) => onChange({ ...measuring, unit, measure: usualMeasure(unit) })}
-          told={told}
-        />
-      </div>
+      <StreamFields stream={measuring} onChange={onChange} told={told} />
       <PickField
         label="What counts once it is priced"
         name="measure"

@@ -2,8 +2,9 @@ import { type EnvelopeSummary, type RegistrationRequest, readRegistration } from
 import { keyId } from '@liquefy/protocol'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type ReactNode, useRef, useState } from 'react'
+import { type ReactNode, useMemo, useRef, useState } from 'react'
 import { node } from '../../api.ts'
+import { failureWords } from '../../failures/failure-words.ts'
 import { outageWords, useOutage } from '../../failures/outage.tsx'
 import { useDeployment, useEnvelopes, useMachineSoon } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
@@ -42,7 +43,9 @@ export const OnboardingPage = () => {
 }
 
 const Steps = ({ owner }: { owner: string }) => {
-  const [request, setRequest] = useState<RegistrationRequest>()
+  const [line, setLine] = useState('')
+  const read = useMemo(() => readLine(line), [line])
+  const { request } = read
   const [machineId, setMachineId] = useState<string>()
   const [measuring, setMeasuring] = useState<Measuring>(firstMeasuring)
   const isMeasurable = Object.keys(measuringProblems(measuring)).length === 0
@@ -50,7 +53,7 @@ const Steps = ({ owner }: { owner: string }) => {
   return (
     <ol className="steps">
       <Step number={1} title="A key on the device" done={request !== undefined}>
-        <KeyStep owner={owner} onRequest={setRequest} />
+        <KeyStep owner={owner} line={line} onLine={setLine} read={read} />
       </Step>
       <Step number={2} title="Register it on the ledger" done={machineId !== undefined}>
         {request ? (
@@ -104,32 +107,31 @@ const Step = ({
 
 const folder = './my-machine'
 
+interface ReadLine {
+  request?: RegistrationRequest
+  problem?: string
+}
+
+const readLine = (text: string): ReadLine => {
+  if (text.trim() === '') return {}
+  try {
+    return { request: readRegistration(text.trim()) }
+  } catch (error) {
+    return { problem: failureWords(error) }
+  }
+}
+
 const KeyStep = ({
   owner,
-  onRequest,
+  line,
+  onLine,
+  read: { request, problem },
 }: {
   owner: string
-  onRequest: (request: RegistrationRequest | undefined) => void
+  line: string
+  onLine: (text: string) => void
+  read: ReadLine
 }) => {
-  const [text, setText] = useState('')
-  const [problem, setProblem] = useState('')
-  const [known, setKnown] = useState('')
-  const take = (given: string) => {
-    setText(given)
-    setProblem('')
-    setKnown('')
-    onRequest(undefined)
-    if (given.trim() === '') return
-    try {
-      const request = readRegistration(given.trim())
-      setKnown(
-        `${request.key.curve}, ${keyId(request.key)}: the device has proved that it holds it.`,
-      )
-      onRequest(request)
-    } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error))
-    }
-  }
   return (
     <div className="form form-wide">
       <Copyable
@@ -144,14 +146,18 @@ const KeyStep = ({
         <textarea
           className="code"
           rows={3}
-          value={text}
+          value={line}
           spellCheck={false}
-          onChange={({ target }) => take(target.value)}
+          onChange={({ target }) => onLine(target.value)}
         />
       </label>
       <div role="status">
         {problem ? <p className="problem-words">{problem}</p> : null}
-        {known ? <p className="good-words">{known}</p> : null}
+        {request ? (
+          <p className="good-words">
+            {request.key.curve}, {keyId(request.key)}: the device has proved that it holds it.
+          </p>
+        ) : null}
       </div>
     </div>
   )
@@ -216,7 +222,10 @@ const NameForm = ({ machineId }: { machineId: string }) => {
   const isAway = useOutage() !== undefined
   const naming = useMutation({
     mutationFn: () => node.nameMachine(machineId, name.trim()),
-    onSuccess: () => queries.invalidateQueries(),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ['machine', machineId] })
+      await queries.invalidateQueries({ queryKey: ['machines'] })
+    },
   })
   return (
     <form

@@ -39,26 +39,18 @@ export const MachinePlaceFigure = ({ machine }: { machine: Machine }) => {
 const PlaceDialog = ({ machine, onClose }: { machine: Machine; onClose: () => void }) => {
   const { machineId, place } = machine
   const queries = useQueryClient()
-  const [problem, setProblem] = useState('')
   const saving = useMutation({
-    mutationFn: (to: Place | null) =>
-      to === null ? node.forgetPlace(machineId) : node.placeMachine(machineId, to),
+    mutationFn: (given: FormData | null) =>
+      given === null ? node.forgetPlace(machineId) : node.placeMachine(machineId, placeIn(given)),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: ['machine', machineId] })
       await queries.invalidateQueries({ queryKey: ['machines'] })
       onClose()
     },
-    onError: (error) => setProblem(error.message),
   })
   const save = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const given = new FormData(event.currentTarget)
-    const latitudeE7 = readDegrees(given.get('latitude'), 90)
-    const longitudeE7 = readDegrees(given.get('longitude'), 180)
-    if (latitudeE7 === undefined) return setProblem('The latitude is no number from -90 to 90.')
-    if (longitudeE7 === undefined) return setProblem('The longitude is no number from -180 to 180.')
-    setProblem('')
-    saving.mutate({ latitudeE7, longitudeE7 })
+    saving.mutate(new FormData(event.currentTarget))
   }
   return (
     <Dialog title={`Where ${machine.name} stands`} onClose={onClose}>
@@ -70,7 +62,9 @@ const PlaceDialog = ({ machine, onClose }: { machine: Machine; onClose: () => vo
           <DegreesField label="Latitude" name="latitude" degreesE7={place?.latitudeE7} />
           <DegreesField label="Longitude" name="longitude" degreesE7={place?.longitudeE7} />
         </div>
-        <div role="status">{problem ? <p className="problem-words">{problem}</p> : null}</div>
+        <div role="status">
+          {saving.error ? <p className="problem-words">{saving.error.message}</p> : null}
+        </div>
         <button type="submit" className="button" disabled={saving.isPending}>
           Keep this place
         </button>
@@ -109,6 +103,15 @@ const DegreesField = ({
     />
   </label>
 )
+
+/** The place that a form says. */
+const placeIn = (given: FormData): Place => {
+  const latitudeE7 = readDegrees(given.get('latitude'), 90)
+  const longitudeE7 = readDegrees(given.get('longitude'), 180)
+  if (latitudeE7 === undefined) throw new Error('The latitude is no number from -90 to 90.')
+  if (longitudeE7 === undefined) throw new Error('The longitude is no number from -180 to 180.')
+  return { latitudeE7, longitudeE7 }
+}
 
 /** Degrees times 10^7, cut behind the seventh digit, which is a centimetre; undefined: not within ±`limit`. */
 const readDegrees = (given: FormDataEntryValue | null, limit: number): number | undefined => {

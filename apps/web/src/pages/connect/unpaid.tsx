@@ -2,7 +2,7 @@ import type { EnvelopeSummary, Machine, Refusal } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useRefusals, useUnpriced } from '../../queries.ts'
-import { formatCount } from '../../ui/format.ts'
+import { countOf, formatCount } from '../../ui/format.ts'
 import { At, Card } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import { verdictWords } from '../trust/verdict-words.ts'
@@ -89,8 +89,7 @@ const UnpricedRow = ({
       <span>
         <strong>{verdictWords(code)}</strong>
         <span className="note">
-          {stream} number {formatCount(seq)},{' '}
-          {readings === 1 ? 'one reading' : `${formatCount(readings)} readings`} <code>{code}</code>
+          {stream} number {formatCount(seq)}, {countOf(readings, 'reading')} <code>{code}</code>
         </span>
       </span>
       <At timeMs={loggedAtMs} />

@@ -23,16 +23,7 @@ const FASTEST_MS = 1_000
  * The window of a chart. It moves at most once a frame, however many events ask for it; one that ends now goes on with the time. A chart of a machine that
  * measured a moment ago begins with its last quarter of an hour, any other with all that there is.
  */
-export const useTimeWindow = (
-  firstMs: number,
-  lastMs: number,
-  view: ChartView,
-): {
-  window: TimeWindow
-  isLive: boolean
-  reach: () => Reach
-  move: (change: (window: TimeWindow, reach: Reach) => TimeWindow) => void
-} => {
+export const useTimeWindow = (firstMs: number, lastMs: number, view: ChartView) => {
   const known = useRef({ firstMs, lastMs })
   useEffect(() => {
     known.current = { firstMs, lastMs }
@@ -66,7 +57,7 @@ export const useTimeWindow = (
     const timer = setInterval(() => move((window, now) => lastOf(spanOf(window), now)), everyMs)
     return () => clearInterval(timer)
   }, [isLive, spanMs, move])
-  return { ...shown, reach, move }
+  return { ...shown, move }
 }
 
 const beginning = ({ last, from, to }: ChartView, reach: Reach) => {

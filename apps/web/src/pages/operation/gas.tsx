@@ -1,6 +1,6 @@
 import type { Operation } from '@liquefy/client'
-import { formatCount, shorten } from '../../ui/format.ts'
-import { Ago, Card, Figure } from '../../ui/parts.tsx'
+import { countOf, formatCount } from '../../ui/format.ts'
+import { Ago, Card, Figure, Hash } from '../../ui/parts.tsx'
 import { formatCoin } from './quantities.ts'
 
 /** What settling costs: per bill, in all since the start, and what is left to pay it with. */
@@ -60,11 +60,7 @@ const Spent = ({ spent }: { spent: NonNullable<Operation['gas']['spent']> }) => 
           <tr key={kind}>
             <th scope="row">
               {kindWords[kind] ?? kind}
-              <span className="note">
-                {transactions === 1
-                  ? 'one transaction'
-                  : `${formatCount(transactions)} transactions`}
-              </span>
+              <span className="note">{countOf(transactions, 'transaction')}</span>
             </th>
             <td className="number">{formatCount(gas)}</td>
             <td className="number">{formatCoin(feeWei)}</td>
@@ -82,9 +78,9 @@ const Settling = ({ settling }: { settling: Operation['gas']['settling'] }) => (
       {settling.map(({ txHash, atMs, bills, gas }) => (
         <li key={txHash} className="row">
           <span>
-            <code title={txHash}>{shorten(txHash)}</code>
+            <Hash hex={txHash} />
             <span className="note">
-              {bills === 1 ? 'one bill' : `${formatCount(bills)} bills`}, {formatCount(gas)} gas
+              {countOf(bills, 'bill')}, {formatCount(gas)} gas
             </span>
           </span>
           <Ago timeMs={atMs} />

@@ -1,6 +1,6 @@
 import type { Operation } from '@liquefy/client'
-import { formatCount, shorten } from '../../ui/format.ts'
-import { Ago, Card, Figure } from '../../ui/parts.tsx'
+import { formatCount } from '../../ui/format.ts'
+import { Ago, Card, Figure, Hash } from '../../ui/parts.tsx'
 import { formatLag } from './quantities.ts'
 
 /** Up to a second or so behind is how a follower that asks now and then looks. */
@@ -50,7 +50,7 @@ const Log = ({ log }: { log: NonNullable<Operation['log']> }) => {
           log.anchored ? (
             <>
               block {formatCount(log.anchored.block)}, transaction{' '}
-              <code title={log.anchored.txHash}>{shorten(log.anchored.txHash)}</code>
+              <Hash hex={log.anchored.txHash} />
             </>
           ) : (
             'the first reading brings the first one'

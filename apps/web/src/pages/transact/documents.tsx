@@ -39,7 +39,7 @@ const Statement = ({ agreement }: { agreement: Agreement }) => {
       <PeriodField label="Periods" agreement={agreement} value={chosen} onChoose={setChosen}>
         <option value={ALL}>all periods</option>
       </PeriodField>
-      <div className="document-actions">
+      <div className="actions">
         {(['pdf', 'csv'] as const).map((as) => (
           <button
             key={as}
@@ -77,7 +77,7 @@ const Invoice = ({ agreement }: { agreement: Agreement }) => {
       {isParty && newest ? (
         <>
           <PeriodField label="Period" agreement={agreement} value={period} onChoose={setChosen} />
-          <div className="document-actions">
+          <div className="actions">
             <button
               type="button"
               className="button button-quiet"

@@ -4,6 +4,7 @@ import { useMachine } from '../../queries.ts'
 import { PickField, TextField, type Told } from '../../ui/fields.tsx'
 import type { OfferDraft } from './offer-draft.ts'
 import { emptyMeter, measureWords, priceAs } from './offer-draft.ts'
+import { StreamFields } from './stream-fields.tsx'
 
 /** No stream is called so. */
 const timeAlone = ' time'
@@ -65,7 +66,7 @@ const Streams = ({ draft, onChange, told, machine }: Props & { machine: Machine 
         <option value={timeAlone}>Nothing: time alone counts</option>
       </PickField>
       {meter && (writes || known?.unit === null) ? (
-        <WrittenStream meter={meter} onChange={change} told={told} />
+        <StreamFields stream={meter} onChange={change} told={told} />
       ) : null}
       {meter && meter.stream !== '' ? (
         <Measured meter={meter} onChange={change} told={told} />
@@ -79,28 +80,6 @@ interface MeterProps {
   onChange: (meter: OfferMeter) => void
   told: Told
 }
-
-const WrittenStream = ({ meter, onChange, told }: MeterProps) => (
-  <div className="field-row">
-    <TextField
-      label="Name of the stream"
-      name="stream"
-      decimal={false}
-      value={meter.stream}
-      onChange={(stream) => onChange({ ...meter, stream: stream.trim() })}
-      told={told}
-    />
-    <TextField
-      label="Unit of its readings"
-      name="unit"
-      decimal={false}
-      placeholder="l"
-      value={meter.unit}
-      onChange={(unit) => onChange({ ...meter, unit, measure: usualMeasure(unit) })}
-      told={told}
-    />
-  </div>
-)
 
 const Measured = ({ meter, onChange, told }: MeterProps) => {
   const { measure, unit } = meter

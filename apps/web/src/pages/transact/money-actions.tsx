@@ -1,6 +1,7 @@
 import type { Agreement } from '@liquefy/client'
 import { parseDecimal } from '@liquefy/protocol'
 import { useState } from 'react'
+import { failureWords } from '../../failures/failure-words.ts'
 import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { formatExact } from '../../ui/format.ts'
@@ -85,7 +86,7 @@ const amountIn = (text: string, decimals: number): bigint | string => {
     const amount = parseDecimal(text.trim(), decimals)
     return amount > 0n ? amount : 'It must be more than nothing.'
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return failureWords(error)
   }
 }
 

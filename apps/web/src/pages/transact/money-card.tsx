@@ -1,4 +1,5 @@
 import type { Agreement } from '@liquefy/client'
+import { larger } from '@liquefy/protocol'
 import { Link } from '@tanstack/react-router'
 import { useDeployment, useEscrow, useNotices } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
@@ -6,8 +7,6 @@ import { AmountBar } from '../../ui/charts.tsx'
 import { nameOf } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card, Figure, Party } from '../../ui/parts.tsx'
-
-const atLeastZero = (value: bigint): bigint => (value > 0n ? value : 0n)
 
 /** What an agreement owes and has paid, and how long its escrow lasts. */
 export const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
@@ -48,11 +47,11 @@ export const MoneyCard = ({ agreement }: { agreement: Agreement }) => {
       <AmountBar
         parts={[
           { name: 'final', className: 'part-final', minor: final },
-          { name: 'included', className: 'part-included', minor: atLeastZero(included - final) },
+          { name: 'included', className: 'part-included', minor: larger(included - final, 0n) },
           {
             name: 'owed, not yet settled',
             className: 'part-owed',
-            minor: atLeastZero(cost - included),
+            minor: larger(cost - included, 0n),
           },
           { name: 'escrow left', className: 'part-escrow', minor: BigInt(agreement.escrowMinor) },
         ]}

@@ -18,7 +18,7 @@ const tableRows = 12
 const cursorSteps = 100
 
 /** Three areas of steps, the highest behind: what is owed shows where it is not included yet, and that where it is not final. */
-const MoneyChart = ({ history }: { history: MoneyHistory }) => {
+export const MoneyChart = ({ history }: { history: MoneyHistory }) => {
   const [cursor, setCursor] = useState<number>()
   const { fromMs, toMs } = history
   const largest = lines.reduce((most, { of }) => larger(most, lastOf(history[of])), 0n)
@@ -97,8 +97,6 @@ const MoneyChart = ({ history }: { history: MoneyHistory }) => {
     </div>
   )
 }
-
-export default MoneyChart
 
 const lastOf = (line: MoneyPoint[]): bigint => BigInt(line.at(-1)?.minor ?? '0')
 const valueAt = (line: MoneyPoint[], timeMs: number): bigint =>

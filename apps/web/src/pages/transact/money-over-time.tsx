@@ -1,11 +1,12 @@
 import type { Agreement } from '@liquefy/client'
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
+import { lazyPart } from '../../failures/lazy-part.ts'
 import { useMoneyHistory } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded, Loading } from '../../ui/states.tsx'
 
-const MoneyChart = lazy(() => import('./money-chart.tsx'))
+const MoneyChart = lazyPart(async () => (await import('./money-chart.tsx')).MoneyChart)
 
 const spans = [
   { words: 'Since it began', value: 'life' },

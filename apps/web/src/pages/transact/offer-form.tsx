@@ -1,16 +1,16 @@
 import {
   type Hex,
-  MAX_OPEN_DAYS,
   type Offer,
   type OfferProblems,
   pricedUnit,
   readOffer,
   suggestPerHour,
 } from '@liquefy/client'
-import { parseDecimal, type Terms, ZERO_DIGEST } from '@liquefy/protocol'
+import { MAX_OPEN_DAYS, parseDecimal, type Terms, ZERO_DIGEST } from '@liquefy/protocol'
 import { useRef, useState } from 'react'
 import { node } from '../../api.ts'
-import { useDeployment, useMachines, useReadings } from '../../queries.ts'
+import { failureWords } from '../../failures/failure-words.ts'
+import { useDeployment, useMachines, useSample } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { TextField, type Told } from '../../ui/fields.tsx'
 import { nameOf } from '../../ui/format.ts'
@@ -27,7 +27,6 @@ import './offers.css'
 
 const daySeconds = 86_400
 const isDays = (days: number) => Number.isSafeInteger(days) && days > 0 && days <= MAX_OPEN_DAYS
-const noSalt: Hex = `0x${'00'.repeat(32)}`
 
 /** What an offer answers: its id, and terms of which the new ones keep start and beginning. */
 export interface Answered {
@@ -62,7 +61,7 @@ export const OfferForm = ({
         startSeconds,
         openBySeconds,
         startHead: ZERO_DIGEST,
-        salt: noSalt,
+        salt: ZERO_DIGEST,
       })
     : undefined
   const problems: OfferProblems = {
@@ -360,12 +359,10 @@ const CountField = ({
   />
 )
 
-const sampleMs = 86_400_000
-
 /** What is proposed where no rate was written: by what the stream showed during the last day. */
 const useSuggestedRate = ({ offer: { machineId, meter } }: OfferDraft) => {
   const stream = machineId === '' || !meter || meter.stream === '' ? null : meter.stream
-  const [series] = useReadings(machineId, stream, sampleMs, 300).data ?? []
+  const [series] = useSample(machineId, stream).data ?? []
   const unit = pricedUnit(meter)
   if (!meter || !unit || meter.measure === 'duration-beyond') return undefined
   return suggestPerHour(meter, unit.per, series)
@@ -381,7 +378,7 @@ const fundProblem = (text: string, decimals: number): OfferProblems => {
   try {
     return parseDecimal(text.trim(), decimals) < 0n ? { fund: 'It must not be below zero.' } : {}
   } catch (error) {
-    return { fund: error instanceof Error ? error.message : String(error) }
+    return { fund: failureWords(error) }
   }
 }
 

@@ -20,6 +20,7 @@ import { rulesOf, termsOf } from './use-explained.ts'
 const route = getRouteApi('/agreements/new')
 
 /** Proposes an agreement, or another one than was proposed. */
+// What it answers is written out: the router's types begin with its pages, and this one asks the router.
 export const OfferPage = (): ReactNode => {
   const search = route.useSearch()
   const { machine, answers } = search

@@ -7,14 +7,14 @@ import type {
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useDeployment, useSettlement } from '../../queries.ts'
-import { formatCount, formatExact, formatTimeWithZone, shorten } from '../../ui/format.ts'
-import { At } from '../../ui/parts.tsx'
+import { countOf, formatCount, formatExact, formatTimeWithZone } from '../../ui/format.ts'
+import { At, Hash } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import './agreement.css'
 import { registersInWords } from './registers.tsx'
 
 /** What one settlement rests on, from the money back to the sensor. */
-const SettlementEvidence = ({
+export const SettlementEvidence = ({
   agreement,
   place,
   children,
@@ -54,8 +54,6 @@ const SettlementEvidence = ({
     </Loaded>
   )
 }
-
-export default SettlementEvidence
 
 const Step = ({ name, children }: { name: string; children: ReactNode }) => (
   <div>
@@ -179,8 +177,7 @@ const Stream = ({ covered }: { covered: CoveredStream }) => {
         </>
       )}
       <span className="note">
-        {envelopes === 1 ? 'one signed envelope' : `${formatCount(envelopes)} signed envelopes`}{' '}
-        with {readings === 1 ? 'one reading' : `${formatCount(readings)} readings`}, new in this
+        {countOf(envelopes, 'signed envelope')} with {countOf(readings, 'reading')}, new in this
         settlement
       </span>
     </>
@@ -225,5 +222,3 @@ const Exact = ({ minor }: { minor: string }) => {
     </>
   )
 }
-
-const Hash = ({ hex }: { hex: string }) => <code title={hex}>{shorten(hex)}</code>

@@ -4,7 +4,7 @@ import { useAgreement } from '../../queries.ts'
 import { shorten } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
-import SettlementEvidence from './settlement-evidence.tsx'
+import { SettlementEvidence } from './settlement-evidence.tsx'
 
 const route = getRouteApi('/agreements/$agreementId/settlements/$place')
 

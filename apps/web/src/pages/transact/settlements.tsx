@@ -1,10 +1,10 @@
 import type { Agreement, SettlementView } from '@liquefy/client'
 import { Link } from '@tanstack/react-router'
-import { lazy, Suspense, useId, useState } from 'react'
+import { Suspense, useId, useState } from 'react'
+import { lazyPart } from '../../failures/lazy-part.ts'
 import { useSettlementsBefore } from '../../queries.ts'
-import { shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
-import { At, Card } from '../../ui/parts.tsx'
+import { At, Card, Hash } from '../../ui/parts.tsx'
 import { Empty, Loading } from '../../ui/states.tsx'
 import { Pager } from './pager.tsx'
 import { settlementWords } from './settlement-words.ts'
@@ -53,7 +53,9 @@ export const Settlements = ({ agreement }: { agreement: Agreement }) => {
   )
 }
 
-const SettlementEvidence = lazy(() => import('./settlement-evidence.tsx'))
+const SettlementEvidence = lazyPart(
+  async () => (await import('./settlement-evidence.tsx')).SettlementEvidence,
+)
 
 const Row = ({ agreement, settlement }: { agreement: Agreement; settlement: SettlementView }) => {
   const [isOpen, setOpen] = useState(false)
@@ -76,7 +78,7 @@ const Row = ({ agreement, settlement }: { agreement: Agreement; settlement: Sett
             {settlementWords[kind]}
           </button>
           <span className="note">
-            <code title={txHash}>{shorten(txHash)}</code> {final ? 'final' : 'included'}
+            <Hash hex={txHash} /> {final ? 'final' : 'included'}
           </span>
         </td>
         <td className="number">

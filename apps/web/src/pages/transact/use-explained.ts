@@ -8,7 +8,6 @@ import {
   tariffKindAt,
   termsFromJson,
 } from '@liquefy/protocol'
-import { useCallback } from 'react'
 import { useDeployment } from '../../queries.ts'
 
 type Explaining = (
@@ -20,23 +19,19 @@ type Explaining = (
 /** What makes terms ready to be explained: the ledger's tariffs, money and people. Undefined until the node has told of them. */
 export const useExplaining = (): Explaining | undefined => {
   const deployment = useDeployment().data
-  const explaining = useCallback<Explaining>(
-    (terms, rules, machine) => {
-      if (!deployment) throw new Error('The node has not answered yet.')
-      const kind = tariffKindAt(deployment, terms.tariff)
-      return {
-        terms,
-        rules,
-        tariff: kind && decodeTariffData(kind, terms.tariffData),
-        asset: deployment.asset,
-        names: new Map(deployment.people.map(({ address, name }) => [address.toLowerCase(), name])),
-        // A machine without a name is called by its number.
-        machineName: machine && machine.name !== machine.machineId ? machine.name : undefined,
-      }
-    },
-    [deployment],
-  )
-  return deployment && explaining
+  if (!deployment) return undefined
+  return (terms, rules, machine) => {
+    const kind = tariffKindAt(deployment, terms.tariff)
+    return {
+      terms,
+      rules,
+      tariff: kind && decodeTariffData(kind, terms.tariffData),
+      asset: deployment.asset,
+      names: new Map(deployment.people.map(({ address, name }) => [address.toLowerCase(), name])),
+      // A machine without a name is called by its number.
+      machineName: machine && machine.name !== machine.machineId ? machine.name : undefined,
+    }
+  }
 }
 
 /** A proposal as it is explained. */

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { useEnvelopes } from '../../queries.ts'
-import { formatCount } from '../../ui/format.ts'
+import { countOf, formatCount } from '../../ui/format.ts'
 import { At, Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { verdictWords } from './verdict-words.ts'
@@ -24,8 +24,7 @@ export const Envelopes = ({ machineId }: { machineId: string }) => {
                         {stream} {formatCount(seq)}
                       </strong>
                       <span className="note">
-                        {readings === 1 ? 'one reading' : `${formatCount(readings)} readings`},{' '}
-                        {verdictWords(code)}
+                        {countOf(readings, 'reading')}, {verdictWords(code)}
                       </span>
                     </span>
                     <At timeMs={loggedAtMs} />

@@ -24,7 +24,13 @@ const legend = [
 const samePlaceE7 = 1_000
 
 /** Machines where they are. The table beside it says the same in words. */
-const MachineMap = ({ machines, without }: { machines: MachineSummary[]; without: number }) => {
+export const MachineMap = ({
+  machines,
+  without,
+}: {
+  machines: MachineSummary[]
+  without: number
+}) => {
   const [focus, setFocus] = useState<ReadonlySet<string>>()
   const [here, setHere] = useState<ReadonlySet<string>>()
   const holder = useRef<HTMLDivElement>(null)
@@ -109,8 +115,6 @@ const MachineMap = ({ machines, without }: { machines: MachineSummary[]; without
     </Card>
   )
 }
-
-export default MachineMap
 
 const isOnePlace = ({ machines: [first, ...others] }: Marker): boolean =>
   others.every(

@@ -1,7 +1,6 @@
 import type { Machine, ReadingBucket } from '@liquefy/client'
-import { useQueries } from '@tanstack/react-query'
-import { node } from '../../../api.ts'
-import { useHighest, useReadings } from '../../../queries.ts'
+import { useQueries, useQuery } from '@tanstack/react-query'
+import { highestIn, readingsQuery, useHighest } from '../../../queries.ts'
 import { wattsOf } from './twin-kind.ts'
 
 /** What a twin shows: a value, and which part of the highest one seen it is (0 to 1). */
@@ -16,7 +15,7 @@ const points = 180
 
 /** The newest level of the last quarter of an hour; null: there is none, undefined: it is being loaded. */
 export const useLevel = ({ machineId, mainStream }: Machine): Measure | null | undefined => {
-  const readings = useReadings(machineId, mainStream, spanMs, points)
+  const readings = useQuery(readingsQuery(machineId, mainStream, spanMs, points))
   const series = readings.data?.[0]
   const highest = useHighest(machineId, mainStream).data ?? 0
   const value = series?.buckets.at(-1)?.last
@@ -35,14 +34,7 @@ export const usePower = ({ machineId, streams }: Machine): Measure | null | unde
     return watts ? [{ stream, ...watts }] : []
   })
   const queries = useQueries({
-    queries: electric.map(({ stream }) => ({
-      queryKey: ['readings', machineId, stream, spanMs, points],
-      queryFn: () => {
-        const toMs = Date.now()
-        return node.readings(machineId, { stream, fromMs: toMs - spanMs, toMs, points })
-      },
-      placeholderData: (before: unknown) => before as never,
-    })),
+    queries: electric.map(({ stream }) => readingsQuery(machineId, stream, spanMs, points)),
   })
   const powers = queries.flatMap(({ data }, index) => {
     const kind = electric[index]
@@ -82,9 +74,6 @@ const newestOf = (line: readonly { timeMs: number; watts: number }[]): number =>
     Date.now() - newest.timeMs > Math.max(leastSilenceMs, silentIntervals * intervalMs)
   return isSilent ? 0 : newest.watts
 }
-
-const highestIn = (buckets: readonly ReadingBucket[]): number =>
-  Math.max(0, ...buckets.map(({ max }) => max))
 
 const shareOf = (value: number, highest: number): number =>
   highest > 0 ? Math.min(1, Math.max(0, value / highest)) : 0

@@ -7,7 +7,7 @@ import type { TwinKind } from './twin-kind.ts'
 const models = { silo: createSiloModel, charger: createChargerModel }
 
 /** A twin in three dimensions; arrives on its own, since only few pages show one. */
-const TwinScene = ({
+export const TwinScene = ({
   kind,
   share,
   shown,
@@ -45,5 +45,3 @@ const TwinScene = ({
 
   return <div className="twin-stage" ref={holder} />
 }
-
-export default TwinScene

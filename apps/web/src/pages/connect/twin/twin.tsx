@@ -1,13 +1,15 @@
 import './twin.css'
 import type { Machine } from '@liquefy/client'
-import { Component, lazy, type ReactNode, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
+import { Guard } from '../../../failures/guard.tsx'
+import { lazyPart } from '../../../failures/lazy-part.ts'
 import { Card } from '../../../ui/parts.tsx'
 import { Empty, Loading } from '../../../ui/states.tsx'
 import { type Measure, useLevel, usePower } from './measures.ts'
 import { TwinPicture } from './picture.tsx'
 import { type TwinKind, twinKindOf } from './twin-kind.ts'
 
-const TwinScene = lazy(() => import('./scene.tsx'))
+const TwinScene = lazyPart(async () => (await import('./scene.tsx')).TwinScene)
 
 /** A machine as it stands there now, in three dimensions where the browser can; nothing for a machine that we have no picture of. */
 export const Twin = ({ machine }: { machine: Machine }) => {
@@ -83,7 +85,8 @@ const TwinCard = ({
       {flat ? (
         picture
       ) : (
-        <Instead of={picture}>
+        // Its part of the page did not arrive, or the graphics driver refuses.
+        <Guard what={title} instead={picture}>
           <Suspense fallback={picture}>
             <TwinScene
               kind={kind}
@@ -93,7 +96,7 @@ const TwinCard = ({
               onLost={() => setFlat(true)}
             />
           </Suspense>
-        </Instead>
+        </Guard>
       )}
     </Card>
   )
@@ -103,17 +106,4 @@ const hasWebGl = (): boolean => {
   const context = document.createElement('canvas').getContext('webgl2')
   context?.getExtension('WEBGL_lose_context')?.loseContext()
   return context !== null
-}
-
-/** Shows `of` where what it holds fails: its part of the page did not arrive, or the graphics driver refuses. */
-class Instead extends Component<{ of: ReactNode; children: ReactNode }, { failed: boolean }> {
-  override state = { failed: false }
-
-  static getDerivedStateFromError() {
-    return { failed: true }
-  }
-
-  override render() {
-    return this.state.failed ? this.props.of : this.props.children
-  }
 }
