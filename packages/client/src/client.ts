@@ -21,6 +21,7 @@ import type {
   NodeEvent,
   Notice,
   Operation,
+  PartReplacement,
   PeriodView,
   Place,
   Proposal,
@@ -58,6 +59,11 @@ export interface Client {
   ): Promise<ReadingSeries[]>
   /** Newest first. */
   timeline(machineId: string): Promise<TimelineEntry[]>
+  /** Replaced parts, the newest declared first; `beforeIndex` pages back. */
+  parts(
+    machineId: string,
+    query?: { limit?: number; beforeIndex?: string },
+  ): Promise<PartReplacement[]>
   /** Newest first; `beforeIndex` pages back. */
   envelopes(
     machineId: string,
@@ -218,6 +224,7 @@ export const createClient = ({
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
+    parts: (machineId, query) => get(`machines/${machineId}/parts`, query),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),
     refusals: (machineId) => get(`machines/${machineId}/refusals`),
     unpriced: (machineId) => get(`machines/${machineId}/unpriced`),

@@ -145,6 +145,22 @@ export interface TimelineEntry {
   txHash?: Hex
 }
 
+/** A part of a machine that gave way to another, as the machine declared it (docs/protocol/clock-and-parts.md). */
+export interface PartReplacement {
+  stream: string
+  /** The moment of replacement. */
+  atMs: number
+  /** What the parts are called: a DID or a serial number. Null where nobody said. */
+  oldPart: string | null
+  newPart: string | null
+  /** Last reading of the old part and first of the new one, decimal; null where nobody said. */
+  last: string | null
+  first: string | null
+  /** Where the declaration stands, in its stream and in the log. */
+  seq: string
+  logIndex: string
+}
+
 export interface EnvelopeSummary {
   logIndex: string
   digest: Hex

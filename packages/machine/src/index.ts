@@ -1,4 +1,4 @@
-export type { Clock } from './clock.ts'
+export type { Clock, Monotonic } from './clock.ts'
 export type { DeliveryLimits } from './delivery.ts'
 export { writeEnvelopeFile } from './envelope-file.ts'
 export {
@@ -24,4 +24,5 @@ export type { MeterEvent } from './metering.ts'
 export type { PackEvery } from './pack.ts'
 export { startBehind, streamHeads } from './rotation.ts'
 export type { SpoolLimits } from './spool.ts'
+export type { ClockChange } from './steady-clock.ts'
 export type { OpenTransport, Transport, TransportHandlers } from './transport.ts'

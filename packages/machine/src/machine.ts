@@ -6,18 +6,22 @@ import {
   LiquefyError,
   type PrivateKey,
   type ReadingInput,
+  type Replacement,
 } from '@liquefy/protocol'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, systemClock, waitingClock } from './clock.ts'
+import { createClockRecord } from './clock-record.ts'
 import { createDelivery, type DeliveryLimits } from './delivery.ts'
 import { lockFolder } from './folder-lock.ts'
 import { httpTransport } from './http-transport.ts'
 import { type Identity, passwordToken, resolveIdentity } from './identity.ts'
 import { loadKey } from './key.ts'
+import { openMachineClock } from './machine-clock.ts'
 import { type MeterEvent, type Metering, openMetering } from './metering.ts'
 import { mqttTransport } from './mqtt-transport.ts'
 import { parseJson, readReceipts, readRefusal } from './node-message.ts'
 import { createPacks, type PackEvery } from './pack.ts'
 import { openSpool, type Spool, type SpoolLimits } from './spool.ts'
+import type { ClockChange } from './steady-clock.ts'
 import type { OpenTransport } from './transport.ts'
 
 /** A reading as a program gives it; `timeMs` is now if left out. Billed values are bigint or decimal fractions. */
@@ -48,6 +52,8 @@ export interface MachineEvents {
   receipt: [Receipt]
   refused: [Refusal]
   meter: [MeterEvent]
+  /** The wall clock jumped, or is followed again (docs/protocol/clock-and-parts.md). */
+  clock: [ClockChange]
   online: []
   offline: [reason: string]
 }
@@ -95,10 +101,13 @@ export interface Measured {
     stream: string,
     gap: Omit<Extract<Declaration, { kind: 'gap' }>, 'kind'>,
   ): Promise<Published>
-  /** Says that the next reading comes from another sensor. */
+  /**
+   * Says that a sensor gave way to another, now unless `atMs` says when: which ones, and what both showed. Without the readings of both, the next
+   * reading is a new baseline, and what was measured since the last one is not billed.
+   */
   declareReplacement(
     stream: string,
-    replacement: Omit<Extract<Declaration, { kind: 'replacement' }>, 'kind'>,
+    replacement: Omit<Replacement, 'kind' | 'atMs'> & { atMs?: number },
   ): Promise<Published>
   /** Says that what is measured from a to b from here on is not to be held against anybody: a defrost, say. */
   declareExcuse(
@@ -120,6 +129,10 @@ export interface Machine extends Measured {
     listener: (...event: MachineEvents[Name]) => void,
   ): () => void
   isOnline(): boolean
+  /** Time as readings have it, ms since 1970: it does not follow a wall clock that jumps. */
+  nowMs(): number
+  /** An operator says that the wall clock is right, whatever it did: readings follow it from now on, also back. */
+  followWallClock(reason: string): void
   /** Envelopes on disk that no receipt has named. */
   pendingCount(): number
   head(stream: string): { seq: bigint; digest: Hex }
@@ -157,13 +170,16 @@ const HTTP_LIMITS: DeliveryLimits = { window: 1_000, resendMs: 90_000 }
  * @throws LiquefyError `KEY_MISSING`, `IDENTITY_MISSING`, `BROKER_MISSING`, `FOLDER_LOCKED`, `SPOOL_CORRUPT`, `TRANSPORT_PLAIN`.
  */
 export async function openMachine(options: MachineOptions): Promise<Machine> {
-  const { folder, clock = systemClock } = options
+  const { folder } = options
   const key = loadKey(folder, options.passphrase)
   const identity = resolveIdentity(folder, givenIdentity(options))
-  const openTransport = options.transport ?? wireOf(options, identity, key, clock)
+  const wall = options.clock ?? systemClock
+  // Known once the spool is open.
+  const time: MachineTime = { wall, steady: wall }
+  const openTransport = options.transport ?? wireOf(options, identity, key, tokenTime(time))
   const unlock = lockFolder(folder)
   try {
-    return startMachine({ options, key, identity, clock, openTransport, unlock })
+    return startMachine({ options, key, identity, time, openTransport, unlock })
   } catch (error) {
     unlock()
     throw error
@@ -174,11 +190,11 @@ function startMachine(input: {
   options: MachineOptions
   key: PrivateKey
   identity: Identity
-  clock: Clock
+  time: MachineTime
   openTransport: OpenTransport
   unlock: () => void
 }): Machine {
-  const { options, key, identity, clock } = input
+  const { options, key, identity, time } = input
   const { machineId, chainId, registry } = identity
   const topic = (name: string) => `liquefy/v1/${machineId}/${name}`
   const events = new EventEmitter<MachineEvents>()
@@ -191,11 +207,22 @@ function startMachine(input: {
   )
   let online = false
   let closed = false
+  const clockRecord = createClockRecord()
+  const clock = openMachineClock({
+    folder: options.folder,
+    wall: time.wall,
+    spool,
+    onChange(change) {
+      clockRecord.add(change)
+      events.emit('clock', change)
+    },
+  })
+  time.steady = clock
 
   const delivery = createDelivery({
     spool,
     // A real wire loses and delays in real time, whatever the time of the readings.
-    clock: options.transport ? clock : systemClock,
+    clock: options.transport ? clock : waitingClock,
     limits: { ...(options.httpUrl ? HTTP_LIMITS : DELIVERY_LIMITS), ...options.delivery },
     send: (bytes) => transport.publish(topic('envelope'), bytes),
   })
@@ -259,6 +286,7 @@ function startMachine(input: {
       const entry = spool.receipt(digest, receipt)
       if (!entry) continue
       delivery.settled(digest)
+      clock.receipted(digest, receipt)
       events.emit('receipt', { ...parseChain(entry.chain), seq: entry.seq, digest, ...receipt })
     }
     delivery.pump()
@@ -302,8 +330,20 @@ function startMachine(input: {
         content,
       }),
     )
+    if (online) clock.sent(entry.digest)
     delivery.pump()
     return { machineId, stream, seq: entry.seq, digest: entry.digest }
+  }
+
+  /** Before a reading its stream is told what the clock did, so that whoever reads the one finds the other. */
+  function tellClock(machineId: bigint, stream: string): void {
+    const chain = `${machineId}/${stream}`
+    const change = clockRecord.untold(chain, clock.nowMs())
+    if (!change) return
+    const declaration = { kind: 'clock', ...change } as const
+    append(machineId, stream, { kind: 'declaration', declaration }).catch(() =>
+      clockRecord.failed(chain, change),
+    )
   }
 
   /** One look at the clock, so that records that belong together have one time. */
@@ -317,6 +357,7 @@ function startMachine(input: {
     stream: string,
     readings: readonly ReadingInput[],
   ): Promise<Published> {
+    tellClock(machineId, stream)
     const inOrder = readings.toSorted((a, b) => a.timeMs - b.timeMs)
     return append(machineId, stream, { kind: 'readings', readings: inOrder })
   }
@@ -347,7 +388,11 @@ function startMachine(input: {
       },
       declareGap: (stream, gap) => declare(machineId, stream, { kind: 'gap', ...gap }),
       declareReplacement: (stream, replacement) =>
-        declare(machineId, stream, { kind: 'replacement', ...replacement }),
+        declare(machineId, stream, {
+          kind: 'replacement',
+          atMs: clock.nowMs(),
+          ...replacement,
+        }),
       declareExcuse: (stream, excuse) => declare(machineId, stream, { kind: 'excuse', ...excuse }),
       stream: (stream) => ({
         sample: (sample) => measuredMachine.sample(stream, sample),
@@ -415,6 +460,8 @@ function startMachine(input: {
     },
     on,
     isOnline: () => online,
+    nowMs: () => clock.nowMs(),
+    followWallClock: (reason) => clock.follow(reason),
     pendingCount: () => spool.pendingCount(),
     head: (stream) => spool.head(`${machineId}/${stream}`),
     agreements: () => metering.agreements(),
@@ -445,11 +492,11 @@ function wireOf(
   options: MachineOptions,
   identity: Identity,
   key: PrivateKey,
-  clock: Clock,
+  tokenNowMs: () => number,
 ): OpenTransport {
   const logIn = {
     machineId: identity.machineId,
-    password: () => passwordToken(key, identity, clock.nowMs()),
+    password: () => passwordToken(key, identity, tokenNowMs()),
     ...(options.ca ? { ca: options.ca } : {}),
   }
   if (options.httpUrl) return httpTransport({ url: options.httpUrl, ...logIn })
@@ -457,6 +504,24 @@ function wireOf(
     throw new LiquefyError('BROKER_MISSING', 'Pass mqttUrl, or keep it with saveIdentity.')
   }
   return mqttTransport({ url: identity.mqttUrl, ...logIn })
+}
+
+/** The machine's two times. */
+interface MachineTime {
+  wall: Clock
+  steady: Clock
+}
+
+/**
+ * Time for passwords: while the two disagree, one and the other in turn. One of them is what the node takes for now, and without the node neither is
+ * ever confirmed.
+ */
+function tokenTime(time: MachineTime): () => number {
+  let turn = 0
+  return () => {
+    turn += 1
+    return (turn % 2 === 1 ? time.steady : time.wall).nowMs()
+  }
 }
 
 function parseChain(chain: string): { machineId: bigint; stream: string } {

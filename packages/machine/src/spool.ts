@@ -58,6 +58,8 @@ export interface Spool {
   pendingCount(): number
   /** Kept envelopes of a chain in order of `seq`, without holes. */
   kept(chain: Chain): readonly SpoolEntry[]
+  /** Chains of which envelopes are kept. */
+  chains(): IterableIterator<Chain>
   read(entry: SpoolEntry): Uint8Array
   /** Resolves when all that was appended so far is on disk, or refused. */
   written(): Promise<void>
@@ -290,6 +292,7 @@ export function openSpool(
     pending: () => pending.values(),
     pendingCount: () => pending.size,
     kept: (chain) => chains.get(chain) ?? [],
+    chains: () => chains.keys(),
     read(entry) {
       const bytes = new Uint8Array(entry.length)
       readSync(entry.segment.descriptor, bytes, 0, entry.length, entry.offset)

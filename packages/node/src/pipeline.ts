@@ -11,6 +11,7 @@ import type { Connection } from './store/copy.ts'
 import type { Database } from './store/database.ts'
 import { insertEnvelopes, type LogEntry, type LoggedRow } from './store/envelopes.ts'
 import { type Refusal, recordRefusals } from './store/refusals.ts'
+import { insertReplacements } from './store/replacements.ts'
 import { addToRollups, type MinuteRollup, type Rollup, upsertRollups } from './store/rollups.ts'
 import { createChainMemory } from './trust/chain-memory.ts'
 import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.ts'
@@ -396,6 +397,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const loggedAt = Math.max(clock.nowMs(), logHead.lastLoggedAt)
     const rows: LoggedRow[] = []
     const rollups = new Map<string, Rollup>()
+    const replacements: Parameters<typeof insertReplacements>[1][number][] = []
     for (const one of candidates) {
       const { frame, machineId, head, fields } = one
       const duplicate = chain.duplicateOf(head.digest)
@@ -414,11 +416,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const entry = { logIndex, digest, machineId: head.machineId, stream, seq, loggedAt, code }
       chain.logged(head, entry)
       outcome.logged.push({ frame, entry })
-      if (code === 'OK') addToRollups(rollups, head, one.rollups)
+      if (code !== 'OK') continue
+      addToRollups(rollups, head, one.rollups)
+      const { replacement } = head
+      if (replacement) replacements.push({ entry, replacement })
     }
     if (rows.length === 0) return
     await insertEnvelopes(transaction, rows)
     await upsertRollups(transaction, [...rollups.values()])
+    await insertReplacements(transaction, replacements)
     outcome.head = await evidence.append(
       transaction,
       logHead,

@@ -177,6 +177,7 @@ export {
   decodeStrict,
   encode,
 } from './trust/cbor.ts'
+export type { ClockDeclaration } from './trust/clock-declaration.ts'
 export {
   type DecodedSign1,
   decodeSign1,
@@ -237,6 +238,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './trust/log.ts'
+export type { Handover, Replacement } from './trust/replacement.ts'
 export {
   type DecimalFraction,
   MAX_RECORDS,
@@ -290,7 +292,13 @@ export {
   type VerdictCode,
 } from './trust/verdicts.ts'
 export { COUNTRY_CODES } from './units/country.ts'
-export { DecimalError, formatDecimal, parseDecimal, roundHalfEven } from './units/decimal.ts'
+export {
+  DecimalError,
+  decimalText,
+  formatDecimal,
+  parseDecimal,
+  roundHalfEven,
+} from './units/decimal.ts'
 export { larger, smaller } from './units/larger.ts'
 export { senmlToUcum } from './units/senml.ts'
 export { multiply, type UnitQuantity, unitQuantity } from './units/unit-quantity.ts'

@@ -5,7 +5,14 @@ import type {
   MachineSummary,
   TimelineEntry,
 } from '@liquefy/client'
-import { type Declaration, formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
+import {
+  type Declaration,
+  decimalText,
+  formatDecimal,
+  type Replacement,
+  VERDICTS,
+  type VerdictCode,
+} from '@liquefy/protocol'
 import { listEnvelopes, readStreams, type StreamFigures } from '../store/envelopes.ts'
 import { readDeclarations, readUnpriced } from '../store/notable.ts'
 import {
@@ -273,14 +280,32 @@ function declarationWords(stream: string, declaration: Declaration): string {
     case 'gap':
       return `Declared a gap of ${durationWords(declaration)} in ${stream}: ${reason}.`
     case 'replacement':
-      return `Declared that the sensor of ${stream} was replaced: ${reason}.`
+      return `Declared that the sensor of ${stream} was replaced${handoverWords(declaration)}: ${reason}.`
     case 'excuse':
       return `Asked to excuse ${durationWords(declaration)} of ${stream}: ${reason}.`
+    case 'clock': {
+      const { source, offsetMs } = declaration
+      const side = offsetMs < 0 ? 'behind' : 'ahead of'
+      const offset = lengthWords(Math.abs(offsetMs))
+      return `Said of the clock of ${stream}, then ${offset} ${side} the time of readings, which is now that of the ${source} clock: ${reason}.`
+    }
   }
 }
 
+function handoverWords({ oldPart, newPart, handover }: Replacement): string {
+  const parts = [oldPart && ` from ${oldPart}`, newPart && ` to ${newPart}`].filter(Boolean)
+  const readings = handover
+    ? ` at ${decimalText(handover.last)}, which is ${decimalText(handover.first)} on the new one`
+    : ''
+  return parts.join('') + readings
+}
+
 function durationWords({ fromMs, toMs }: { fromMs: number; toMs: number }): string {
-  const seconds = Math.round((toMs - fromMs) / 1_000)
+  return lengthWords(toMs - fromMs)
+}
+
+function lengthWords(ms: number): string {
+  const seconds = Math.round(ms / 1_000)
   if (seconds < 120) return `${seconds} s`
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`
 }

@@ -24,6 +24,7 @@ import { addMoneyRoutes } from './money-routes.ts'
 import { addOperationRoutes } from './operation-routes.ts'
 import { ownerOnly } from './owner.ts'
 import { createPacedFigures } from './paced-figures.ts'
+import { addPartRoutes } from './part-routes.ts'
 import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
@@ -57,6 +58,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartyRoutes(app, context)
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
+  addPartRoutes(app, context)
   addProposalRoutes(app, context)
   app.get(
     '/v1/events',

@@ -149,6 +149,19 @@ export const timeline = list(
   ]),
 )
 
+export const partReplacements = list(
+  object({
+    stream: text,
+    atMs: integer,
+    oldPart: orNull(text),
+    newPart: orNull(text),
+    last: orNull(text),
+    first: orNull(text),
+    seq: digits,
+    logIndex: digits,
+  }),
+)
+
 const envelopeFields = {
   logIndex: digits,
   digest: hex,
@@ -617,6 +630,13 @@ export const envelopesQuery = object(
     beforeIndex: logIndex,
   },
   ['stream', 'limit', 'beforeIndex'],
+)
+export const partsQuery = object(
+  {
+    limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 },
+    beforeIndex: logIndex,
+  },
+  ['limit', 'beforeIndex'],
 )
 export const consistencyQuery = object({ from: logIndex, to: logIndex })
 /** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */

@@ -5,6 +5,7 @@ import {
   latestReadingMs,
   type PublicKey,
   type RefusalCode,
+  type Replacement,
   verifyEnvelope,
 } from '@liquefy/protocol'
 import { TupleWriter } from '../store/copy.ts'
@@ -17,8 +18,10 @@ export interface EnvelopeHead
     Envelope,
     'alg' | 'kid' | 'iss' | 'machineId' | 'stream' | 'iat' | 'seq' | 'prev' | 'digest'
   > {
-  /** Time of its latest reading, ms since 1970; undefined for a declaration. */
+  /** As `latestReadingMs` gives it. */
   latestMs: number | undefined
+  /** What it says of a replaced part, if that is what it declares. */
+  replacement: Replacement | undefined
 }
 
 /** What a frame is by itself. Whether its signer may sign this is for identity to say. */
@@ -75,13 +78,19 @@ function examine(
   writeEnvelopeFields(writer, envelope, frame)
   const { alg, kid, iss, machineId, stream, iat, seq, prev, digest, content } = envelope
   const latestMs = latestReadingMs(content)
+  const replacement = replacementIn(content)
   return {
     ok: true,
-    head: { alg, kid, iss, machineId, stream, iat, seq, prev, digest, latestMs },
+    head: { alg, kid, iss, machineId, stream, iat, seq, prev, digest, latestMs, replacement },
     authentic: key === undefined ? undefined : verifyEnvelope(envelope, key),
     span: { start, end: writer.length },
     rollups: content.kind === 'readings' ? rollUp(content.readings) : [],
   }
+}
+
+function replacementIn(content: Envelope['content']): Replacement | undefined {
+  if (content.kind !== 'declaration') return undefined
+  return content.declaration.kind === 'replacement' ? content.declaration : undefined
 }
 
 /** True if the frame is an envelope whose signature verifies under `key`. Never throws. */

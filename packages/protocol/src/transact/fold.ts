@@ -1,15 +1,15 @@
 import type { Hex } from 'viem'
 import type { Declaration, Reading } from '../trust/envelope.ts'
 import { foldReading, moveRegister, type StepCode } from './fold-reading.ts'
+import { foldReplacement } from './fold-replacement.ts'
 import { type FoldDraft, type FoldState, foldHead, freeze, thaw } from './fold-state.ts'
 import type { FoldTerms } from './fold-terms.ts'
 import { gapDeclarations, gapMap, passGap, placesOf, wasSkipped } from './gaps.ts'
 import type { LoggedEnvelope } from './logged-envelope.ts'
-import { periodEndMs } from './period.ts'
 import { countsForStream } from './quantity.ts'
 import { registerOf } from './register.ts'
 import { samplesOf } from './samples.ts'
-import { addSpan, firstIndex } from './spans.ts'
+import { addSpan } from './spans.ts'
 
 /** What the fold said of one envelope. */
 export type FoldStep = {
@@ -168,8 +168,10 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
   const step = (code: StepCode, moved: Moved) => stepOf(terms, draft, envelope, code, moved)
   if (envelope.code !== 'OK') return step(envelope.code, NOTHING_MOVED)
   if (envelope.content.kind === 'declaration') {
-    declare(terms, draft, envelope.content.declaration)
-    return step('OK', NOTHING_MOVED)
+    const verdict = declare(terms, draft, envelope.content.declaration, envelope.loggedAt)
+    const moved = movedBy(verdict)
+    for (const period of moved.billed) moveRegister(terms, draft, period)
+    return step(verdict.code, moved)
   }
   let code: StepCode = 'OK'
   const billed = new Set<number>()
@@ -195,18 +197,35 @@ function readingsOf(stream: string, readings: readonly Reading[]): readonly Read
   return countsForStream(name, stream) ? readings : []
 }
 
-function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): void {
-  if (declaration.kind === 'gap') {
-    addSpan(draft.declaredGapsMs, [declaration.fromMs, declaration.toMs])
-  } else if (declaration.kind === 'excuse') {
-    // Others have no use for it, and what lies ahead may not grow without end.
-    const counts = terms.rule.rule === 'duration-beyond' && draft.excusesMs.length < MOST_EXCUSES
-    if (counts) addSpan(draft.excusesMs, [declaration.fromMs, declaration.toMs])
-  } else if (declaration.atMs < periodEndMs(terms, terms.periods - 1)) {
-    const { atMs } = declaration
-    const place = firstIndex(draft.replacementsMs, (other) => other >= atMs)
-    if (draft.replacementsMs[place] !== atMs) draft.replacementsMs.splice(place, 0, atMs)
+/** What a declaration changes. Its code is `OK`, but that of a replacement whose readings the rule refuses. */
+function declare(
+  terms: FoldTerms,
+  draft: FoldDraft,
+  declaration: Declaration,
+  loggedAt: number,
+): { code: StepCode; period?: number } {
+  switch (declaration.kind) {
+    case 'gap':
+      addSpan(draft.declaredGapsMs, [declaration.fromMs, declaration.toMs])
+      return { code: 'OK' }
+    case 'excuse': {
+      // Others have no use for it, and what lies ahead may not grow without end.
+      const counts = terms.rule.rule === 'duration-beyond' && draft.excusesMs.length < MOST_EXCUSES
+      if (counts) addSpan(draft.excusesMs, [declaration.fromMs, declaration.toMs])
+      return { code: 'OK' }
+    }
+    case 'replacement':
+      return foldReplacement(terms, draft, declaration, loggedAt)
+    case 'clock':
+      return { code: 'OK' }
   }
+}
+
+function movedBy({ code, period }: { code: StepCode; period?: number }): Moved {
+  if (period === undefined) return NOTHING_MOVED
+  return code === 'LATE_FOR_PERIOD'
+    ? { billed: [], late: [period] }
+    : { billed: [period], late: [] }
 }
 
 /** A step out of line: it changes nothing, so it says nothing of how far the fold has come. */

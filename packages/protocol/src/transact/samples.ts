@@ -20,7 +20,8 @@ export function samplesOf(rule: MeterRule, readings: readonly Reading[]): Sample
   })
 }
 
-function billedQuantity(
+/** A billed value in input units; undefined for what this rule may not bill. */
+export function billedQuantity(
   rule: Exclude<MeterRule, DistanceRule>,
   value: SenmlValue,
 ): bigint | undefined {

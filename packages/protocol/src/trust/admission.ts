@@ -37,9 +37,16 @@ function isAhead({ latestMs, loggedAt }: AdmissionContext): boolean {
   return latestMs !== undefined && latestMs > loggedAt + CLOCK_SKEW_MS
 }
 
-/** Time of the latest reading, in ms since 1970, whatever their order; undefined for a declaration. */
+/**
+ * Time of the latest reading, in ms since 1970, whatever their order: of a replacement with readings its moment. Undefined for any other
+ * declaration.
+ */
 export function latestReadingMs(content: EnvelopeContent): number | undefined {
-  if (content.kind !== 'readings') return undefined
+  if (content.kind === 'declaration') {
+    const { declaration } = content
+    const reads = declaration.kind === 'replacement' && declaration.handover !== undefined
+    return reads ? declaration.atMs : undefined
+  }
   let latest = Number.NEGATIVE_INFINITY
   for (const { timeMs } of content.readings) latest = Math.max(latest, timeMs)
   return latest

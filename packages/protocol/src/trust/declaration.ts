@@ -1,31 +1,33 @@
 import type { CborMap, CborValue } from './cbor.ts'
+import { type ClockDeclaration, clockFields, readClock } from './clock-declaration.ts'
+import { BAD_TO, KEY, readMs, readText, readTo, refuse } from './declaration-fields.ts'
+import { type Replacement, readReplacement, replacementFields } from './replacement.ts'
 
 /**
  * What happened instead of what was measured. `gap`: off from a to b; `missing`: these `seq` will never come.
- * `replacement`: the next reading comes from another sensor. `excuse`: what is measured from a to b is not to be held
- * against anybody, as far as the rule allows. Times in milliseconds since 1970.
+ * `replacement`: a sensor gave way to another. `excuse`: what is measured from a to b is not to be held
+ * against anybody, as far as the rule allows. `clock`: what the machine's clock did. Times in milliseconds since 1970.
  */
 export type Declaration =
   | { kind: 'gap'; fromMs: number; toMs: number; reason: string; missing?: [bigint, bigint] }
-  | { kind: 'replacement'; atMs: number; reason: string }
+  | Replacement
   | { kind: 'excuse'; fromMs: number; toMs: number; reason: string }
+  | ClockDeclaration
 
 /** The outcome of reading a declaration. */
 export type ReadDeclaration =
   | { ok: true; declaration: Declaration }
   | { ok: false; message: string }
 
-const KEY = { kind: 1, from: 2, to: 3, reason: 4, missing: 5 } as const
-const KIND = { gap: 1, replacement: 2, excuse: 3 } as const
-const BAD_TO = 'to must be milliseconds since 1970 and not before from'
+const KIND = { gap: 1, replacement: 2, excuse: 3, clock: 5 } as const
 const MAX_REASON_BYTES = 256
 const MAX_SEQ = 2n ** 64n - 1n
 
 /** Reads a declaration's payload: exactly the keys of its kind. */
 export function readDeclaration(payload: CborValue): ReadDeclaration {
   if (!(payload instanceof Map)) return refuse('a declaration is a map')
-  const reason = payload.get(KEY.reason)
-  if (typeof reason !== 'string' || utf8Length(reason) > MAX_REASON_BYTES) {
+  const reason = readText(payload.get(KEY.reason), MAX_REASON_BYTES)
+  if (reason === undefined) {
     return refuse(`reason must be text of at most ${MAX_REASON_BYTES} bytes`)
   }
   const fromMs = readMs(payload.get(KEY.from))
@@ -34,33 +36,53 @@ export function readDeclaration(payload: CborValue): ReadDeclaration {
     case KIND.gap:
       return readGap(payload, fromMs, reason)
     case KIND.replacement:
-      if (payload.size !== 3) return refuse('a replacement has kind, from and reason')
-      return { ok: true, declaration: { kind: 'replacement', atMs: fromMs, reason } }
+      return readReplacement(payload, fromMs, reason)
     case KIND.excuse:
       return readExcuse(payload, fromMs, reason)
+    case KIND.clock:
+      return readClock(payload, fromMs, reason)
     default:
-      return refuse('kind must be 1 (gap), 2 (replacement) or 3 (excuse)')
+      return refuse('kind must be 1 (gap), 2 (replacement), 3 (excuse) or 5 (clock)')
   }
 }
 
 /** The payload of a declaration. */
 export function buildDeclaration(declaration: Declaration): CborValue {
-  if (declaration.kind === 'replacement') {
-    return new Map<CborValue, CborValue>([
-      [KEY.kind, KIND.replacement],
-      [KEY.from, declaration.atMs],
-      [KEY.reason, declaration.reason],
-    ])
-  }
-  const map: CborMap = new Map<CborValue, CborValue>([
+  return new Map<CborValue, CborValue>([
     [KEY.kind, KIND[declaration.kind]],
-    [KEY.from, declaration.fromMs],
-    [KEY.to, declaration.toMs],
-    [KEY.reason, declaration.reason],
+    ...fieldsOf(declaration),
   ])
-  if (declaration.kind === 'gap' && declaration.missing)
-    map.set(KEY.missing, [...declaration.missing])
-  return map
+}
+
+function fieldsOf(declaration: Declaration): [CborValue, CborValue][] {
+  switch (declaration.kind) {
+    case 'replacement':
+      return replacementFields(declaration)
+    case 'clock':
+      return clockFields(declaration)
+    case 'gap':
+      return declaration.missing
+        ? [...spanFields(declaration), [KEY.missing, [...declaration.missing]]]
+        : spanFields(declaration)
+    case 'excuse':
+      return spanFields(declaration)
+  }
+}
+
+function spanFields({
+  fromMs,
+  toMs,
+  reason,
+}: {
+  fromMs: number
+  toMs: number
+  reason: string
+}): [CborValue, CborValue][] {
+  return [
+    [KEY.from, fromMs],
+    [KEY.to, toMs],
+    [KEY.reason, reason],
+  ]
 }
 
 function readExcuse(payload: CborMap, fromMs: number, reason: string): ReadDeclaration {
@@ -96,21 +118,4 @@ export function readSeq(field: CborValue | undefined): bigint | undefined {
   if (typeof field !== 'number' && typeof field !== 'bigint') return undefined
   const seq = BigInt(field)
   return seq >= 1n && seq <= MAX_SEQ ? seq : undefined
-}
-
-function readTo(payload: CborMap, fromMs: number): number | undefined {
-  const toMs = readMs(payload.get(KEY.to))
-  return toMs !== undefined && toMs >= fromMs ? toMs : undefined
-}
-
-function readMs(field: CborValue | undefined): number | undefined {
-  return typeof field === 'number' && field >= 0 ? field : undefined
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length
-}
-
-function refuse(message: string): { ok: false; message: string } {
-  return { ok: false, message }
 }

@@ -133,9 +133,25 @@ function setValue(record: CborMap, value: ReadingInput['value']): CborMap {
   if (typeof value === 'boolean') return record.set(LABEL.booleanValue, value)
   if (typeof value === 'number') return record.set(LABEL.value, new CborFloat(value))
   if (typeof value === 'bigint') return record.set(LABEL.value, value)
-  if (value.exponent === 0) return record.set(LABEL.value, value.mantissa)
-  const fraction = new Tagged(TAG_DECIMAL_FRACTION, [value.exponent, value.mantissa])
-  return record.set(LABEL.value, fraction)
+  return record.set(LABEL.value, encodeDecimal(value))
+}
+
+/** A number as a record carries it: an integer, or a decimal fraction (tag 4). */
+export function encodeDecimal({ mantissa, exponent }: DecimalFraction): CborValue {
+  return exponent === 0 ? mantissa : new Tagged(TAG_DECIMAL_FRACTION, [exponent, mantissa])
+}
+
+/** A number outside of a record, under the same bounds; undefined for what is no integer and no decimal fraction. */
+export function readDecimal(field: CborValue | undefined): DecimalFraction | undefined {
+  if (field === undefined) return undefined
+  try {
+    const number = readNumber(field)
+    if (number.kind !== 'decimal') return undefined
+    return { mantissa: number.mantissa, exponent: number.exponent }
+  } catch (error) {
+    if (error instanceof PackError) return undefined
+    throw error
+  }
 }
 
 function encodeTime(ms: number): CborValue {

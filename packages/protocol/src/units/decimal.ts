@@ -63,6 +63,19 @@ export function formatDecimal(
   return `${value < 0n ? '-' : ''}${shownWhole}${shownFraction === '' ? '' : `.${shownFraction}`}`
 }
 
+/** `mantissa x 10^exponent` as a decimal text, exactly: `{ mantissa: 91205n, exponent: -1 }` is "9120.5". */
+export function decimalText({
+  mantissa,
+  exponent,
+}: {
+  mantissa: bigint
+  exponent: number
+}): string {
+  return exponent > 0
+    ? formatDecimal(mantissa * 10n ** BigInt(exponent), 0)
+    : formatDecimal(mantissa, -exponent)
+}
+
 function splitDecimal(text: string): { negative: boolean; digits: bigint; places: number } {
   const match = text.length <= MAX_DECIMAL_CHARACTERS ? DECIMAL.exec(text) : null
   if (!match) {

@@ -88,10 +88,22 @@ const content = (kind: MeterRule, seq: number): fc.Arbitrary<LoggedEnvelope['con
     },
     {
       weight: 1,
-      arbitrary: fc.nat(40).map((at) => ({
-        kind: 'declaration' as const,
-        declaration: { kind: 'replacement' as const, atMs: START_MS + at * 60_000, reason: 'test' },
-      })),
+      arbitrary: fc
+        .tuple(fc.nat(40), fc.option(fc.tuple(fc.nat(300), fc.nat(300))))
+        .map(([at, shown]) => ({
+          kind: 'declaration' as const,
+          declaration: {
+            kind: 'replacement' as const,
+            atMs: START_MS + at * 60_000,
+            reason: 'test',
+            ...(shown && {
+              handover: {
+                last: { mantissa: BigInt(shown[0]), exponent: 0 },
+                first: { mantissa: BigInt(shown[1]), exponent: 0 },
+              },
+            }),
+          },
+        })),
     },
   )
 

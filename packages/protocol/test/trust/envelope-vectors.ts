@@ -37,6 +37,46 @@ const P256 = KEYS['P-256']
 const K1 = KEYS.secp256k1
 const ORDER_P256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
+const BAD_REPLACEMENTS: [name: string, fields: Entry[]][] = [
+  ['without first', [[8, 5]]],
+  [
+    'with a float',
+    [
+      [8, new CborFloat(1.5)],
+      [9, 5],
+    ],
+  ],
+  ['with an empty part', [[6, '']]],
+  ['with a part of 129 bytes', [[7, `${'ä'.repeat(64)}x`]]],
+  ['with a control character', [[7, 'a\u0000b']]],
+  ['with a field of a clock', [[11, 'steady']]],
+]
+const BAD_CLOCKS: [name: string, fields: Entry[]][] = [
+  [
+    'without uncertainty',
+    [
+      [11, 'wall'],
+      [12, 0],
+    ],
+  ],
+  [
+    'with a source in capitals',
+    [
+      [11, 'GNSS'],
+      [12, 0],
+      [13, 0],
+    ],
+  ],
+  [
+    'with a negative uncertainty',
+    [
+      [11, 'wall'],
+      [12, 0],
+      [13, -1],
+    ],
+  ],
+]
+
 /** All vectors of docs/protocol/vectors/envelopes.json. The same on every run. */
 export function buildEnvelopeVectors(): EnvelopeVectors {
   return {
@@ -203,6 +243,32 @@ function acceptedCases(): [name: string, curve: Curve, bytes: Uint8Array][] {
         [1, 2],
         [2, START_MS],
         [4, 'sensor für Level'],
+      ]),
+    ],
+    [
+      'replacement of one part by another',
+      'P-256',
+      craftDeclaration([
+        [1, 2],
+        [2, START_MS],
+        [4, 'worn'],
+        [6, 'did:key:zOld'],
+        [7, 'Zähler 7'],
+        [8, new Tagged(4, [-1, 91_205])],
+        [9, 12],
+      ]),
+    ],
+    [
+      'clock',
+      'P-256',
+      craftDeclaration([
+        [1, 5],
+        [2, START_MS],
+        [3, START_MS + 5],
+        [4, 'the wall clock jumped'],
+        [11, 'steady'],
+        [12, 7_200_000],
+        [13, 2_026],
       ]),
     ],
     [
@@ -434,6 +500,16 @@ function refusedCases(): [name: string, code: string, bytes: Uint8Array, paddedT
         [4, ''],
       ]),
     ],
+    ...BAD_REPLACEMENTS.map(([name, fields]): [string, string, Uint8Array] => [
+      `replacement ${name}`,
+      bad,
+      craftDeclaration([[1, 2], [2, START_MS], [4, ''], ...fields]),
+    ]),
+    ...BAD_CLOCKS.map(([name, fields]): [string, string, Uint8Array] => [
+      `clock ${name}`,
+      bad,
+      craftDeclaration([[1, 5], [2, START_MS], [3, START_MS], [4, ''], ...fields]),
+    ]),
     [
       'excuse that ends before it begins',
       bad,

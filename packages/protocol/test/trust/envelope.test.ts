@@ -76,7 +76,28 @@ describe('encodeEnvelope and decodeEnvelope', () => {
       },
       { kind: 'gap', fromMs: START_MS, toMs: START_MS, reason: '' },
       { kind: 'replacement', atMs: START_MS, reason: 'new scale' },
+      { kind: 'replacement', atMs: START_MS, reason: 'new', newPart: 'SN 7' },
+      {
+        kind: 'replacement',
+        atMs: START_MS,
+        reason: 'new',
+        oldPart: 'did:key:zOld',
+        newPart: 'did:key:zNew',
+        handover: {
+          last: { mantissa: 91_205n, exponent: -1 },
+          first: { mantissa: 2n ** 60n, exponent: 0 },
+        },
+      },
       { kind: 'excuse', fromMs: START_MS, toMs: START_MS + 9, reason: 'defrost' },
+      {
+        kind: 'clock',
+        fromMs: START_MS,
+        toMs: START_MS + 9,
+        reason: 'jumped',
+        source: 'steady',
+        offsetMs: -7_200_000,
+        uncertaintyMs: 2_026,
+      },
     ] as const
     for (const each of declarations) {
       const declaration =
