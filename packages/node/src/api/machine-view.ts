@@ -5,7 +5,14 @@ import type {
   MachineSummary,
   TimelineEntry,
 } from '@liquefy/client'
-import { type Declaration, formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
+import {
+  type Declaration,
+  formatDecimal,
+  ppmText,
+  readCalibrationCertificate,
+  VERDICTS,
+  type VerdictCode,
+} from '@liquefy/protocol'
 import { listEnvelopes, readStreams, type StreamFigures } from '../store/envelopes.ts'
 import { readDeclarations, readUnpriced } from '../store/notable.ts'
 import {
@@ -268,15 +275,23 @@ export async function timelineView(
 }
 
 function declarationWords(stream: string, declaration: Declaration): string {
-  const { reason } = declaration
   switch (declaration.kind) {
     case 'gap':
-      return `Declared a gap of ${durationWords(declaration)} in ${stream}: ${reason}.`
+      return `Declared a gap of ${durationWords(declaration)} in ${stream}: ${declaration.reason}.`
     case 'replacement':
-      return `Declared that the sensor of ${stream} was replaced: ${reason}.`
+      return `Declared that the sensor of ${stream} was replaced: ${declaration.reason}.`
     case 'excuse':
-      return `Asked to excuse ${durationWords(declaration)} of ${stream}: ${reason}.`
+      return `Asked to excuse ${durationWords(declaration)} of ${stream}: ${declaration.reason}.`
+    case 'calibration':
+      return calibrationWords(stream, declaration.certificate)
   }
+}
+
+function calibrationWords(stream: string, bytes: Uint8Array): string {
+  const read = readCalibrationCertificate(bytes)
+  if (!read.ok) return `Declared a calibration of ${stream} that is none: ${read.message}.`
+  const { calibrationLaboratory, uniqueIdentifier, expandedUncertaintyPpm } = read.certificate
+  return `Declared that ${stream} was calibrated by ${calibrationLaboratory} within ${ppmText(expandedUncertaintyPpm)}, certificate ${uniqueIdentifier}.`
 }
 
 function durationWords({ fromMs, toMs }: { fromMs: number; toMs: number }): string {

@@ -1,5 +1,6 @@
 import type { Hex } from 'viem'
 import type { Declaration, Reading } from '../trust/envelope.ts'
+import { replaceSensor, takeCertificate } from './calibration.ts'
 import { foldReading, moveRegister, type StepCode } from './fold-reading.ts'
 import { type FoldDraft, type FoldState, foldHead, freeze, thaw } from './fold-state.ts'
 import type { FoldTerms } from './fold-terms.ts'
@@ -168,8 +169,7 @@ function foldEnvelope(terms: FoldTerms, draft: FoldDraft, envelope: LoggedEnvelo
   const step = (code: StepCode, moved: Moved) => stepOf(terms, draft, envelope, code, moved)
   if (envelope.code !== 'OK') return step(envelope.code, NOTHING_MOVED)
   if (envelope.content.kind === 'declaration') {
-    declare(terms, draft, envelope.content.declaration)
-    return step('OK', NOTHING_MOVED)
+    return step(declare(terms, draft, envelope.content.declaration), NOTHING_MOVED)
   }
   let code: StepCode = 'OK'
   const billed = new Set<number>()
@@ -195,7 +195,10 @@ function readingsOf(stream: string, readings: readonly Reading[]): readonly Read
   return countsForStream(name, stream) ? readings : []
 }
 
-function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): void {
+function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): StepCode {
+  if (declaration.kind === 'calibration') {
+    return takeCertificate(terms, draft, declaration.certificate)
+  }
   if (declaration.kind === 'gap') {
     addSpan(draft.declaredGapsMs, [declaration.fromMs, declaration.toMs])
   } else if (declaration.kind === 'excuse') {
@@ -206,7 +209,9 @@ function declare(terms: FoldTerms, draft: FoldDraft, declaration: Declaration): 
     const { atMs } = declaration
     const place = firstIndex(draft.replacementsMs, (other) => other >= atMs)
     if (draft.replacementsMs[place] !== atMs) draft.replacementsMs.splice(place, 0, atMs)
+    if (terms.rule.calibration) replaceSensor(draft, atMs, declaration.newPart)
   }
+  return 'OK'
 }
 
 /** A step out of line: it changes nothing, so it says nothing of how far the fold has come. */

@@ -1,29 +1,33 @@
+import { MAX_CERTIFICATE_BYTES } from './calibration-certificate.ts'
 import type { CborMap, CborValue } from './cbor.ts'
 
 /**
  * What happened instead of what was measured. `gap`: off from a to b; `missing`: these `seq` will never come.
- * `replacement`: the next reading comes from another sensor. `excuse`: what is measured from a to b is not to be held
- * against anybody, as far as the rule allows. Times in milliseconds since 1970.
+ * `replacement`: the next reading comes from another sensor, `newPart` if that is said. `excuse`: what is measured from a to b is not to be held
+ * against anybody, as far as the rule allows. `calibration`: a laboratory's certificate, as it was issued. Times in milliseconds since 1970.
  */
 export type Declaration =
   | { kind: 'gap'; fromMs: number; toMs: number; reason: string; missing?: [bigint, bigint] }
-  | { kind: 'replacement'; atMs: number; reason: string }
+  | { kind: 'replacement'; atMs: number; reason: string; newPart?: string }
   | { kind: 'excuse'; fromMs: number; toMs: number; reason: string }
+  | { kind: 'calibration'; certificate: Uint8Array }
 
 /** The outcome of reading a declaration. */
 export type ReadDeclaration =
   | { ok: true; declaration: Declaration }
   | { ok: false; message: string }
 
-const KEY = { kind: 1, from: 2, to: 3, reason: 4, missing: 5 } as const
-const KIND = { gap: 1, replacement: 2, excuse: 3 } as const
+const KEY = { kind: 1, from: 2, to: 3, reason: 4, missing: 5, newPart: 7, certificate: 10 } as const
+const KIND = { gap: 1, replacement: 2, excuse: 3, calibration: 4 } as const
 const BAD_TO = 'to must be milliseconds since 1970 and not before from'
 const MAX_REASON_BYTES = 256
+const MAX_PART_BYTES = 128
 const MAX_SEQ = 2n ** 64n - 1n
 
 /** Reads a declaration's payload: exactly the keys of its kind. */
 export function readDeclaration(payload: CborValue): ReadDeclaration {
   if (!(payload instanceof Map)) return refuse('a declaration is a map')
+  if (payload.get(KEY.kind) === KIND.calibration) return readCalibration(payload)
   const reason = payload.get(KEY.reason)
   if (typeof reason !== 'string' || utf8Length(reason) > MAX_REASON_BYTES) {
     return refuse(`reason must be text of at most ${MAX_REASON_BYTES} bytes`)
@@ -34,23 +38,31 @@ export function readDeclaration(payload: CborValue): ReadDeclaration {
     case KIND.gap:
       return readGap(payload, fromMs, reason)
     case KIND.replacement:
-      if (payload.size !== 3) return refuse('a replacement has kind, from and reason')
-      return { ok: true, declaration: { kind: 'replacement', atMs: fromMs, reason } }
+      return readReplacement(payload, fromMs, reason)
     case KIND.excuse:
       return readExcuse(payload, fromMs, reason)
     default:
-      return refuse('kind must be 1 (gap), 2 (replacement) or 3 (excuse)')
+      return refuse('kind must be 1 (gap), 2 (replacement), 3 (excuse) or 4 (calibration)')
   }
 }
 
 /** The payload of a declaration. */
 export function buildDeclaration(declaration: Declaration): CborValue {
-  if (declaration.kind === 'replacement') {
+  if (declaration.kind === 'calibration') {
     return new Map<CborValue, CborValue>([
-      [KEY.kind, KIND.replacement],
-      [KEY.from, declaration.atMs],
-      [KEY.reason, declaration.reason],
+      [KEY.kind, KIND.calibration],
+      [KEY.certificate, declaration.certificate],
     ])
+  }
+  if (declaration.kind === 'replacement') {
+    const { atMs, reason, newPart } = declaration
+    const map: CborMap = new Map<CborValue, CborValue>([
+      [KEY.kind, KIND.replacement],
+      [KEY.from, atMs],
+      [KEY.reason, reason],
+    ])
+    if (newPart !== undefined) map.set(KEY.newPart, newPart)
+    return map
   }
   const map: CborMap = new Map<CborValue, CborValue>([
     [KEY.kind, KIND[declaration.kind]],
@@ -61,6 +73,32 @@ export function buildDeclaration(declaration: Declaration): CborValue {
   if (declaration.kind === 'gap' && declaration.missing)
     map.set(KEY.missing, [...declaration.missing])
   return map
+}
+
+function readReplacement(payload: CborMap, atMs: number, reason: string): ReadDeclaration {
+  const newPart = payload.get(KEY.newPart)
+  if (payload.size !== (newPart === undefined ? 3 : 4)) {
+    return refuse('a replacement has kind, from, reason and perhaps the new part')
+  }
+  if (newPart === undefined) {
+    return { ok: true, declaration: { kind: 'replacement', atMs, reason } }
+  }
+  if (typeof newPart !== 'string' || newPart === '' || utf8Length(newPart) > MAX_PART_BYTES) {
+    return refuse(`a part is text of 1 to ${MAX_PART_BYTES} bytes`)
+  }
+  return { ok: true, declaration: { kind: 'replacement', atMs, reason, newPart } }
+}
+
+/** What the certificate says is the rule's business, and whether it says anything at all. */
+function readCalibration(payload: CborMap): ReadDeclaration {
+  const certificate = payload.get(KEY.certificate)
+  if (payload.size !== 2 || !(certificate instanceof Uint8Array)) {
+    return refuse('a calibration has kind and certificate')
+  }
+  if (certificate.length > MAX_CERTIFICATE_BYTES) {
+    return refuse(`a certificate has at most ${MAX_CERTIFICATE_BYTES} bytes`)
+  }
+  return { ok: true, declaration: { kind: 'calibration', certificate } }
 }
 
 function readExcuse(payload: CborMap, fromMs: number, reason: string): ReadDeclaration {
