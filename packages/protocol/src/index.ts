@@ -35,9 +35,11 @@ export {
 } from './transact/band.ts'
 export {
   type Calibration,
-  isCalibrated,
+  calibratedUntil,
+  certificateInForce,
   ppmText,
   type RuleCalibration,
+  type SensorDeclaration,
 } from './transact/calibration.ts'
 export { canonicalJson } from './transact/canonical.ts'
 export type { CountRule } from './transact/count.ts'

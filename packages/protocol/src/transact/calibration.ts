@@ -1,8 +1,11 @@
 import type { Hex } from 'viem'
 import {
+  type CalibrationCertificate,
   MAX_UNCERTAINTY_PPM,
   readCalibrationCertificate,
 } from '../trust/calibration-certificate.ts'
+import type { Declaration } from '../trust/declaration.ts'
+import type { Subject } from '../trust/identifier.ts'
 import type { FoldCode } from '../trust/verdicts.ts'
 import { formatDecimal } from '../units/decimal.ts'
 import { senmlToUcum } from '../units/senml.ts'
@@ -77,21 +80,30 @@ export function takeCertificate(
   }
   if (certificate.unit !== (senmlToUcum(rule.unit) ?? rule.unit)) return 'UNIT_MISMATCH'
   const { laboratories, maxUncertaintyPpm } = rule.calibration
-  const { digest, laboratory, item, expandedUncertaintyPpm, validFromMs, validUntilMs } =
-    certificate
-  const isAgreed = laboratories.includes(laboratory) && expandedUncertaintyPpm <= maxUncertaintyPpm
+  const isAgreed =
+    laboratories.includes(certificate.laboratory) &&
+    certificate.expandedUncertaintyPpm <= maxUncertaintyPpm
   if (!isAgreed) return 'CERTIFICATE_NOT_AGREED'
-  const isKnown = draft.calibrations.some((other) => other.digest === digest)
-  if (isKnown || draft.calibrations.length >= MOST_CERTIFICATES) return 'OK'
+  acceptCertificate(draft, certificate)
+  return 'OK'
+}
+
+/** What is known of a stream's sensor. */
+type Sensor = Pick<FoldDraft, 'calibrations' | 'part' | 'lastReadingMs' | 'replacementsMs'>
+
+function acceptCertificate(sensor: Sensor, certificate: CalibrationCertificate): void {
+  const { digest, item, expandedUncertaintyPpm, validFromMs, validUntilMs } = certificate
+  const isKnown = sensor.calibrations.some((other) => other.digest === digest)
+  if (isKnown || sensor.calibrations.length >= MOST_CERTIFICATES) return
   // What was read before the certificate was declared stays as it was, however far back its validity goes; and what is declared behind a
   // replacement is of the new sensor.
   const fromMs = Math.max(
     validFromMs,
-    (draft.lastReadingMs ?? -1) + 1,
-    draft.replacementsMs.at(-1) ?? 0,
+    (sensor.lastReadingMs ?? -1) + 1,
+    sensor.replacementsMs.at(-1) ?? 0,
   )
-  if (fromMs >= validUntilMs) return 'OK'
-  const isMounted = draft.part === undefined || draft.part === item
+  if (fromMs >= validUntilMs) return
+  const isMounted = sensor.part === undefined || sensor.part === item
   const accepted: Calibration = {
     digest,
     item,
@@ -100,8 +112,7 @@ export function takeCertificate(
     uncertaintyPpm: expandedUncertaintyPpm,
     validUntilMs,
   }
-  draft.calibrations = [...draft.calibrations, accepted]
-  return 'OK'
+  sensor.calibrations = [...sensor.calibrations, accepted]
 }
 
 /**
@@ -109,15 +120,15 @@ export function takeCertificate(
  *
  * @param newPart what identifies the new sensor, if that was said
  */
-export function replaceSensor(draft: FoldDraft, atMs: number, newPart: string | undefined): void {
-  draft.part = newPart
-  draft.calibrations = draft.calibrations.flatMap((one) => {
+export function replaceSensor(sensor: Sensor, atMs: number, newPart: string | undefined): void {
+  sensor.part = newPart
+  sensor.calibrations = sensor.calibrations.flatMap((one) => {
     if (one.item !== newPart) return [one.untilMs > atMs ? endedAt(one, atMs) : one]
     if (one.untilMs === one.validUntilMs) return [one]
     const begun = { ...one, fromMs: Math.max(one.fromMs, atMs), untilMs: one.validUntilMs }
     // What it covers until it ends may still be ahead.
-    const isAhead = one.fromMs < one.untilMs && one.untilMs > (draft.lastReadingMs ?? 0)
-    const hasRoom = draft.calibrations.length < MOST_CERTIFICATES
+    const isAhead = one.fromMs < one.untilMs && one.untilMs > (sensor.lastReadingMs ?? 0)
+    const hasRoom = sensor.calibrations.length < MOST_CERTIFICATES
     return isAhead && hasRoom ? [one, begun] : [begun]
   })
 }
@@ -127,9 +138,9 @@ function endedAt(one: Calibration, atMs: number): Calibration {
 }
 
 /** Drops what no later reading can use. */
-export function dropCalibrations(draft: FoldDraft, timeMs: number): void {
-  if (draft.calibrations.some(({ validUntilMs }) => validUntilMs <= timeMs)) {
-    draft.calibrations = draft.calibrations.filter(({ validUntilMs }) => validUntilMs > timeMs)
+export function dropCalibrations(sensor: Sensor, timeMs: number): void {
+  if (sensor.calibrations.some(({ validUntilMs }) => validUntilMs <= timeMs)) {
+    sensor.calibrations = sensor.calibrations.filter(({ validUntilMs }) => validUntilMs > timeMs)
   }
 }
 
@@ -139,22 +150,67 @@ export function isCalibrated(
   fromMs: number,
   toMs: number,
 ): boolean {
+  return calibratedUntil(calibrations, fromMs) > toMs
+}
+
+/** Until when certificates are in force without a break, from a moment on: that moment itself if none is in force then. */
+export function calibratedUntil(calibrations: readonly Calibration[], fromMs: number): number {
   let coveredMs = fromMs
-  while (coveredMs <= toMs) {
+  for (;;) {
     const untilMs = calibrations.reduce(
       (most, one) => (one.fromMs <= coveredMs ? Math.max(most, one.untilMs) : most),
       coveredMs,
     )
-    if (untilMs === coveredMs) return false
+    if (untilMs === coveredMs) return coveredMs
     coveredMs = untilMs
   }
-  return true
 }
 
 /** The uncertainty at a moment: that of the newest certificate in force, by its place in the stream. */
 export function uncertaintyPpmAt(calibrations: readonly Calibration[], timeMs: number): number {
-  const newest = calibrations.findLast(
-    ({ fromMs, untilMs }) => fromMs <= timeMs && timeMs < untilMs,
-  )
-  return newest?.uncertaintyPpm ?? 0
+  return newestAt(calibrations, timeMs)?.uncertaintyPpm ?? 0
+}
+
+function newestAt(calibrations: readonly Calibration[], timeMs: number): Calibration | undefined {
+  return calibrations.findLast(({ fromMs, untilMs }) => fromMs <= timeMs && timeMs < untilMs)
+}
+
+/** What a stream says of its sensor. */
+export type SensorDeclaration = Extract<Declaration, { kind: 'calibration' | 'replacement' }>
+
+/**
+ * The certificate of a stream that is in force at a moment, and until when: the newest, whoever its laboratory is. What an agreement makes of it
+ * is a fold's business; this is for people who look at the machine.
+ *
+ * @param declared what its envelopes declared that were admitted, in the order of `seq`
+ */
+export function certificateInForce(
+  { machineId, stream }: Subject,
+  declared: readonly SensorDeclaration[],
+  atMs: number,
+): { certificate: CalibrationCertificate; untilMs: number } | undefined {
+  const sensor: Sensor = {
+    calibrations: [],
+    part: undefined,
+    lastReadingMs: undefined,
+    replacementsMs: [],
+  }
+  const certificates = new Map<Hex, CalibrationCertificate>()
+  for (const one of declared) {
+    if (one.kind === 'replacement') {
+      replaceSensor(sensor, one.atMs, one.newPart)
+      sensor.replacementsMs = [one.atMs]
+      continue
+    }
+    const read = readCalibrationCertificate(one.certificate)
+    if (!read.ok) continue
+    const { certificate } = read
+    if (certificate.machineId !== machineId || certificate.stream !== stream) continue
+    certificates.set(certificate.digest, certificate)
+    acceptCertificate(sensor, certificate)
+    dropCalibrations(sensor, atMs)
+  }
+  const inForce = newestAt(sensor.calibrations, atMs)
+  const certificate = inForce && certificates.get(inForce.digest)
+  return certificate && { certificate, untilMs: inForce.untilMs }
 }
