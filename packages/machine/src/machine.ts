@@ -7,6 +7,7 @@ import {
   type PrivateKey,
   type ReadingInput,
 } from '@liquefy/protocol'
+import { requireCertificate } from './certificate.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { createDelivery, type DeliveryLimits } from './delivery.ts'
 import { lockFolder } from './folder-lock.ts'
@@ -105,6 +106,13 @@ export interface Measured {
     stream: string,
     excuse: Omit<Extract<Declaration, { kind: 'excuse' }>, 'kind'>,
   ): Promise<Published>
+  /**
+   * Says that the sensor was calibrated: `certificate` as the laboratory issued it. It counts for what is read from here on. An agreement that asks for
+   * one begins behind what the stream had declared before: declare it again when such an agreement was opened.
+   *
+   * @throws LiquefyError `CERTIFICATE_INVALID` if it is none of this stream: nothing is declared that changes nothing.
+   */
+  declareCalibration(stream: string, certificate: Uint8Array): Promise<Published>
   /** The same for one stream. */
   stream(stream: string): {
     sample(sample: Sample | readonly Sample[]): Promise<void>
@@ -349,6 +357,10 @@ function startMachine(input: {
       declareReplacement: (stream, replacement) =>
         declare(machineId, stream, { kind: 'replacement', ...replacement }),
       declareExcuse: (stream, excuse) => declare(machineId, stream, { kind: 'excuse', ...excuse }),
+      async declareCalibration(stream, certificate) {
+        requireCertificate(certificate, { machineId, stream })
+        return declare(machineId, stream, { kind: 'calibration', certificate })
+      },
       stream: (stream) => ({
         sample: (sample) => measuredMachine.sample(stream, sample),
         publish: (readings) => measuredMachine.publish(stream, readings),

@@ -12,6 +12,7 @@ import type { Database } from './store/database.ts'
 import { insertEnvelopes, type LogEntry, type LoggedRow } from './store/envelopes.ts'
 import { type Refusal, recordRefusals } from './store/refusals.ts'
 import { addToRollups, type MinuteRollup, type Rollup, upsertRollups } from './store/rollups.ts'
+import { insertSensorDeclarations, type SensorRow } from './store/sensors.ts'
 import { createChainMemory } from './trust/chain-memory.ts'
 import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.ts'
 import { type EnvelopeHead, type Examination, type Examined, isAuthentic } from './trust/examine.ts'
@@ -396,6 +397,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const loggedAt = Math.max(clock.nowMs(), logHead.lastLoggedAt)
     const rows: LoggedRow[] = []
     const rollups = new Map<string, Rollup>()
+    const sensors: SensorRow[] = []
     for (const one of candidates) {
       const { frame, machineId, head, fields } = one
       const duplicate = chain.duplicateOf(head.digest)
@@ -414,11 +416,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const entry = { logIndex, digest, machineId: head.machineId, stream, seq, loggedAt, code }
       chain.logged(head, entry)
       outcome.logged.push({ frame, entry })
-      if (code === 'OK') addToRollups(rollups, head, one.rollups)
+      if (code !== 'OK') continue
+      addToRollups(rollups, head, one.rollups)
+      if (head.sensor) sensors.push({ ...entry, declaration: head.sensor })
     }
     if (rows.length === 0) return
     await insertEnvelopes(transaction, rows)
     await upsertRollups(transaction, [...rollups.values()])
+    await insertSensorDeclarations(transaction, sensors)
     outcome.head = await evidence.append(
       transaction,
       logHead,

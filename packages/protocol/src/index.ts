@@ -29,6 +29,7 @@ export {
 export {
   type AmountBand,
   amountBand,
+  bandEnds,
   hasBand,
   type RegisterBand,
   registerBand,

@@ -3,13 +3,18 @@ import type {
   EnvelopeSummary,
   Machine,
   MachineSummary,
+  StreamCalibration,
   TimelineEntry,
 } from '@liquefy/client'
 import {
+  certificateInForce,
   type Declaration,
   formatDecimal,
   ppmText,
   readCalibrationCertificate,
+  type SensorDeclaration,
+  type Subject,
+  senmlToUcum,
   VERDICTS,
   type VerdictCode,
 } from '@liquefy/protocol'
@@ -28,6 +33,7 @@ import {
 } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
 import { readLastRefusals, readRefusalCounts, readRefusals } from '../store/refusals.ts'
+import { readSensorDeclarations } from '../store/sensors.ts'
 import type { createStreamFigures, MachineFigures } from '../store/stream-figures.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import type { ApiContext } from './context.ts'
@@ -121,11 +127,13 @@ export async function machineView(
   sinceMs: number,
 ): Promise<Machine> {
   const db = context.database.pool
-  const [machines, key, streams] = await Promise.all([
+  const [machines, key, streams, sensors] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
+    readSensorDeclarations(db, machineId),
   ])
+  const nowMs = context.clock.nowMs()
   const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
     sinceMs,
     machineId,
@@ -137,12 +145,40 @@ export async function machineView(
     streams: streams.map(({ firstIndex: _, ...stream }) => ({
       ...stream,
       lastSeq: String(stream.lastSeq),
+      ucum: stream.unit === null ? null : (senmlToUcum(stream.unit) ?? null),
       metered: context.agreements.metering(machineId, stream.stream).length > 0,
+      calibration: calibrationOf(
+        { machineId, stream: stream.stream },
+        sensors.get(stream.stream) ?? [],
+        nowMs,
+      ),
     })),
     agreements: context.agreements
       .all()
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
+  }
+}
+
+function calibrationOf(
+  subject: Subject,
+  declared: readonly SensorDeclaration[],
+  nowMs: number,
+): StreamCalibration | null {
+  const inForce = certificateInForce(subject, declared, nowMs)
+  if (!inForce) return null
+  const { certificate, untilMs } = inForce
+  return {
+    digest: certificate.digest,
+    calibrationLaboratory: certificate.calibrationLaboratory,
+    laboratory: certificate.laboratory,
+    unit: certificate.unit,
+    validFromMs: certificate.validFromMs,
+    validUntilMs: untilMs,
+    expandedUncertaintyPpm: certificate.expandedUncertaintyPpm,
+    uniqueIdentifier: certificate.uniqueIdentifier,
+    item: certificate.item,
+    documentDigest: certificate.documentDigest ?? null,
   }
 }
 

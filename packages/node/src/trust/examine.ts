@@ -5,6 +5,7 @@ import {
   latestReadingMs,
   type PublicKey,
   type RefusalCode,
+  type SensorDeclaration,
   verifyEnvelope,
 } from '@liquefy/protocol'
 import { TupleWriter } from '../store/copy.ts'
@@ -19,6 +20,8 @@ export interface EnvelopeHead
   > {
   /** Time of its latest reading, ms since 1970; undefined for a declaration. */
   latestMs: number | undefined
+  /** What it says of its stream's sensor, if anything. */
+  sensor: SensorDeclaration | undefined
 }
 
 /** What a frame is by itself. Whether its signer may sign this is for identity to say. */
@@ -77,11 +80,31 @@ function examine(
   const latestMs = latestReadingMs(content)
   return {
     ok: true,
-    head: { alg, kid, iss, machineId, stream, iat, seq, prev, digest, latestMs },
+    head: {
+      alg,
+      kid,
+      iss,
+      machineId,
+      stream,
+      iat,
+      seq,
+      prev,
+      digest,
+      latestMs,
+      sensor: sensorIn(content),
+    },
     authentic: key === undefined ? undefined : verifyEnvelope(envelope, key),
     span: { start, end: writer.length },
     rollups: content.kind === 'readings' ? rollUp(content.readings) : [],
   }
+}
+
+function sensorIn(content: Envelope['content']): SensorDeclaration | undefined {
+  if (content.kind !== 'declaration') return undefined
+  const { declaration } = content
+  return declaration.kind === 'calibration' || declaration.kind === 'replacement'
+    ? declaration
+    : undefined
 }
 
 /** True if the frame is an envelope whose signature verifies under `key`. Never throws. */

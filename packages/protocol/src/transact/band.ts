@@ -48,6 +48,19 @@ export function registerBand(state: FoldState, rule: MeterRule, period: number):
   }
 }
 
+/** Both ends of some registers, in their order; undefined if no calibration bounds any. */
+export function bandEnds(
+  registers: readonly RegisterBand[],
+): { lower: bigint[]; upper: bigint[]; uncertaintyPpm: number } | undefined {
+  const known = registers.flatMap(({ uncertaintyPpm }) => uncertaintyPpm ?? [])
+  if (known.length === 0) return undefined
+  return {
+    lower: registers.map(({ lower }) => lower),
+    upper: registers.map(({ upper }) => upper),
+    uncertaintyPpm: Math.max(...known),
+  }
+}
+
 /**
  * The band of a period's amount: what the lower and the upper registers cost. A price never falls with what it counts, so that what is owed lies
  * within; where the contract would skip the upper end, which is more than it can pay, that end is what is owed. Undefined if no calibration bounds
@@ -61,11 +74,11 @@ export function amountBand(
   owedMinor: bigint,
   price: (registers: readonly bigint[]) => bigint,
 ): AmountBand | undefined {
-  const known = registers.flatMap(({ uncertaintyPpm }) => uncertaintyPpm ?? [])
-  if (known.length === 0) return undefined
+  const ends = bandEnds(registers)
+  if (!ends) return undefined
   return {
-    lowerMinor: smaller(owedMinor, price(registers.map(({ lower }) => lower))),
-    upperMinor: larger(owedMinor, price(registers.map(({ upper }) => upper))),
-    uncertaintyPpm: Math.max(...known),
+    lowerMinor: smaller(owedMinor, price(ends.lower)),
+    upperMinor: larger(owedMinor, price(ends.upper)),
+    uncertaintyPpm: ends.uncertaintyPpm,
   }
 }
