@@ -1,9 +1,12 @@
 import {
+  bandEnds,
   type Envelope,
   explainSigner,
   foldTermsOf,
+  larger,
   SIGNER_KIND,
   type SignerContext,
+  smaller,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import type { Hex } from 'viem'
@@ -348,9 +351,30 @@ async function sumUp(
       settledRegisters: money.get(period)?.settledRegisters?.map(String) ?? null,
       adjustedMinor: String(money.get(period)?.adjustedMinor ?? 0n),
       refundedMinor: String(money.get(period)?.refundedMinor ?? 0n),
+      band: await bandOf(histories, period, owed, (counted) =>
+        checked.price(counted, period, asOf),
+      ),
     })
   }
   return reports
+}
+
+/** The tariff at both ends of the registers; a price that is not ours is asked of its contract. */
+async function bandOf(
+  histories: readonly MeterHistory[],
+  period: number,
+  owedMinor: bigint,
+  price: (registers: readonly bigint[]) => Promise<bigint>,
+): Promise<PeriodReport['band']> {
+  const bands = histories.map((history) => history.bandOf(period))
+  const ends = bandEnds(bands)
+  if (!ends) return null
+  const [lower, upper] = [await price(ends.lower), await price(ends.upper)]
+  return {
+    lowerMinor: String(smaller(owedMinor, lower)),
+    upperMinor: String(larger(owedMinor, upper)),
+    uncertaintyPpm: ends.uncertaintyPpm,
+  }
 }
 
 function report(

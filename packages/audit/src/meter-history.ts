@@ -4,6 +4,8 @@ import {
   type FoldTerms,
   foldHead,
   type LoggedEnvelope,
+  type RegisterBand,
+  registerBand,
   startFold,
 } from '@liquefy/protocol'
 import type { Hex } from 'viem'
@@ -29,6 +31,8 @@ export interface MeterHistory {
   /** The same with what came for the period when it was final. */
   lateRegisterAt(period: number, seq: bigint): bigint
   periods(): number[]
+  /** What its calibration leaves open of the register of a period over all evidence. */
+  bandOf(period: number): RegisterBand
   /** What the fold said of an envelope; undefined if it has not come to it. */
   stepOf(digest: Hex): { code: string; registers: Readonly<Record<number, bigint>> } | undefined
   /** When the first envelope that moved the period was logged; Infinity if none did. */
@@ -71,7 +75,10 @@ export function growingHistory(terms: FoldTerms, startHead: Hex): GrowingHistory
     },
     end(nowMs) {
       fold(nowMs)
-      return book.history(foldHead(state)?.seq, pending.length)
+      return {
+        ...book.history(foldHead(state)?.seq, pending.length),
+        bandOf: (period) => registerBand(state, terms.rule, period),
+      }
     },
   }
 }
@@ -113,7 +120,7 @@ function historyBook(terms: FoldTerms, startHead: Hex) {
         noteStep(step, loggedAt.get(step.digest) ?? Number.POSITIVE_INFINITY)
       }
     },
-    history: (last: bigint | undefined, waiting: number): MeterHistory => ({
+    history: (last: bigint | undefined, waiting: number): Omit<MeterHistory, 'bandOf'> => ({
       stream: terms.stream,
       last,
       waitingFrom: waiting > 0 ? (last ?? terms.startSeq - 1n) + 1n : undefined,

@@ -55,4 +55,6 @@ export interface PeriodReport {
   adjustedMinor: string
   /** What the payee gave back of it. */
   refundedMinor: string
+  /** What the calibration of the meters leaves open of `owedMinor`, by their uncertainty in parts per million; null where none must be calibrated. */
+  band: { lowerMinor: string; upperMinor: string; uncertaintyPpm: number } | null
 }

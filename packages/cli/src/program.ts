@@ -4,6 +4,7 @@ import { agreementCommand } from './commands/agreement.ts'
 import { archiveCommand } from './commands/archive.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand, restoreCommand } from './commands/backup.ts'
+import { calibrationCommand } from './commands/calibration.ts'
 import { chainCommand } from './commands/chain.ts'
 import { evidenceCommand } from './commands/evidence.ts'
 import { keysCommand } from './commands/keys.ts'
@@ -36,6 +37,7 @@ export async function run(args: readonly string[]): Promise<number> {
     chainCommand(),
     statusCommand(),
     machineCommand(),
+    calibrationCommand(done),
     keysCommand(),
     backupCommand(),
     restoreCommand(),

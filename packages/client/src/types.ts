@@ -101,10 +101,32 @@ export interface Machine extends MachineSummary {
     firstMs: number
     lastMs: number
     unit: string | null
+    /** UCUM code of `unit`; null where UCUM has no such unit. */
+    ucum: string | null
     /** Whether an agreement prices it. */
     metered: boolean
+    /** The newest certificate in force now; null if none is. */
+    calibration: StreamCalibration | null
   }[]
   agreements: Hex[]
+}
+
+/** A calibration certificate that a stream has declared and whose signature verifies. */
+export interface StreamCalibration {
+  digest: Hex
+  /** What the laboratory calls itself, and the id of the key that signed. */
+  calibrationLaboratory: string
+  laboratory: Hex
+  /** UCUM code. */
+  unit: string
+  validFromMs: number
+  /** As the laboratory lets it hold, or until the sensor was replaced. */
+  validUntilMs: number
+  /** Expanded uncertainty (k = 2), parts per million of the reading. */
+  expandedUncertaintyPpm: number
+  uniqueIdentifier: string
+  item: string
+  documentDigest: Hex | null
 }
 
 /** One point of a chart. `timeMs` is a multiple of the series' `bucketMs`, and all readings from then until the next one are in it. */
@@ -196,6 +218,15 @@ export interface PeriodView {
   /** What the payee gave back of it; stands beside what was paid. */
   refundedMinor: string
   heads: { stream: string; seq: string }[]
+  /** What the calibration of the meters leaves open of `owedMinor`; null where no meter must be calibrated. */
+  band: Band | null
+}
+
+/** An amount between two ends, by the uncertainty of the meters (k = 2) in parts per million: the largest of them. */
+export interface Band {
+  lowerMinor: string
+  upperMinor: string
+  uncertaintyPpm: number
 }
 
 export interface AgreementSummary {
@@ -377,11 +408,26 @@ export type NodeEvent =
   | { type: 'missed'; atMs: number }
   | { type: 'status'; status: Status; atMs: number }
 
-/** A warning to one party of an open agreement, for as long as it holds. Amounts in smallest units. */
-export interface Notice {
+/** A warning to one party of an open agreement, for as long as it holds. */
+export type Notice = EscrowNotice | CalibrationNotice
+
+interface NoticeTo {
   agreementId: Hex
   party: Hex
   role: 'payer' | 'payee'
+}
+
+/** Of a stream that must be calibrated. A new certificate ends both. */
+export interface CalibrationNotice extends NoticeTo {
+  /** `calibration-ends`: within 14 days. `uncalibrated`: none that was agreed is in force, and what is read counts nothing. */
+  kind: 'calibration-ends' | 'uncalibrated'
+  stream: string
+  /** Until when certificates are in force; null of `uncalibrated`. */
+  untilMs: number | null
+}
+
+/** Amounts in smallest units. */
+export interface EscrowNotice extends NoticeTo {
   /**
    * `escrow-low`: what is left after all that is owed is less than a tenth of what was funded. `escrow-short`: more is owed than escrow can
    * pay, or a period is in arrears. A top-up ends both.

@@ -8,6 +8,7 @@ import {
   type ReadingInput,
   type Replacement,
 } from '@liquefy/protocol'
+import { requireCertificate } from './certificate.ts'
 import { type Clock, systemClock, waitingClock } from './clock.ts'
 import { createClockRecord } from './clock-record.ts'
 import { createDelivery, type DeliveryLimits } from './delivery.ts'
@@ -114,6 +115,13 @@ export interface Measured {
     stream: string,
     excuse: Omit<Extract<Declaration, { kind: 'excuse' }>, 'kind'>,
   ): Promise<Published>
+  /**
+   * Says that the sensor was calibrated: `certificate` as the laboratory issued it. It counts for what is read from here on. An agreement that asks for
+   * one begins behind what the stream had declared before: declare it again when such an agreement was opened.
+   *
+   * @throws LiquefyError `CERTIFICATE_INVALID` if it is none of this stream: nothing is declared that changes nothing.
+   */
+  declareCalibration(stream: string, certificate: Uint8Array): Promise<Published>
   /** The same for one stream. */
   stream(stream: string): {
     sample(sample: Sample | readonly Sample[]): Promise<void>
@@ -394,6 +402,10 @@ function startMachine(input: {
           ...replacement,
         }),
       declareExcuse: (stream, excuse) => declare(machineId, stream, { kind: 'excuse', ...excuse }),
+      async declareCalibration(stream, certificate) {
+        requireCertificate(certificate, { machineId, stream })
+        return declare(machineId, stream, { kind: 'calibration', certificate })
+      },
       stream: (stream) => ({
         sample: (sample) => measuredMachine.sample(stream, sample),
         publish: (readings) => measuredMachine.publish(stream, readings),

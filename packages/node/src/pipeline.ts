@@ -11,8 +11,8 @@ import type { Connection } from './store/copy.ts'
 import type { Database } from './store/database.ts'
 import { insertEnvelopes, type LogEntry, type LoggedRow } from './store/envelopes.ts'
 import { type Refusal, recordRefusals } from './store/refusals.ts'
-import { insertReplacements } from './store/replacements.ts'
 import { addToRollups, type MinuteRollup, type Rollup, upsertRollups } from './store/rollups.ts'
+import { insertSensorDeclarations, type SensorRow } from './store/sensors.ts'
 import { createChainMemory } from './trust/chain-memory.ts'
 import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.ts'
 import { type EnvelopeHead, type Examination, type Examined, isAuthentic } from './trust/examine.ts'
@@ -397,7 +397,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const loggedAt = Math.max(clock.nowMs(), logHead.lastLoggedAt)
     const rows: LoggedRow[] = []
     const rollups = new Map<string, Rollup>()
-    const replacements: Parameters<typeof insertReplacements>[1][number][] = []
+    const sensors: SensorRow[] = []
     for (const one of candidates) {
       const { frame, machineId, head, fields } = one
       const duplicate = chain.duplicateOf(head.digest)
@@ -418,13 +418,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       outcome.logged.push({ frame, entry })
       if (code !== 'OK') continue
       addToRollups(rollups, head, one.rollups)
-      const { replacement } = head
-      if (replacement) replacements.push({ entry, replacement })
+      if (head.sensor) sensors.push({ ...entry, declaration: head.sensor })
     }
     if (rows.length === 0) return
     await insertEnvelopes(transaction, rows)
     await upsertRollups(transaction, [...rollups.values()])
-    await insertReplacements(transaction, replacements)
+    await insertSensorDeclarations(transaction, sensors)
     outcome.head = await evidence.append(
       transaction,
       logHead,

@@ -26,6 +26,22 @@ export {
   type ParsedAttestation,
   parseAttestation,
 } from './transact/attestation.ts'
+export {
+  type AmountBand,
+  amountBand,
+  bandEnds,
+  hasBand,
+  type RegisterBand,
+  registerBand,
+} from './transact/band.ts'
+export {
+  type Calibration,
+  calibratedUntil,
+  certificateInForce,
+  ppmText,
+  type RuleCalibration,
+  type SensorDeclaration,
+} from './transact/calibration.ts'
 export { canonicalJson } from './transact/canonical.ts'
 export type { CountRule } from './transact/count.ts'
 export type { CounterRule } from './transact/counter.ts'
@@ -168,6 +184,15 @@ export {
   CLOCK_SKEW_MS,
   latestReadingMs,
 } from './trust/admission.ts'
+export {
+  type CalibrationCertificate,
+  type CalibrationStatement,
+  encodeCalibrationCertificate,
+  MAX_CERTIFICATE_BYTES,
+  MAX_UNCERTAINTY_PPM,
+  type ReadCertificate,
+  readCalibrationCertificate,
+} from './trust/calibration-certificate.ts'
 export {
   CborFloat,
   type CborLimits,

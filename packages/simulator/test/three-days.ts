@@ -112,9 +112,7 @@ function momentsOf(random: Random): Moment[] {
     if (levelMm < 1_500) levelMm += 5_500
   }
   // Between the return and the catching up nothing is read.
-  return moments.filter(
-    (one) => one.atMs < OFFLINE_TO_MS || one.atMs > OFFLINE_TO_MS + CATCH_UP_MS,
-  )
+  return moments.filter((one) => one.atMs < OFFLINE_TO_MS || one.atMs > OFFLINE_TO_MS + CATCH_UP_MS)
 }
 
 export function termsOf(change: Partial<Terms> = {}): Terms {

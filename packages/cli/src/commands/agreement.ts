@@ -12,6 +12,7 @@ import { Command } from 'commander'
 import { agreementIdOf } from '../agreement-id.ts'
 import { readOffer } from '../agreement-offer.ts'
 import { openAgreements } from '../agreement-opening.ts'
+import { bandText } from '../band.ts'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf, shortHex } from '../contracts.ts'
 import { moneyText } from '../money.ts'
@@ -131,6 +132,7 @@ function show(): Command {
         client.escrow(id),
       ])
       const money = moneyText(asset)
+      const bandHead = agreement.periods.some(({ band }) => band) ? ['between'] : []
       const warned = notices.filter(({ agreementId }) => agreementId === agreement.agreementId)
       context.out.result({ ...agreement, notices: warned, outlook }, () =>
         [
@@ -153,11 +155,12 @@ function show(): Command {
             ['accrued', `${money(agreement.position.accruedMinor)} to ${agreement.position.owner}`],
           ]),
           table([
-            ['period', 'registers', 'owed', 'paid', 'arrears', 'adjusted', 'refunded'],
+            ['period', 'registers', 'owed', ...bandHead, 'paid', 'arrears', 'adjusted', 'refunded'],
             ...agreement.periods.map((period) => [
               String(period.period),
               period.registers.join(', '),
               money(period.owedMinor),
+              ...bandHead.map(() => bandText(period.band, money)),
               money(period.includedMinor),
               money(period.arrearsMinor),
               money(period.adjustedMinor),
@@ -172,10 +175,14 @@ function show(): Command {
     })
 }
 
-function noticeText(
-  { kind, escrowMinor, unpaidMinor }: Notice,
-  money: (minor: string) => string,
-): string {
+function noticeText(notice: Notice, money: (minor: string) => string): string {
+  if ('stream' in notice) {
+    const { stream, untilMs } = notice
+    return untilMs === null
+      ? `stream ${stream} is not calibrated: what is read counts nothing`
+      : `the calibration of stream ${stream} ends at ${new Date(untilMs).toISOString()}`
+  }
+  const { kind, escrowMinor, unpaidMinor } = notice
   const what = kind === 'escrow-low' ? 'escrow is low' : 'escrow is too little'
   return `${what}: ${money(escrowMinor)} left, ${money(unpaidMinor)} owed and not paid`
 }

@@ -2,6 +2,7 @@ import type { AuditReport } from '@liquefy/audit'
 import { Command } from 'commander'
 import { agreementIdOf, agreementIdOfBundle } from '../agreement-id.ts'
 import { runAudit } from '../audit-run.ts'
+import { bandText } from '../band.ts'
 import { contextOf } from '../context.ts'
 import { type KnownContracts, knownContracts } from '../data-folder.ts'
 import { EXIT } from '../failure.ts'
@@ -69,6 +70,9 @@ function auditText(report: AuditReport, money: (minor: string) => string): strin
     ],
     ...(report.metersSignedBy ? [['meter values', `signed by ${report.metersSignedBy}`]] : []),
     ['owed', money(report.owedMinor)],
+    ...report.periods.flatMap(({ period, owedMinor, band }) =>
+      band ? [[`period ${period}`, `${money(owedMinor)}, ${bandText(band, money)}`]] : [],
+    ),
     ['settled', money(report.settledMinor)],
     ...(unpaid > 0n && holds(report) ? [['not paid yet', money(String(unpaid))]] : []),
     ['difference', money(report.differenceMinor)],

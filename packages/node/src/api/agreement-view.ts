@@ -1,5 +1,13 @@
-import type { Agreement, AgreementSummary, Hex, PeriodView, SettlementView } from '@liquefy/client'
+import type {
+  Agreement,
+  AgreementSummary,
+  Band,
+  Hex,
+  PeriodView,
+  SettlementView,
+} from '@liquefy/client'
 import {
+  type AmountBand,
   explainRule,
   explainSigner,
   explainTariff,
@@ -285,8 +293,13 @@ function periodsOf(
       adjustedMinor: String(onLedger.adjustedMinor),
       refundedMinor: String(onLedger.givenBackMinor),
       heads: row?.heads ?? [],
+      band: row?.band ? bandView(row.band) : null,
     }
   })
+}
+
+function bandView({ lowerMinor, upperMinor, uncertaintyPpm }: AmountBand): Band {
+  return { lowerMinor: String(lowerMinor), upperMinor: String(upperMinor), uncertaintyPpm }
 }
 
 /** When a period begins and ends, ms since 1970. */

@@ -40,6 +40,8 @@ const noticed = (kind: string) => (recorded: Recorded) =>
   one(recorded.now(`liquefy_notices{kind="${kind}"}`), (agreements) => agreements > 0)
 
 const ESCROW_TO_DO = 'Tell the payer (`/v1/notices`): `liquefy agreement fund`.'
+const CALIBRATION_TO_DO =
+  'Tell the owner of the machine (`/v1/notices`): the sensor wants a laboratory, and its stream the certificate.'
 const OVERLOAD_TO_DO =
   'More arrives than is committed: look at commit and judging time; faster disk, more cores, or a second node for some machines.'
 const STUCK_TO_DO =
@@ -205,6 +207,26 @@ export const ALERT_RULES: readonly AlertRule[] = [
     found: noticed('escrow-short'),
     words: ({ value }) => `Agreements that owe more than their escrow holds: ${count(value)}.`,
     toDo: ESCROW_TO_DO,
+  },
+  {
+    name: 'LiquefyCalibrationEnds',
+    severity: 'info',
+    holdsMs: HOUR,
+    condition: 'liquefy_notices{kind="calibration-ends"} > 0',
+    found: noticed('calibration-ends'),
+    words: ({ value }) =>
+      `Agreements with a stream whose calibration ends within 14 days: ${count(value)}.`,
+    toDo: CALIBRATION_TO_DO,
+  },
+  {
+    name: 'LiquefyUncalibrated',
+    severity: 'warning',
+    holdsMs: 10 * MINUTE,
+    condition: 'liquefy_notices{kind="uncalibrated"} > 0',
+    found: noticed('uncalibrated'),
+    words: ({ value }) =>
+      `Agreements with a stream whose readings count nothing, uncalibrated: ${count(value)}.`,
+    toDo: CALIBRATION_TO_DO,
   },
   {
     name: 'LiquefyDiskNearlyFull',

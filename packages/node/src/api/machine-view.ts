@@ -3,13 +3,20 @@ import type {
   EnvelopeSummary,
   Machine,
   MachineSummary,
+  StreamCalibration,
   TimelineEntry,
 } from '@liquefy/client'
 import {
+  certificateInForce,
   type Declaration,
   decimalText,
   formatDecimal,
+  ppmText,
   type Replacement,
+  readCalibrationCertificate,
+  type SensorDeclaration,
+  type Subject,
+  senmlToUcum,
   VERDICTS,
   type VerdictCode,
 } from '@liquefy/protocol'
@@ -28,6 +35,7 @@ import {
 } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
 import { readLastRefusals, readRefusalCounts, readRefusals } from '../store/refusals.ts'
+import { readSensorDeclarations } from '../store/sensors.ts'
 import type { createStreamFigures, MachineFigures } from '../store/stream-figures.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
 import type { ApiContext } from './context.ts'
@@ -121,11 +129,13 @@ export async function machineView(
   sinceMs: number,
 ): Promise<Machine> {
   const db = context.database.pool
-  const [machines, key, streams] = await Promise.all([
+  const [machines, key, streams, sensors] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
+    readSensorDeclarations(db, machineId),
   ])
+  const nowMs = context.clock.nowMs()
   const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
     sinceMs,
     machineId,
@@ -137,12 +147,40 @@ export async function machineView(
     streams: streams.map(({ firstIndex: _, ...stream }) => ({
       ...stream,
       lastSeq: String(stream.lastSeq),
+      ucum: stream.unit === null ? null : (senmlToUcum(stream.unit) ?? null),
       metered: context.agreements.metering(machineId, stream.stream).length > 0,
+      calibration: calibrationOf(
+        { machineId, stream: stream.stream },
+        sensors.get(stream.stream) ?? [],
+        nowMs,
+      ),
     })),
     agreements: context.agreements
       .all()
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
+  }
+}
+
+function calibrationOf(
+  subject: Subject,
+  declared: readonly SensorDeclaration[],
+  nowMs: number,
+): StreamCalibration | null {
+  const inForce = certificateInForce(subject, declared, nowMs)
+  if (!inForce) return null
+  const { certificate, untilMs } = inForce
+  return {
+    digest: certificate.digest,
+    calibrationLaboratory: certificate.calibrationLaboratory,
+    laboratory: certificate.laboratory,
+    unit: certificate.unit,
+    validFromMs: certificate.validFromMs,
+    validUntilMs: untilMs,
+    expandedUncertaintyPpm: certificate.expandedUncertaintyPpm,
+    uniqueIdentifier: certificate.uniqueIdentifier,
+    item: certificate.item,
+    documentDigest: certificate.documentDigest ?? null,
   }
 }
 
@@ -275,21 +313,27 @@ export async function timelineView(
 }
 
 function declarationWords(stream: string, declaration: Declaration): string {
-  const { reason } = declaration
   switch (declaration.kind) {
     case 'gap':
-      return `Declared a gap of ${durationWords(declaration)} in ${stream}: ${reason}.`
+      return `Declared a gap of ${durationWords(declaration)} in ${stream}: ${declaration.reason}.`
     case 'replacement':
-      return `Declared that the sensor of ${stream} was replaced${handoverWords(declaration)}: ${reason}.`
+      return `Declared that the sensor of ${stream} was replaced${handoverWords(declaration)}: ${declaration.reason}.`
     case 'excuse':
-      return `Asked to excuse ${durationWords(declaration)} of ${stream}: ${reason}.`
-    case 'clock': {
-      const { source, offsetMs } = declaration
-      const side = offsetMs < 0 ? 'behind' : 'ahead of'
-      const offset = lengthWords(Math.abs(offsetMs))
-      return `Said of the clock of ${stream}, then ${offset} ${side} the time of readings, which is now that of the ${source} clock: ${reason}.`
-    }
+      return `Asked to excuse ${durationWords(declaration)} of ${stream}: ${declaration.reason}.`
+    case 'calibration':
+      return calibrationWords(stream, declaration.certificate)
+    case 'clock':
+      return clockWords(stream, declaration)
   }
+}
+
+function clockWords(
+  stream: string,
+  { source, offsetMs, reason }: Extract<Declaration, { kind: 'clock' }>,
+): string {
+  const side = offsetMs < 0 ? 'behind' : 'ahead of'
+  const offset = lengthWords(Math.abs(offsetMs))
+  return `Said of the clock of ${stream}, then ${offset} ${side} the time of readings, which is now that of the ${source} clock: ${reason}.`
 }
 
 function handoverWords({ oldPart, newPart, handover }: Replacement): string {
@@ -298,6 +342,13 @@ function handoverWords({ oldPart, newPart, handover }: Replacement): string {
     ? ` at ${decimalText(handover.last)}, which is ${decimalText(handover.first)} on the new one`
     : ''
   return parts.join('') + readings
+}
+
+function calibrationWords(stream: string, bytes: Uint8Array): string {
+  const read = readCalibrationCertificate(bytes)
+  if (!read.ok) return `Declared a calibration of ${stream} that is none: ${read.message}.`
+  const { calibrationLaboratory, uniqueIdentifier, expandedUncertaintyPpm } = read.certificate
+  return `Declared that ${stream} was calibrated by ${calibrationLaboratory} within ${ppmText(expandedUncertaintyPpm)}, certificate ${uniqueIdentifier}.`
 }
 
 function durationWords({ fromMs, toMs }: { fromMs: number; toMs: number }): string {

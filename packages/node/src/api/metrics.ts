@@ -236,12 +236,14 @@ function addMoney(context: ApiContext, { moneyCheck }: PacedFigures, gauge: Add)
   )
   gauge(
     'notices',
-    'Agreements that are low on escrow (`escrow-low`), or owe more than it holds (`escrow-short`).',
+    'Agreements that are low on escrow (`escrow-low`), or owe more than it holds (`escrow-short`); with a stream whose calibration ends soon (`calibration-ends`), or is missing (`uncalibrated`).',
     ['kind'],
     () =>
-      (['escrow-low', 'escrow-short'] as const).flatMap((kind) => {
-        const told = context.notices().filter((notice) => notice.kind === kind)
-        return one(new Set(told.map(({ agreementId }) => agreementId)).size, { kind })
-      }),
+      (['escrow-low', 'escrow-short', 'calibration-ends', 'uncalibrated'] as const).flatMap(
+        (kind) => {
+          const told = context.notices().filter((notice) => notice.kind === kind)
+          return one(new Set(told.map(({ agreementId }) => agreementId)).size, { kind })
+        },
+      ),
   )
 }

@@ -1,7 +1,7 @@
 import type { PartReplacement } from '@liquefy/client'
 import { decimalText } from '@liquefy/protocol'
 import type { FastifyInstance } from 'fastify'
-import { type LoggedReplacement, readReplacements } from '../store/replacements.ts'
+import { type LoggedReplacement, readReplacements } from '../store/sensors.ts'
 import type { ApiContext } from './context.ts'
 import { knownMachine } from './machine-view.ts'
 import { route } from './route.ts'

@@ -221,9 +221,13 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
   )
   app.get<{ Querystring: { party?: string } }>(
     '/v1/notices',
-    route('Warnings to the parties of agreements that are low on escrow', schemas.notices, {
-      querystring: schemas.noticesQuery,
-    }),
+    route(
+      'Warnings to the parties of agreements: low on escrow, or a calibration that ends or is missing',
+      schemas.notices,
+      {
+        querystring: schemas.noticesQuery,
+      },
+    ),
     async ({ query }) => {
       const party = query.party?.toLowerCase()
       return context.notices().filter((notice) => party === undefined || notice.party === party)

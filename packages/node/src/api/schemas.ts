@@ -117,7 +117,20 @@ export const machine = object({
       firstMs: integer,
       lastMs: integer,
       unit: orNull(text),
+      ucum: orNull(text),
       metered: boolean,
+      calibration: objectOrNull({
+        digest: hex,
+        calibrationLaboratory: text,
+        laboratory: hex,
+        unit: text,
+        validFromMs: integer,
+        validUntilMs: integer,
+        expandedUncertaintyPpm: integer,
+        uniqueIdentifier: text,
+        item: text,
+        documentDigest: orNull(hex),
+      }),
     }),
   ),
   agreements: list(hex),
@@ -245,6 +258,7 @@ const period = object({
   adjustedMinor: digits,
   refundedMinor: digits,
   heads: list(object({ stream: text, seq: digits })),
+  band: objectOrNull({ lowerMinor: digits, upperMinor: digits, uncertaintyPpm: integer }),
 })
 export const periods = list(period)
 
@@ -351,15 +365,23 @@ export const agreement = object({
 })
 
 export const notices = list(
-  object({
-    agreementId: hex,
-    party: hex,
-    role: { type: 'string', enum: ['payer', 'payee'] },
-    kind: { type: 'string', enum: ['escrow-low', 'escrow-short'] },
-    escrowMinor: digits,
-    unpaidMinor: digits,
-    fundedMinor: digits,
-  }),
+  object(
+    {
+      agreementId: hex,
+      party: hex,
+      role: { type: 'string', enum: ['payer', 'payee'] },
+      kind: {
+        type: 'string',
+        enum: ['escrow-low', 'escrow-short', 'calibration-ends', 'uncalibrated'],
+      },
+      escrowMinor: digits,
+      unpaidMinor: digits,
+      fundedMinor: digits,
+      stream: text,
+      untilMs: orNull(integer),
+    },
+    ['escrowMinor', 'unpaidMinor', 'fundedMinor', 'stream', 'untilMs'],
+  ),
 )
 
 export const valueTaken = object({

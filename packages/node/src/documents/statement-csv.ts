@@ -26,6 +26,9 @@ export async function* statementCsv(
 ): AsyncGenerator<string> {
   const { symbol, registers } = content
   const amountHead = (amount: keyof StatementAmounts) => `${AMOUNT_HEADS[amount]} (${symbol})`
+  const bandHeads = content.periods.some(({ band }) => band)
+    ? [`owed at least (${symbol})`, `owed at most (${symbol})`, 'uncertainty (ppm, k = 2)']
+    : []
   const moved = `moved (${symbol})`
   const heads = [
     'record',
@@ -37,6 +40,7 @@ export async function* statementCsv(
     'as of (UTC)',
     ...registers,
     ...AMOUNTS.map(amountHead),
+    ...bandHeads,
     moved,
     'transaction',
     'block',
@@ -56,6 +60,7 @@ export async function* statementCsv(
       'as of (UTC)': utc(period.asOfMs),
       ...Object.fromEntries(registers.map((name, index) => [name, period.registers[index] ?? ''])),
       ...Object.fromEntries(AMOUNTS.map((amount) => [amountHead(amount), period[amount]])),
+      ...bandCells(bandHeads, period.band),
       'evidence (stream and seq)': period.evidence.join(', '),
     }),
   )
@@ -73,6 +78,15 @@ export async function* statementCsv(
     writeCsv(rows.map((row) => heads.map((head) => row[head] ?? '')))
   yield BYTE_ORDER_MARK + writeCsv([heads]) + write([...about, ...periods])
   for await (const page of settlements) yield write(page.map(settlement))
+}
+
+function bandCells(
+  heads: readonly string[],
+  band: StatementContent['periods'][number]['band'],
+): Row {
+  if (!band) return {}
+  const cells = [band.lower, band.upper, String(band.uncertaintyPpm)]
+  return Object.fromEntries(heads.map((head, index) => [head, cells[index] ?? '']))
 }
 
 function utc(timeMs: number): string {

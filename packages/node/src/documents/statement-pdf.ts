@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { ppmText } from '@liquefy/protocol'
 import type { SettlementLine, StatementAmounts, StatementContent } from './statement.ts'
 
 /** Rows of each table in a PDF: beyond them the CSV, or the statement of one period. */
@@ -175,7 +176,7 @@ function periodRows(
     { text: String(period.period) },
     { text: [period.fromMs, period.toMs, period.asOfMs].map(time).join('\n') },
     { text: metered.slice(0, MOST_LINES).join('\n') },
-    ...amountsOf(period).map(number),
+    ...amountsOf(period, bandLines(period)).map(number),
   ]
   const more: Cell[][] = []
   for (let line = MOST_LINES; line < metered.length; line += MOST_LINES) {
@@ -200,15 +201,22 @@ function newestWithin(
 }
 
 /** Owed, included, final, with what belongs to each. */
-function amountsOf(amounts: StatementAmounts): string[] {
+function amountsOf(amounts: StatementAmounts, ofOwed: readonly string[] = []): string[] {
   return [
-    beside(amounts.owed, [['+', amounts.adjusted, 'late evidence']]),
+    [beside(amounts.owed, [['+', amounts.adjusted, 'late evidence']]), ...ofOwed].join('\n'),
     beside(amounts.included, [
       ['', amounts.arrears, 'in arrears'],
       ['-', amounts.refunded, 'refunded'],
     ]),
     grouped(amounts.final),
   ]
+}
+
+/** Between what and what the amount owed lies, by the calibration of the meters. */
+function bandLines({ band }: Period): string[] {
+  return band
+    ? [`${grouped(band.lower)} to ${grouped(band.upper)}`, `within ${ppmText(band.uncertaintyPpm)}`]
+    : []
 }
 
 /** An amount, and beneath it those that are not zero. */

@@ -47,6 +47,8 @@ export interface StatementContent {
     toMs: number
     asOfMs: number
     registers: string[]
+    /** What the calibration of the meters leaves open of what is owed; undefined where none must be calibrated. */
+    band: { lower: string; upper: string; uncertaintyPpm: number } | undefined
     /** Up to which envelope of each stream: "level 812". */
     evidence: string[]
   })[]
@@ -94,6 +96,13 @@ export function statementOf(input: StatementInput): StatementContent {
       toMs: period.endMs,
       asOfMs: Number(period.asOf) * 1000,
       registers: units.map((unit, index) => quantityOf(period.registers[index] ?? '0', unit)),
+      band: period.band
+        ? {
+            lower: amount(period.band.lowerMinor),
+            upper: amount(period.band.upperMinor),
+            uncertaintyPpm: period.band.uncertaintyPpm,
+          }
+        : undefined,
       owed: amount(period.owedMinor),
       included: amount(period.includedMinor),
       final: amount(period.finalMinor),

@@ -158,14 +158,17 @@ export async function insertEnvelopes(
   await copyRows(transaction, `envelopes (${ROW_FIELDS})`, writer.written())
 }
 
-/** Times of the first and last reading, ms since 1970 (of a declaration: its from and to), and how many readings there are. */
-export function spanOf({ content }: Envelope): {
+/** Times of the first and last reading, ms since 1970 (of a declaration: its from and to; of a certificate: when it was declared), and how many readings there are. */
+export function spanOf({ content, iat }: Envelope): {
   firstMs: number
   lastMs: number
   readings: number
 } {
   if (content.kind === 'declaration') {
     const { declaration } = content
+    if (declaration.kind === 'calibration') {
+      return { firstMs: iat * 1000, lastMs: iat * 1000, readings: 0 }
+    }
     return declaration.kind === 'replacement'
       ? { firstMs: declaration.atMs, lastMs: declaration.atMs, readings: 0 }
       : { firstMs: declaration.fromMs, lastMs: declaration.toMs, readings: 0 }

@@ -1,6 +1,8 @@
 import type { Hex } from '@liquefy/client'
 import {
   type AdmissionCode,
+  type AmountBand,
+  type Calibration,
   codeBehindCut,
   decodeEnvelope,
   type FoldState,
@@ -42,6 +44,8 @@ export interface OwedRow {
   asOf: bigint
   owedMinor: bigint
   heads: { stream: string; seq: string }[]
+  /** What the calibration of its meters leaves open of the amount; undefined where none must be calibrated. */
+  band?: AmountBand | undefined
 }
 
 /** A stored envelope of a stream cannot be decoded although it once was: the database was tampered with or is damaged. */
@@ -371,13 +375,14 @@ export async function saveOwed(
 ): Promise<void> {
   if (rows.length === 0) return
   await db.query(
-    `INSERT INTO owed (agreement_id, period, registers, as_of, owed_minor, heads, updated_ms)
-     SELECT agreement_id, period, registers::numeric[], as_of, owed_minor, heads::jsonb, $7
-     FROM unnest($1::bytea[], $2::int[], $3::text[], $4::bigint[], $5::numeric[], $6::text[])
-       r (agreement_id, period, registers, as_of, owed_minor, heads)
+    `INSERT INTO owed (agreement_id, period, registers, as_of, owed_minor, heads, updated_ms, lower_minor, upper_minor, uncertainty_ppm)
+     SELECT agreement_id, period, registers::numeric[], as_of, owed_minor, heads::jsonb, $7, lower_minor, upper_minor, uncertainty_ppm
+     FROM unnest($1::bytea[], $2::int[], $3::text[], $4::bigint[], $5::numeric[], $6::text[], $8::numeric[], $9::numeric[], $10::int[])
+       r (agreement_id, period, registers, as_of, owed_minor, heads, lower_minor, upper_minor, uncertainty_ppm)
      ON CONFLICT (agreement_id, period) DO UPDATE SET registers = EXCLUDED.registers,
        as_of = greatest(owed.as_of, EXCLUDED.as_of), owed_minor = EXCLUDED.owed_minor,
-       heads = EXCLUDED.heads, updated_ms = EXCLUDED.updated_ms`,
+       heads = EXCLUDED.heads, updated_ms = EXCLUDED.updated_ms,
+       lower_minor = EXCLUDED.lower_minor, upper_minor = EXCLUDED.upper_minor, uncertainty_ppm = EXCLUDED.uncertainty_ppm`,
     [
       rows.map(({ agreementId }) => bytesOf(agreementId)),
       rows.map(({ period }) => period),
@@ -386,6 +391,9 @@ export async function saveOwed(
       rows.map(({ owedMinor }) => owedMinor),
       rows.map(({ heads }) => JSON.stringify(heads)),
       nowMs,
+      rows.map(({ band }) => band?.lowerMinor ?? null),
+      rows.map(({ band }) => band?.upperMinor ?? null),
+      rows.map(({ band }) => band?.uncertaintyPpm ?? null),
     ],
   )
 }
@@ -397,7 +405,7 @@ export async function readOwed(
   { from, before }: PeriodSpan = ALL_PERIODS,
 ): Promise<OwedRow[]> {
   const { rows } = await db.query(
-    `SELECT agreement_id, period, registers::text[], as_of, owed_minor, heads FROM owed
+    `SELECT agreement_id, period, registers::text[], as_of, owed_minor, heads, lower_minor, upper_minor, uncertainty_ppm FROM owed
      WHERE agreement_id = $1 AND period >= $2::bigint AND period < $3::bigint ORDER BY period`,
     [bytesOf(agreementId), from, before],
   )
@@ -408,6 +416,13 @@ export async function readOwed(
     asOf: row.as_of,
     owedMinor: row.owed_minor,
     heads: row.heads,
+    ...(row.uncertainty_ppm !== null && {
+      band: {
+        lowerMinor: row.lower_minor,
+        upperMinor: row.upper_minor,
+        uncertaintyPpm: row.uncertainty_ppm,
+      },
+    }),
   }))
 }
 
@@ -528,6 +543,24 @@ export async function coveredAtSeq(
     digest: hexOf(row.digest),
     lastReadingMs: row.last_ms === null ? undefined : Number(row.last_ms),
   }
+}
+
+/** The certificates that each fold of some agreements has accepted and that may still matter. */
+export async function readCalibrations(
+  db: Queryable,
+  agreementIds: readonly Hex[],
+): Promise<{ agreementId: Hex; meter: number; calibrations: readonly Calibration[] }[]> {
+  if (agreementIds.length === 0) return []
+  const { rows } = await db.query(
+    `SELECT agreement_id, meter, state->'calibrations' AS calibrations FROM folds
+     WHERE agreement_id = ANY ($1) ORDER BY agreement_id, meter`,
+    [agreementIds.map(bytesOf)],
+  )
+  return rows.map((row) => ({
+    agreementId: hexOf(row.agreement_id),
+    meter: row.meter,
+    calibrations: row.calibrations ?? [],
+  }))
 }
 
 /** The newest unpriced envelopes of an agreement. */

@@ -2,6 +2,7 @@ import type { Hex } from '@liquefy/client'
 import {
   type Advance,
   advance,
+  amountBand,
   elapsedSeconds,
   type FoldStep,
   type FoldTerms,
@@ -11,6 +12,7 @@ import {
   periodEndMs,
   periodOf,
   registerAt,
+  registerBand,
   SIGNER_KIND,
   startFold,
   type Terms,
@@ -365,13 +367,20 @@ function owedOf(
     folds.map(({ state }) => state.lastReadingMs),
   )
   const elapsed = elapsedSeconds(terms, { period, asOf })
+  const price = (counted: readonly bigint[]) => owedCapped(tariff, counted, elapsed, terms.capMinor)
+  const owedMinor = price(registers)
+  const bands = folds.flatMap(({ state }, meter) => {
+    const rule = foldTerms[meter]?.rule
+    return rule ? [registerBand(state, rule, period)] : []
+  })
   return {
     agreementId,
     period,
     registers,
     asOf,
-    owedMinor: owedCapped(tariff, registers, elapsed, terms.capMinor),
+    owedMinor,
     heads: headsOf(folds),
+    band: amountBand(bands, owedMinor, price),
   }
 }
 

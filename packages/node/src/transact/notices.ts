@@ -1,4 +1,4 @@
-import type { Notice } from '@liquefy/client'
+import type { CalibrationNotice, EscrowNotice, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { NodeEvents } from '../events.ts'
@@ -6,12 +6,13 @@ import { type AgreementMoney, NOTHING_PAID, noMoney, readMoney } from '../store/
 import type { Database } from '../store/database.ts'
 import { type OwedRow, readOwedAmounts } from '../store/metering.ts'
 import type { Agreements, MeteredAgreement } from './agreements.ts'
+import { type CalibrationState, readCalibrationStates } from './calibration-notices.ts'
 import { costOf } from './cost.ts'
 
 /** What is short of an agreement's money, smallest units. */
-type Shortage = Pick<Notice, 'kind' | 'escrowMinor' | 'unpaidMinor' | 'fundedMinor'>
+type Shortage = Pick<EscrowNotice, 'kind' | 'escrowMinor' | 'unpaidMinor' | 'fundedMinor'>
 
-/** Warns payer and payee while an agreement's escrow is low. */
+/** Warns payer and payee while an agreement's escrow is low, and while a stream's calibration ends or is missing. */
 export interface Notices {
   /** What stands now, at most a few seconds old, in the order in which the agreements were opened. */
   current(): Notice[]
@@ -81,7 +82,11 @@ export function createNotices(options: {
 
   const look = async () => {
     const db = database.pool
-    const [money, owed] = await Promise.all([readMoney(db, 0), readOwedAmounts(db)])
+    const [money, owed, calibrations] = await Promise.all([
+      readMoney(db, 0),
+      readOwedAmounts(db),
+      readCalibrationStates(db, agreements.all(), clock.nowMs()),
+    ])
     const owedById = Map.groupBy(owed, ({ agreementId }) => agreementId)
     const now = new Map<string, Notice>()
     for (const agreement of agreements.all()) {
@@ -92,8 +97,10 @@ export function createNotices(options: {
         owedById.get(agreementId) ?? [],
         hasEnded(agreement, clock.nowMs()),
       )
-      if (!shortage) continue
-      for (const notice of noticesOf(agreement, shortage)) now.set(nameOf(notice), notice)
+      const said = [...(shortage ? [shortage] : []), ...(calibrations.get(agreementId) ?? [])]
+      for (const one of said) {
+        for (const notice of noticesOf(agreement, one)) now.set(nameOf(notice), notice)
+      }
     }
     const before = standing
     standing = now
@@ -108,13 +115,7 @@ export function createNotices(options: {
     for (const [name, notice] of now) {
       if (before.has(name)) continue
       tell(notice, 'began')
-      const { agreementId, party, kind, escrowMinor, unpaidMinor } = notice
-      // One line an agreement: the payer's, who can do something about it.
-      if (notice.role === 'payee') continue
-      logger.warn(
-        { agreementId, party, kind, escrowMinor, unpaidMinor },
-        'an agreement is low on escrow; its payer should fund it',
-      )
+      logNotice(logger, notice)
     }
   }
   const tell = ({ agreementId, party, role, kind }: Notice, change: 'began' | 'ended') =>
@@ -151,19 +152,45 @@ export function createNotices(options: {
   }
 }
 
+/** One line an agreement: of whom can do something about it. */
+function logNotice(logger: BaseLogger, notice: Notice): void {
+  const { agreementId, party, role, kind } = notice
+  if (isOfCalibration(notice)) {
+    const { stream, untilMs } = notice
+    if (role === 'payer') return
+    const words =
+      notice.kind === 'uncalibrated'
+        ? 'no agreed calibration is in force: what is read counts nothing until a certificate is declared'
+        : 'a calibration ends; have the sensor calibrated and declare the certificate'
+    logger.warn({ agreementId, party, kind, stream, untilMs }, words)
+    return
+  }
+  const { escrowMinor, unpaidMinor } = notice
+  if (role === 'payee') return
+  logger.warn(
+    { agreementId, party, kind, escrowMinor, unpaidMinor },
+    'an agreement is low on escrow; its payer should fund it',
+  )
+}
+
+function isOfCalibration(notice: Notice): notice is CalibrationNotice {
+  return 'stream' in notice
+}
+
 /** Both parties are told: the one who can fund, and the one who delivers on trust from then on. */
 function noticesOf(
   { agreementId, payer, payee }: Pick<MeteredAgreement, 'agreementId' | 'payer' | 'payee'>,
-  shortage: Shortage,
+  said: Shortage | CalibrationState,
 ): Notice[] {
   return [
-    { agreementId, party: payer, role: 'payer', ...shortage },
-    { agreementId, party: payee, role: 'payee', ...shortage },
+    { agreementId, party: payer, role: 'payer', ...said },
+    { agreementId, party: payee, role: 'payee', ...said },
   ]
 }
 
-function nameOf({ agreementId, role, kind }: Notice): string {
-  return `${agreementId} ${role} ${kind}`
+function nameOf(notice: Notice): string {
+  const { agreementId, role, kind } = notice
+  return `${agreementId} ${role} ${kind} ${isOfCalibration(notice) ? notice.stream : ''}`
 }
 
 function hasEnded({ terms }: MeteredAgreement, nowMs: number): boolean {

@@ -5,7 +5,7 @@ import {
   latestReadingMs,
   type PublicKey,
   type RefusalCode,
-  type Replacement,
+  type SensorDeclaration,
   verifyEnvelope,
 } from '@liquefy/protocol'
 import { TupleWriter } from '../store/copy.ts'
@@ -20,8 +20,8 @@ export interface EnvelopeHead
   > {
   /** As `latestReadingMs` gives it. */
   latestMs: number | undefined
-  /** What it says of a replaced part, if that is what it declares. */
-  replacement: Replacement | undefined
+  /** What it says of its stream's sensor, if anything. */
+  sensor: SensorDeclaration | undefined
 }
 
 /** What a frame is by itself. Whether its signer may sign this is for identity to say. */
@@ -78,19 +78,33 @@ function examine(
   writeEnvelopeFields(writer, envelope, frame)
   const { alg, kid, iss, machineId, stream, iat, seq, prev, digest, content } = envelope
   const latestMs = latestReadingMs(content)
-  const replacement = replacementIn(content)
   return {
     ok: true,
-    head: { alg, kid, iss, machineId, stream, iat, seq, prev, digest, latestMs, replacement },
+    head: {
+      alg,
+      kid,
+      iss,
+      machineId,
+      stream,
+      iat,
+      seq,
+      prev,
+      digest,
+      latestMs,
+      sensor: sensorIn(content),
+    },
     authentic: key === undefined ? undefined : verifyEnvelope(envelope, key),
     span: { start, end: writer.length },
     rollups: content.kind === 'readings' ? rollUp(content.readings) : [],
   }
 }
 
-function replacementIn(content: Envelope['content']): Replacement | undefined {
+function sensorIn(content: Envelope['content']): SensorDeclaration | undefined {
   if (content.kind !== 'declaration') return undefined
-  return content.declaration.kind === 'replacement' ? content.declaration : undefined
+  const { declaration } = content
+  return declaration.kind === 'calibration' || declaration.kind === 'replacement'
+    ? declaration
+    : undefined
 }
 
 /** True if the frame is an envelope whose signature verifies under `key`. Never throws. */

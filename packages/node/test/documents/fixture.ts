@@ -63,6 +63,7 @@ export const PERIOD: PeriodView = {
   adjustedMinor: '0',
   refundedMinor: '0',
   heads: [{ stream: 'weight', seq: '812' }],
+  band: null,
 }
 export const FLAT: Tariff = { kind: 'linear', prices: [420n], scale: 0 }
 

@@ -1,7 +1,10 @@
 import type { AdmissionCode, FoldCode } from '../trust/verdicts.ts'
+import { hasBand } from './band.ts'
+import { dropCalibrations, isCalibrated, uncertaintyPpmAt } from './calibration.ts'
 import type { FoldDraft } from './fold-state.ts'
 import type { FoldTerms } from './fold-terms.ts'
 import { judge } from './judge.ts'
+import { baselineAt } from './judgement.ts'
 import { periodEndMs, periodOf } from './period.ts'
 import { registerOf } from './register.ts'
 import type { Sampled } from './samples.ts'
@@ -25,15 +28,19 @@ export function foldReading(
   if (draft.lastReadingMs !== undefined && sample.timeMs < draft.lastReadingMs) {
     return { code: 'TIME_REVERSED' }
   }
+  if (terms.rule.calibration && !isCalibrated(draft.calibrations, sample.timeMs, sample.timeMs)) {
+    // The next one that counts begins anew; an allowance for readings goes on, since it is no reading.
+    if (terms.rule.rule !== 'count') draft.baseline = baselineAt(sample)
+    passTo(draft, sample.timeMs)
+    return { code: 'UNCALIBRATED' }
+  }
   const judgement = judge(terms, draft, sample)
   if (judgement.code !== 'OK' && judgement.code !== 'GAP') return judgement
   draft.baseline = judgement.baseline
-  draft.lastReadingMs = sample.timeMs
-  draft.gapPending = false
-  dropSpansUntil(draft.declaredGapsMs, sample.timeMs)
-  dropSpansUntil(draft.excusesMs, sample.timeMs)
-  const pending = firstIndex(draft.replacementsMs, (atMs) => atMs > sample.timeMs)
-  if (pending > 0) draft.replacementsMs.splice(0, pending)
+  const uncertaintyPpm = hasBand(terms.rule)
+    ? uncertaintyPpmAt(draft.calibrations, sample.timeMs)
+    : 0
+  passTo(draft, sample.timeMs)
   const period = periodOf(terms, sample.timeMs)
   if (judgement.code === 'GAP' || period === undefined) return { code: judgement.code }
   excuse(draft, period, judgement.excusedMs ?? 0)
@@ -42,8 +49,19 @@ export function foldReading(
   const code = isLate ? 'LATE_FOR_PERIOD' : 'OK'
   if (judgement.delta === 0n) return { code }
   if (isLate) draft.late.set(period, (draft.late.get(period) ?? 0n) + judgement.delta)
-  else bill(draft, period, judgement.delta)
+  else bill(draft, period, judgement.delta, uncertaintyPpm)
   return { code, period }
+}
+
+/** A good reading's time: what lies before it matters no more. */
+function passTo(draft: FoldDraft, timeMs: number): void {
+  draft.lastReadingMs = timeMs
+  draft.gapPending = false
+  dropSpansUntil(draft.declaredGapsMs, timeMs)
+  dropSpansUntil(draft.excusesMs, timeMs)
+  dropCalibrations(draft, timeMs)
+  const pending = firstIndex(draft.replacementsMs, (atMs) => atMs > timeMs)
+  if (pending > 0) draft.replacementsMs.splice(0, pending)
 }
 
 /** Too old when logged, or after the last period. Before the start is inside: a baseline. */
@@ -58,10 +76,13 @@ function excuse(draft: FoldDraft, period: number, excusedMs: number): void {
   }
 }
 
-function bill(draft: FoldDraft, period: number, delta: bigint): void {
+function bill(draft: FoldDraft, period: number, delta: bigint, uncertaintyPpm: number): void {
   const billed = draft.periods.get(period)
   if (billed) billed.input += delta
   else draft.periods.set(period, { input: delta, register: 0n })
+  if (uncertaintyPpm === 0) return
+  const open = draft.uncertainty.get(period) ?? 0n
+  draft.uncertainty.set(period, open + delta * BigInt(uncertaintyPpm))
 }
 
 /** Computes the register of a period anew, after readings that billed it. */

@@ -1,5 +1,6 @@
 import type { Hex } from 'viem'
 import { LiquefyError } from '../error.ts'
+import type { Calibration } from './calibration.ts'
 import type { Baseline } from './judgement.ts'
 import { registerOf } from './register.ts'
 import type { MeterRule } from './rule.ts'
@@ -33,6 +34,12 @@ export type FoldState = {
   readonly excusesMs?: readonly Span[]
   /** By period: how much was excused; absent if nothing was. */
   readonly excusedMs?: Readonly<Record<string, number>>
+  /** Certificates that may still matter, in the order of the stream; absent if none was accepted. */
+  readonly calibrations?: readonly Calibration[]
+  /** The sensor, where the newest replacement named it and the rule asks for a calibration. */
+  readonly part?: string
+  /** By period: what was billed, each part times its uncertainty in parts per million; absent if nothing was billed under a certificate. */
+  readonly uncertainty?: Readonly<Record<string, string>>
   /** By period: the exact input accumulated, and the register that follows from it. */
   readonly periods: Readonly<Record<string, { readonly input: string; readonly register: string }>>
   /** By period: input that came when it was final, for its adjustment; absent if none did. */
@@ -51,6 +58,9 @@ export type FoldDraft = {
   replacementsMs: number[]
   excusesMs: Span[]
   excusedMs: Map<number, number>
+  calibrations: readonly Calibration[]
+  part: string | undefined
+  uncertainty: Map<number, bigint>
   periods: Map<number, { input: bigint; register: bigint }>
   late: Map<number, bigint>
 }
@@ -107,15 +117,16 @@ export function thaw(state: FoldState): FoldDraft {
     excusedMs: new Map(
       Object.entries(state.excusedMs ?? {}).map(([period, ms]) => [Number(period), ms]),
     ),
+    calibrations: state.calibrations ?? [],
+    part: state.part,
+    uncertainty: bigintsOf(state.uncertainty),
     periods: new Map(
       Object.entries(state.periods).map(([period, { input, register }]) => [
         Number(period),
         { input: BigInt(input), register: BigInt(register) },
       ]),
     ),
-    late: new Map(
-      Object.entries(state.late ?? {}).map(([period, input]) => [Number(period), BigInt(input)]),
-    ),
+    late: bigintsOf(state.late),
   }
 }
 
@@ -132,18 +143,27 @@ export function freeze(draft: FoldDraft): FoldState {
     replacementsMs: draft.replacementsMs,
     ...(draft.excusesMs.length > 0 && { excusesMs: draft.excusesMs }),
     ...(draft.excusedMs.size > 0 && { excusedMs: Object.fromEntries(draft.excusedMs) }),
+    ...(draft.calibrations.length > 0 && { calibrations: draft.calibrations }),
+    ...(draft.part !== undefined && { part: draft.part }),
+    ...(draft.uncertainty.size > 0 && { uncertainty: textsOf(draft.uncertainty) }),
     periods: Object.fromEntries(
       Array.from(draft.periods, ([period, { input, register }]) => [
         period,
         { input: input.toString(), register: register.toString() },
       ]),
     ),
-    ...(draft.late.size > 0 && {
-      late: Object.fromEntries(
-        Array.from(draft.late, ([period, input]) => [period, input.toString()]),
-      ),
-    }),
+    ...(draft.late.size > 0 && { late: textsOf(draft.late) }),
   }
+}
+
+function bigintsOf(texts: Readonly<Record<string, string>> = {}): Map<number, bigint> {
+  return new Map(Object.entries(texts).map(([period, text]) => [Number(period), BigInt(text)]))
+}
+
+function textsOf(integers: ReadonlyMap<number, bigint>): Record<string, string> {
+  return Object.fromEntries(
+    Array.from(integers, ([period, integer]) => [period, integer.toString()]),
+  )
 }
 
 function thawBaseline(baseline: NonNullable<FoldState['baseline']>): Baseline {

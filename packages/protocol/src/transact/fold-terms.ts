@@ -5,6 +5,7 @@ import type { Terms } from './terms.ts'
 /** What a fold needs to know of an agreement: one meter's rule and stream, and the windows of time. */
 export type FoldTerms = PeriodGrid & {
   rule: MeterRule
+  machineId: bigint
   stream: string
   backfillSeconds: number
   lateSeconds: number
@@ -24,6 +25,7 @@ export function foldTermsOf(
   if (!meter) throw new RangeError(`The terms have no meter ${meterIndex}.`)
   return {
     rule,
+    machineId: terms.machineId,
     stream: meter.stream,
     startMs: Number(terms.start) * 1000,
     periodSeconds: terms.periodSeconds,

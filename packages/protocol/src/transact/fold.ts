@@ -1,11 +1,13 @@
 import type { Hex } from 'viem'
 import type { Declaration, Reading } from '../trust/envelope.ts'
+import { replaceSensor, takeCertificate } from './calibration.ts'
 import { foldReading, moveRegister, type StepCode } from './fold-reading.ts'
 import { foldReplacement } from './fold-replacement.ts'
 import { type FoldDraft, type FoldState, foldHead, freeze, thaw } from './fold-state.ts'
 import type { FoldTerms } from './fold-terms.ts'
 import { gapDeclarations, gapMap, passGap, placesOf, wasSkipped } from './gaps.ts'
 import type { LoggedEnvelope } from './logged-envelope.ts'
+import { periodEndMs } from './period.ts'
 import { countsForStream } from './quantity.ts'
 import { registerOf } from './register.ts'
 import { samplesOf } from './samples.ts'
@@ -197,7 +199,7 @@ function readingsOf(stream: string, readings: readonly Reading[]): readonly Read
   return countsForStream(name, stream) ? readings : []
 }
 
-/** What a declaration changes. Its code is `OK`, but that of a replacement whose readings the rule refuses. */
+/** What a declaration changes. Its code is `OK`, but that of what the rule refuses: a replacement's readings, or a certificate. */
 function declare(
   terms: FoldTerms,
   draft: FoldDraft,
@@ -214,8 +216,16 @@ function declare(
       if (counts) addSpan(draft.excusesMs, [declaration.fromMs, declaration.toMs])
       return { code: 'OK' }
     }
-    case 'replacement':
-      return foldReplacement(terms, draft, declaration, loggedAt)
+    case 'replacement': {
+      // First the last reading of the old part: its own certificate vouches for that one.
+      const verdict = foldReplacement(terms, draft, declaration, loggedAt)
+      const { atMs, newPart } = declaration
+      const isInTime = atMs < periodEndMs(terms, terms.periods - 1)
+      if (terms.rule.calibration && isInTime) replaceSensor(draft, atMs, newPart)
+      return verdict
+    }
+    case 'calibration':
+      return { code: takeCertificate(terms, draft, declaration.certificate) }
     case 'clock':
       return { code: 'OK' }
   }

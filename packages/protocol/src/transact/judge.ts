@@ -1,3 +1,4 @@
+import { isCalibrated } from './calibration.ts'
 import { judgeCount } from './count.ts'
 import { judgeCounter } from './counter.ts'
 import { judgeDistance } from './distance.ts'
@@ -18,6 +19,10 @@ export function judge(terms: FoldTerms, draft: FoldDraft, sample: Sample): Judge
   const { baseline, lastReadingMs } = draft
   const replaced = (draft.replacementsMs[0] ?? Number.POSITIVE_INFINITY) <= sample.timeMs
   if (baseline === undefined || lastReadingMs === undefined || replaced) return rebase(sample)
+  // What a sensor showed while nobody vouched for it is nobody's debt, nor is what lies between that and now.
+  const isVouchedFor =
+    rule.calibration === undefined || isCalibrated(draft.calibrations, lastReadingMs, sample.timeMs)
+  if (!isVouchedFor) return rebase(sample)
   if (rule.rule === 'counter') return judgeCounter(rule, baseline, sample)
   const elapsed = elapsedSince(draft, lastReadingMs, sample, rule.maxSilenceSeconds)
   switch (rule.rule) {

@@ -14,6 +14,15 @@ const PARTS: Readonly<Record<MeterRule['rule'], bigint>> = {
 }
 
 /** The register that a period's exact cumulative input makes: scaled by the rule's factor and floored, at once. */
-export function registerOf({ rule, factor }: MeterRule, input: bigint): bigint {
-  return (input * BigInt(factor.numerator)) / (BigInt(factor.denominator) * PARTS[rule])
+export function registerOf(rule: MeterRule, input: bigint): bigint {
+  const { numerator, denominator } = scaleOf(rule)
+  return (input * numerator) / denominator
+}
+
+/** What one of a rule's input is in its register, as an exact fraction. */
+export function scaleOf({ rule, factor }: MeterRule): { numerator: bigint; denominator: bigint } {
+  return {
+    numerator: BigInt(factor.numerator),
+    denominator: BigInt(factor.denominator) * PARTS[rule],
+  }
 }

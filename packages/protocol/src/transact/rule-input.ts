@@ -1,4 +1,5 @@
 import { formatDecimal } from '../units/decimal.ts'
+import type { RuleCalibration } from './calibration.ts'
 import { type Fields, openFields, readInteger, readText, readUnsigned } from './strict-json.ts'
 
 /** The most that the input may change: `burst + perHour x elapsed hours`, in input units, decimal strings. */
@@ -13,6 +14,8 @@ export type RegisterFields = {
   /** Name of the unit that one count of the register is, for people and for the tariff's words: `g`, `ml`, `Wh`. */
   registerUnit: string
   factor: RuleFactor
+  /** Absent: readings count whether calibrated or not. */
+  calibration?: RuleCalibration
 }
 
 /** What a rule says of the readings that it takes. */

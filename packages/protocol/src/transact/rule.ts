@@ -1,4 +1,5 @@
 import type { Hex } from 'viem'
+import { explainCalibration, readCalibration } from './calibration.ts'
 import { canonicalHash } from './canonical.ts'
 import { type CountRule, explainCount, readCount } from './count.ts'
 import { type CounterRule, explainCounter, readCounter } from './counter.ts'
@@ -65,8 +66,13 @@ export function readingUnits(rule: MeterRule): readonly string[] {
   return rule.rule === 'distance' ? ['lat', 'lon'] : [rule.unit]
 }
 
-/** What a rule measures, in one plain sentence. */
+/** What a rule measures, in plain words. */
 export function explainRule(rule: MeterRule): string {
+  const measured = explainMeasured(rule)
+  return rule.calibration ? `${measured} ${explainCalibration(rule.calibration)}` : measured
+}
+
+function explainMeasured(rule: MeterRule): string {
   switch (rule.rule) {
     case 'counter':
       return explainCounter(rule)
@@ -85,7 +91,21 @@ export function explainRule(rule: MeterRule): string {
 
 function readRule(json: unknown): MeterRule {
   const { fields, read } = KINDS[ruleKind(json)]
-  return read(openFields('rule', json, [...REGISTER_FIELDS, ...fields]))
+  const names = [...REGISTER_FIELDS, ...fields]
+  if (!isCalibrated(json)) return read(openFields('rule', json, names))
+  const opened = openFields('rule', json, [...names, 'calibration'])
+  const rule = read(opened)
+  if (rule.rule === 'distance') {
+    throw new FieldRefusal(
+      true,
+      'rule.calibration is not for positions: no laboratory says how far a latitude is off in parts of itself.',
+    )
+  }
+  return { ...rule, calibration: readCalibration(opened.values.calibration) }
+}
+
+function isCalibrated(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && Object.hasOwn(json, 'calibration')
 }
 
 function ruleKind(json: unknown): Kind {

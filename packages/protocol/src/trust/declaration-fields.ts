@@ -11,6 +11,7 @@ export const KEY = {
   newPart: 7,
   last: 8,
   first: 9,
+  certificate: 10,
   source: 11,
   offset: 12,
   uncertainty: 13,

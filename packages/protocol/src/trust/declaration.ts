@@ -1,3 +1,4 @@
+import { MAX_CERTIFICATE_BYTES } from './calibration-certificate.ts'
 import type { CborMap, CborValue } from './cbor.ts'
 import { type ClockDeclaration, clockFields, readClock } from './clock-declaration.ts'
 import { BAD_TO, KEY, readMs, readText, readTo, refuse } from './declaration-fields.ts'
@@ -6,12 +7,14 @@ import { type Replacement, readReplacement, replacementFields } from './replacem
 /**
  * What happened instead of what was measured. `gap`: off from a to b; `missing`: these `seq` will never come.
  * `replacement`: a sensor gave way to another. `excuse`: what is measured from a to b is not to be held
- * against anybody, as far as the rule allows. `clock`: what the machine's clock did. Times in milliseconds since 1970.
+ * against anybody, as far as the rule allows. `calibration`: a laboratory's certificate, as it was issued. `clock`: what the machine's clock did.
+ * Times in milliseconds since 1970.
  */
 export type Declaration =
   | { kind: 'gap'; fromMs: number; toMs: number; reason: string; missing?: [bigint, bigint] }
   | Replacement
   | { kind: 'excuse'; fromMs: number; toMs: number; reason: string }
+  | { kind: 'calibration'; certificate: Uint8Array }
   | ClockDeclaration
 
 /** The outcome of reading a declaration. */
@@ -19,13 +22,14 @@ export type ReadDeclaration =
   | { ok: true; declaration: Declaration }
   | { ok: false; message: string }
 
-const KIND = { gap: 1, replacement: 2, excuse: 3, clock: 5 } as const
+const KIND = { gap: 1, replacement: 2, excuse: 3, calibration: 4, clock: 5 } as const
 const MAX_REASON_BYTES = 256
 const MAX_SEQ = 2n ** 64n - 1n
 
 /** Reads a declaration's payload: exactly the keys of its kind. */
 export function readDeclaration(payload: CborValue): ReadDeclaration {
   if (!(payload instanceof Map)) return refuse('a declaration is a map')
+  if (payload.get(KEY.kind) === KIND.calibration) return readCalibration(payload)
   const reason = readText(payload.get(KEY.reason), MAX_REASON_BYTES)
   if (reason === undefined) {
     return refuse(`reason must be text of at most ${MAX_REASON_BYTES} bytes`)
@@ -42,7 +46,9 @@ export function readDeclaration(payload: CborValue): ReadDeclaration {
     case KIND.clock:
       return readClock(payload, fromMs, reason)
     default:
-      return refuse('kind must be 1 (gap), 2 (replacement), 3 (excuse) or 5 (clock)')
+      return refuse(
+        'kind must be 1 (gap), 2 (replacement), 3 (excuse), 4 (calibration) or 5 (clock)',
+      )
   }
 }
 
@@ -66,6 +72,8 @@ function fieldsOf(declaration: Declaration): [CborValue, CborValue][] {
         : spanFields(declaration)
     case 'excuse':
       return spanFields(declaration)
+    case 'calibration':
+      return [[KEY.certificate, declaration.certificate]]
   }
 }
 
@@ -83,6 +91,18 @@ function spanFields({
     [KEY.to, toMs],
     [KEY.reason, reason],
   ]
+}
+
+/** What the certificate says is the rule's business, and whether it says anything at all. */
+function readCalibration(payload: CborMap): ReadDeclaration {
+  const certificate = payload.get(KEY.certificate)
+  if (payload.size !== 2 || !(certificate instanceof Uint8Array)) {
+    return refuse('a calibration has kind and certificate')
+  }
+  if (certificate.length > MAX_CERTIFICATE_BYTES) {
+    return refuse(`a certificate has at most ${MAX_CERTIFICATE_BYTES} bytes`)
+  }
+  return { ok: true, declaration: { kind: 'calibration', certificate } }
 }
 
 function readExcuse(payload: CborMap, fromMs: number, reason: string): ReadDeclaration {

@@ -61,6 +61,15 @@ const FOLD = {
   COUNTER_ROLLBACK: counts('fold', 'The counter fell without a declared replacement.'),
   IMPLAUSIBLE: counts('fold', 'It changed faster than the agreed limit.'),
   GAP: ignore('fold', 'What happened during an undeclared gap cannot be priced.'),
+  UNCALIBRATED: ignore('fold', 'No calibration certificate that was agreed was in force.'),
+  CERTIFICATE_INVALID: counts(
+    'fold',
+    'It is no calibration certificate of this stream that its laboratory has signed.',
+  ),
+  CERTIFICATE_NOT_AGREED: ignore(
+    'fold',
+    'Its laboratory is none of those agreed, or its uncertainty is larger.',
+  ),
 } as const satisfies Record<string, Verdict>
 
 const METER_VALUE = {

@@ -87,6 +87,7 @@ export const DISTANCE: DistanceRule = {
 export function termsOf(rule: MeterRule, changes: Partial<FoldTerms> = {}): FoldTerms {
   return {
     rule,
+    machineId: 7n,
     stream: 'level',
     startMs: START_MS,
     periodSeconds: 3600,

@@ -25,6 +25,7 @@ const terms: FoldTerms = {
     noiseBand: 0,
     maxSilenceSeconds: 60,
   },
+  machineId: 7n,
   stream: 'level',
   startMs: START_MS,
   periodSeconds: 86_400,

@@ -258,6 +258,7 @@ test('fold terms come from the agreement', () => {
   const { terms } = sample()
   expect(foldTermsOf(terms, 0, COUNTER, 43n)).toEqual({
     rule: COUNTER,
+    machineId: 1n,
     stream: 'level',
     startMs: 1_800_000_000_000,
     periodSeconds: 86_400,
