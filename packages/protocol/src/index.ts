@@ -178,6 +178,15 @@ export {
   encode,
 } from './trust/cbor.ts'
 export {
+  type CompletenessCheck,
+  type CompletenessFault,
+  type CompletenessReport,
+  checkCompleteness,
+  type SignedGap,
+  type StreamEnd,
+  type StreamStretch,
+} from './trust/completeness.ts'
+export {
   type DecodedSign1,
   decodeSign1,
   encodeSign1,
@@ -233,10 +242,33 @@ export {
   type NodeReader,
   nodeHash,
   rootAt,
+  rootOfConsistency,
+  rootOfInclusion,
   type TreeFrontier,
   verifyConsistency,
   verifyInclusion,
 } from './trust/log.ts'
+export {
+  coseKey,
+  coseThumbprint,
+  type DecodedReceipt,
+  decodeReceipt,
+  encodeConsistencyReceipt,
+  encodeInclusionReceipt,
+  encodeRootHeader,
+  encodeSignedRoot,
+  type LogIdentity,
+  MAX_RECEIPT_BYTES,
+  type Receipt,
+  type ReceiptProof,
+  type ReceiptRefusal,
+  rootSigningHash,
+  type SignedRoot,
+  type VerifiedReceipt,
+  verifyConsistencyReceipt,
+  verifyInclusionReceipt,
+  verifySignedRoot,
+} from './trust/receipt.ts'
 export {
   type DecimalFraction,
   MAX_RECORDS,
@@ -247,9 +279,11 @@ export {
   type SenmlValue,
 } from './trust/senml.ts'
 export {
+  accountOf,
   lowS,
   normaliseTypedSignature,
   recoverAccount,
+  recoverPublicKey,
   sha256,
   sign,
   signDigest,
@@ -258,6 +292,12 @@ export {
   verifyRawDigest,
   verifyTypedDigest,
 } from './trust/signature.ts'
+export {
+  encodeStatement,
+  MAX_STATEMENT_BYTES,
+  type SplitStatement,
+  splitStatement,
+} from './trust/statement.ts'
 export {
   encodeToken,
   type TokenExpectation,
