@@ -177,6 +177,7 @@ export {
   decodeStrict,
   encode,
 } from './trust/cbor.ts'
+export { type SplitSequence, splitSequence } from './trust/cbor-sequence.ts'
 export {
   type CompletenessCheck,
   type CompletenessFault,

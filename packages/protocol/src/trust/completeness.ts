@@ -1,16 +1,20 @@
-import type { Address, Hex } from 'viem'
+import type { Hex } from 'viem'
 import { decodeEnvelope, type Envelope, verifyEnvelope, ZERO_DIGEST } from './envelope.ts'
 import type { Issuer } from './identifier.ts'
 import type { PublicKey } from './key.ts'
-import { decodeReceipt, type SignedRoot, verifyInclusionReceipt } from './receipt.ts'
+import {
+  decodeReceipt,
+  type LogIdentity,
+  type SignedRoot,
+  verifyInclusionReceipt,
+} from './receipt.ts'
 import { splitStatement } from './statement.ts'
 
 /** Which stretch of which stream is to be complete, and whom to believe about keys. */
 export type StreamStretch = {
-  chainId: number
-  /** Lower case. */
+  log: LogIdentity
+  /** Lower case; on the chain of the log. */
   registry: Hex
-  log: Address
   machineId: bigint
   stream: string
   /** The head behind which it begins: `seq` 0 and zeros for the whole stream. */
@@ -95,7 +99,10 @@ export function checkCompleteness(stretch: StreamStretch): CompletenessCheck {
 
   function accept({ envelope, code, logIndex, signed }: Accepted): void {
     const { seq, digest, prev } = envelope
-    if (seen.has(digest)) return fault('DUPLICATED', seq, 'it stands here twice')
+    if (seen.has(digest)) {
+      fault('DUPLICATED', seq, 'it stands here twice')
+      return
+    }
     seen.add(digest)
     envelopes += 1
     roots.set(signed.size, signed)
@@ -109,7 +116,10 @@ export function checkCompleteness(stretch: StreamStretch): CompletenessCheck {
       equivocations.push(seq)
       return
     }
-    if (links.has(seq)) return alter(seq, 'the log has two of this number, and names neither so')
+    if (links.has(seq)) {
+      alter(seq, 'the log has two of this number, and names neither so')
+      return
+    }
     links.set(seq, { digest, prev, code, logIndex })
     if (code === 'CHAIN_BROKEN') broken.push(seq)
     if (code === 'OK') noteGap(gaps, envelope)
@@ -228,7 +238,7 @@ function open(stretch: StreamStretch, statement: Uint8Array): Opened {
   if (!verifyEnvelope(envelope, key)) return refuse('its signature does not verify')
   const { iss, machineId, stream, seq, digest } = envelope
   const isOurs =
-    iss.chainId === stretch.chainId &&
+    iss.chainId === stretch.log.chainId &&
     iss.registry === stretch.registry &&
     machineId === stretch.machineId &&
     stream === stretch.stream

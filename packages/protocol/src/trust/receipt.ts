@@ -196,7 +196,7 @@ export function decodeReceipt(bytes: Uint8Array): DecodedReceipt {
  */
 export function verifyInclusionReceipt(
   receipt: Receipt,
-  { digest, log }: { digest: Hex; log: Address },
+  { digest, log }: { digest: Hex; log: LogIdentity },
 ): VerifiedReceipt {
   const { proof, size } = receipt
   if (proof.kind !== 'inclusion') return malformed('the receipt proves no inclusion')
@@ -211,7 +211,7 @@ export function verifyInclusionReceipt(
 /** Verifies that what `log` signed extends the log of `size1` leaves whose root is `root1`. Never throws. */
 export function verifyConsistencyReceipt(
   receipt: Receipt,
-  { root1, log }: { root1: Hex; log: Address },
+  { root1, log }: { root1: Hex; log: LogIdentity },
 ): VerifiedReceipt {
   const { proof, size } = receipt
   if (proof.kind !== 'consistency') return malformed('the receipt proves no consistency')
@@ -223,18 +223,20 @@ export function verifyConsistencyReceipt(
 }
 
 /** Verifies that `log` signed the root that stands in the receipt. Never throws. */
-export function verifySignedRoot(receipt: Receipt, log: Address): VerifiedReceipt {
+export function verifySignedRoot(receipt: Receipt, log: LogIdentity): VerifiedReceipt {
   if (receipt.root === undefined) return malformed('the root is not attached')
   return verifyRoot(receipt, receipt.root, log)
 }
 
-function verifyRoot(receipt: Receipt, root: Hex, log: Address): VerifiedReceipt {
-  if (receipt.identity.log !== log.toLowerCase()) {
-    return {
-      ok: false,
-      code: 'RECEIPT_OF_ANOTHER_LOG',
-      message: `it is of the log ${receipt.identity.log}`,
-    }
+function verifyRoot(receipt: Receipt, root: Hex, identity: LogIdentity): VerifiedReceipt {
+  const { chainId, log, anchor } = receipt.identity
+  const isOurs =
+    chainId === identity.chainId &&
+    log === identity.log.toLowerCase() &&
+    anchor === identity.anchor.toLowerCase()
+  if (!isOurs) {
+    const message = `it is of the log ${log}, anchored at ${anchor} on chain ${chainId}`
+    return { ok: false, code: 'RECEIPT_OF_ANOTHER_LOG', message }
   }
   if (receipt.root !== undefined && receipt.root !== root) {
     return badProof('it leads to another root than the one attached')

@@ -51,9 +51,8 @@ export function memoryStream(stream = 'level') {
 /** The whole of a stream of `memoryStream`, up to a head. */
 export function stretchTo(to: StreamStretch['to'], stream = 'level'): StreamStretch {
   return {
-    chainId: ISSUER.chainId,
+    log: IDENTITY,
     registry: ISSUER.registry,
-    log: IDENTITY.log,
     machineId: 7n,
     stream,
     from: { seq: 0n },
