@@ -1,4 +1,9 @@
-import type { AttestationJson, SignedMeterValueJson } from '@liquefy/protocol'
+import {
+  type AttestationJson,
+  LiquefyError,
+  type SignedMeterValueJson,
+  splitSequence,
+} from '@liquefy/protocol'
 import { ApiError } from './errors.ts'
 import type { PartyDetails } from './party.ts'
 import type {
@@ -15,6 +20,7 @@ import type {
   EscrowOutlook,
   Hex,
   LogHead,
+  LogKey,
   Machine,
   MachineSummary,
   MoneyHistory,
@@ -32,6 +38,8 @@ import type {
   Session,
   SettlementEvidence,
   SettlementView,
+  SplitView,
+  StatementJudged,
   Status,
   TimelineEntry,
 } from './types.ts'
@@ -111,6 +119,29 @@ export interface Client {
   envelopePayments(logIndex: string): Promise<EnvelopePayment[]>
   logHead(): Promise<LogHead>
   consistency(from: string, to: string): Promise<{ proof: Hex[] }>
+  /** The key that signs the log, for whoever verifies receipts. */
+  logKey(): Promise<LogKey>
+  /** The receipt of one logged envelope (RFC 9942; docs/protocol/receipt.md). */
+  receipt(logIndex: string): Promise<Uint8Array>
+  /** The envelope with its receipt: a transparent statement (RFC 9943). Throws `ARCHIVED`. */
+  transparentStatement(logIndex: string): Promise<Uint8Array>
+  /** Statements of a stream from one `seq` to another, both included, at most 1,000 numbers. Throws `ARCHIVED`. */
+  statements(
+    machineId: string,
+    stream: string,
+    range: { from: string; to: string },
+  ): Promise<Uint8Array[]>
+  /** The receipt that the log of `from` leaves is a prefix of that of `to`. */
+  consistencyReceipt(from: string, to: string): Promise<Uint8Array>
+  /** The root of the log at a size, signed as in receipts. */
+  signedRoot(size: string): Promise<Uint8Array>
+  /**
+   * Holds something that the node's log has signed against the log: a checkpoint, or a transparent statement, signed root or receipt with its root
+   * attached as bytes. Throws with the codes of docs/protocol/receipt.md if the log did not sign it.
+   */
+  submitLogStatement(statement: Omit<LogHead, 'anchored'> | Uint8Array): Promise<StatementJudged>
+  /** What the log's key has signed and the log does not have. */
+  splitViews(): Promise<SplitView[]>
   /**
    * Gives the node a meter value that the agreement's signer signed: the buyer's voucher, k of n signatures. It relays what equals its own
    * fold; without meters what was signed, within the rate bound. Throws with the codes of docs/protocol/transport.md.
@@ -196,6 +227,9 @@ export const createClient = ({
   const get = async <T>(path: string, query: Query = {}, init?: RequestInit) =>
     (await (await ask(path, query, init)).json()) as T
 
+  const bytesAt = async (path: string, query: Query = {}) =>
+    new Uint8Array(await (await ask(path, query)).arrayBuffer())
+
   const send = async <T>(method: 'POST' | 'PUT', path: string, body: unknown) => {
     const response = await request(`/v1/${path}`, {
       method,
@@ -252,6 +286,27 @@ export const createClient = ({
     envelopePayments: (logIndex) => get(`envelopes/${logIndex}/payments`),
     logHead: () => get('log/head'),
     consistency: (from, to) => get('log/consistency', { from, to }),
+    logKey: () => get('log/key'),
+    receipt: (logIndex) => bytesAt(`envelopes/${logIndex}/receipt`),
+    transparentStatement: (logIndex) => bytesAt(`envelopes/${logIndex}/statement`),
+    statements: async (machineId, stream, range) => {
+      const bytes = await bytesAt(`machines/${machineId}/streams/${stream}/statements`, range)
+      const split = splitSequence(bytes, Number.MAX_SAFE_INTEGER)
+      if (split.ok) return split.items
+      throw new LiquefyError(split.code, `The answer is cut off: ${split.message}. Ask again.`)
+    },
+    consistencyReceipt: (from, to) => bytesAt('log/consistency/receipt', { from, to }),
+    signedRoot: (size) => bytesAt(`log/roots/${size}`),
+    submitLogStatement: async (statement) => {
+      if (!(statement instanceof Uint8Array)) return post('log/checkpoints', statement)
+      const response = await request('/v1/log/checkpoints', {
+        method: 'POST',
+        headers: { 'content-type': 'application/cose' },
+        body: Uint8Array.from(statement),
+      })
+      return (await response.json()) as StatementJudged
+    },
+    splitViews: async () => (await get<{ splitViews: SplitView[] }>('log/split-view')).splitViews,
     submitMeterValue: (value) => post(`agreements/${value.agreementId}/meter-values`, value),
     submitAttestation: (attestation) => post('attestations', attestation),
     submitRules: (rules) => post('rules', rules),

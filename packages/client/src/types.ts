@@ -378,6 +378,40 @@ export interface LogHead {
   anchored: { size: string; root: Hex; txHash: Hex } | null
 }
 
+/** The log's key: its account on the ledger, and the point for whoever verifies receipts. */
+export interface LogKey {
+  address: Hex
+  x: Hex
+  y: Hex
+  /** COSE Key Thumbprint (RFC 9679): the `kid` of receipts. */
+  kid: Hex
+}
+
+/** A statement of the log's root that its key has signed: a checkpoint (EIP-712), or the root of receipts (COSE, base64). */
+export type SplitViewStatement =
+  | { form: 'checkpoint'; size: string; root: Hex; timestamp: number; signature: Hex }
+  | { form: 'cose'; signed: string }
+
+/**
+ * Two logs under one name (docs/protocol/receipt.md). `two-roots`: the log's key has signed another root for a size than this log has. `ahead`: it has
+ * signed a size that this log has not reached.
+ */
+export interface SplitView {
+  kind: 'two-roots' | 'ahead'
+  size: string
+  root: Hex
+  /** What was handed in. */
+  statement: SplitViewStatement
+  /** What this log has, and that signed (COSE, base64); null if no process with the key answered. */
+  own: { size: string; root: Hex; signed: string | null }
+  atMs: number
+}
+
+/** What the node says of a statement of its log that it was handed. */
+export type StatementJudged =
+  | { verdict: 'CONSISTENT'; size: string; root: Hex }
+  | { verdict: 'SPLIT_VIEW'; splitView: SplitView }
+
 /**
  * Server-sent events of `GET /v1/events`; `Last-Event-ID` resumes behind one within a minute. `missed`: what happened since is not told any more; read anew what you show.
  */
@@ -600,6 +634,8 @@ export interface Operation {
     checkpointMs: number | null
     /** Logged envelopes that metering has not read yet. */
     foldLag: number
+    /** Contradictions to this log that its own key has signed: `/v1/log/split-view`. */
+    splitViews: number
   } | null
   settlement: {
     /** Accepted meter values that wait for a transaction. */

@@ -203,6 +203,16 @@ export {
   encode,
 } from './trust/cbor.ts'
 export type { ClockDeclaration } from './trust/clock-declaration.ts'
+export { type SplitSequence, splitSequence } from './trust/cbor-sequence.ts'
+export {
+  type CompletenessCheck,
+  type CompletenessFault,
+  type CompletenessReport,
+  checkCompleteness,
+  type SignedGap,
+  type StreamEnd,
+  type StreamStretch,
+} from './trust/completeness.ts'
 export {
   type DecodedSign1,
   decodeSign1,
@@ -259,11 +269,34 @@ export {
   type NodeReader,
   nodeHash,
   rootAt,
+  rootOfConsistency,
+  rootOfInclusion,
   type TreeFrontier,
   verifyConsistency,
   verifyInclusion,
 } from './trust/log.ts'
 export type { Handover, Replacement } from './trust/replacement.ts'
+export {
+  coseKey,
+  coseThumbprint,
+  type DecodedReceipt,
+  decodeReceipt,
+  encodeConsistencyReceipt,
+  encodeInclusionReceipt,
+  encodeRootHeader,
+  encodeSignedRoot,
+  type LogIdentity,
+  MAX_RECEIPT_BYTES,
+  type Receipt,
+  type ReceiptProof,
+  type ReceiptRefusal,
+  rootSigningHash,
+  type SignedRoot,
+  type VerifiedReceipt,
+  verifyConsistencyReceipt,
+  verifyInclusionReceipt,
+  verifySignedRoot,
+} from './trust/receipt.ts'
 export {
   type DecimalFraction,
   MAX_RECORDS,
@@ -274,9 +307,11 @@ export {
   type SenmlValue,
 } from './trust/senml.ts'
 export {
+  accountOf,
   lowS,
   normaliseTypedSignature,
   recoverAccount,
+  recoverPublicKey,
   sha256,
   sign,
   signDigest,
@@ -285,6 +320,12 @@ export {
   verifyRawDigest,
   verifyTypedDigest,
 } from './trust/signature.ts'
+export {
+  encodeStatement,
+  MAX_STATEMENT_BYTES,
+  type SplitStatement,
+  splitStatement,
+} from './trust/statement.ts'
 export {
   encodeToken,
   type TokenExpectation,

@@ -59,6 +59,16 @@ export const ALERT_RULES: readonly AlertRule[] = [
     toDo: 'Stop the node, keep the data folder as it is, and compare it with the anchors on the ledger (`liquefy audit`): database restored from an old state, or tampered with.',
   },
   {
+    name: 'LiquefySplitView',
+    severity: 'critical',
+    holdsMs: 0,
+    condition: 'liquefy_log_split_views > 0',
+    found: (recorded) => one(recorded.now('liquefy_log_split_views'), (views) => views > 0),
+    words: () =>
+      'The log’s key has signed what this log does not have: there are two logs under one name.',
+    toDo: 'Stop the node. `/v1/log/split-view` has both signatures: restored from an old state, a copy that runs beside it, or a stolen key (docs/protocol/receipt.md). This log never goes on.',
+  },
+  {
     name: 'LiquefyDatabaseLost',
     severity: 'critical',
     holdsMs: MINUTE,

@@ -142,6 +142,11 @@ function addDatabase(
     ['code'],
     async () => each('code', (await stored())?.refusals ?? {}),
   )
+  figure(
+    'log_split_views',
+    "Contradictions to the evidence log that the log's own key has signed.",
+    ({ splitViews }) => splitViews,
+  )
   figure('log_leaves', 'Leaves of the evidence log.', ({ logSize }) => logSize)
   figure('log_anchored_leaves', 'Leaves anchored on the ledger.', (known) => known.anchoredSize)
   figure('anchor_age_seconds', 'Since the newest anchor; absent before the first.', (known) =>

@@ -138,6 +138,7 @@ function logOf(
     anchored,
     checkpointMs: known.checkpointMs ?? null,
     foldLag: known.foldLag,
+    splitViews: known.splitViews,
   }
 }
 

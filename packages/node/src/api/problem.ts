@@ -1,6 +1,7 @@
 import { LiquefyError } from '@liquefy/protocol'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import type { BaseLogger } from 'pino'
+import { LogHaltedError } from '../trust/evidence.ts'
 
 /** An answer that is not 2xx: `code` and a message that says what to do. */
 export class ProblemError extends LiquefyError {
@@ -46,6 +47,9 @@ function problemOf(
 } {
   if (error instanceof ProblemError) {
     return { status: error.status, code: error.code, message: error.message }
+  }
+  if (error instanceof LogHaltedError) {
+    return { status: 503, code: error.code, message: error.message }
   }
   const status = error.statusCode ?? 500
   if (status === 413) {

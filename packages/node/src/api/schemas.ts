@@ -227,6 +227,35 @@ export const logHead = object({
 
 export const consistency = object({ proof: list(hex) })
 
+export const logKey = object({ address: hex, x: hex, y: hex, kid: hex })
+
+const splitView = object({
+  kind: { type: 'string', enum: ['two-roots', 'ahead'] },
+  size: digits,
+  root: hex,
+  statement: {
+    anyOf: [
+      object({
+        form: { type: 'string', enum: ['checkpoint'] },
+        size: digits,
+        root: hex,
+        timestamp: integer,
+        signature: hex,
+      }),
+      object({ form: { type: 'string', enum: ['cose'] }, signed: text }),
+    ],
+  },
+  own: object({ size: digits, root: hex, signed: orNull(text) }),
+  atMs: integer,
+})
+export const splitViews = object({ splitViews: list(splitView) })
+export const statementJudged = {
+  anyOf: [
+    object({ verdict: { type: 'string', enum: ['CONSISTENT'] }, size: digits, root: hex }),
+    object({ verdict: { type: 'string', enum: ['SPLIT_VIEW'] }, splitView }),
+  ],
+}
+
 const agreementSummaryFields = {
   agreementId: hex,
   machineId: digits,
@@ -508,6 +537,7 @@ export const operation = object({
     anchored: objectOrNull({ size: digits, txHash: hex, block: integer, atMs: integer }),
     checkpointMs: orNull(integer),
     foldLag: integer,
+    splitViews: integer,
   }),
   settlement: objectOrNull({
     waiting: integer,
@@ -577,9 +607,8 @@ const ledgerPlace = {
 const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
 const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 
-export const machineParams = object({
-  id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
-})
+const machineId = { type: 'string', pattern: '^[1-9][0-9]{0,76}$' } as const
+export const machineParams = object({ id: machineId })
 export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */
 export const machineName = object({
@@ -661,6 +690,11 @@ export const partsQuery = object(
   ['limit', 'beforeIndex'],
 )
 export const consistencyQuery = object({ from: logIndex, to: logIndex })
+const seq = { type: 'string', pattern: '^[1-9][0-9]{0,17}$' } as const
+export const statementsQuery = object({ from: seq, to: seq })
+export const streamParams = object({ id: machineId, stream })
+export const rootParams = object({ size: seq })
+export const kidParams = object({ kid: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' } })
 /** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */
 export const anyObject = { type: 'object' } as const
 export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const

@@ -7,6 +7,7 @@ import type { ApiContext } from './context.ts'
 import { addEnvelopeIntake } from './envelope-intake.ts'
 import { createEventStream } from './event-stream.ts'
 import { answerProblems, ProblemError } from './problem.ts'
+import { addReceiptRoutes } from './receipt-routes.ts'
 import { addRoutes } from './routes.ts'
 import { statusView } from './status-view.ts'
 import { serveWeb } from './web.ts'
@@ -74,6 +75,7 @@ export async function startApi(context: ApiContext, options: ApiOptions): Promis
     },
   })
   await app.register(async (scope) => addRoutes(scope, context, stream))
+  await app.register(async (scope) => addReceiptRoutes(scope, context))
   await app.register(async (scope) => addEnvelopeIntake(scope, context.ingest))
   app.get('/docs/json', { schema: { hide: true } }, () => app.swagger())
   await serveWeb(app, webRoot)

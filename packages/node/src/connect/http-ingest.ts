@@ -1,5 +1,4 @@
-import { LiquefyError } from '@liquefy/protocol'
-import { splitSequence } from './cbor-sequence.ts'
+import { LiquefyError, splitSequence } from '@liquefy/protocol'
 import { gateOf } from './gate.ts'
 import type { Authenticator, FrameOutcome, Inbox } from './inbox.ts'
 

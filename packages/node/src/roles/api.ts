@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LiquefyError } from '@liquefy/protocol'
+import { decodeReceipt, LiquefyError, verifySignedRoot } from '@liquefy/protocol'
 import { openCertificate } from '../certificate.ts'
 import { costReader, deploymentOf, MONEY_CHECK_MS, remembered, startHttp } from '../composition.ts'
 import { createHttpIngest } from '../connect/http-ingest.ts'
@@ -159,34 +159,36 @@ async function followProgress({ database, config, started }: Site): Promise<() =
   })
 }
 
-/** Heads of the log that the process with the key signs when asked. */
-function askedHeads(site: Site, { log }: Keyless): Pick<Evidence, 'head' | 'headNow'> {
-  const { bulletins, database } = site
-  const db = database.pool
+/** Heads and roots of the log that the process with the key signs when asked. */
+function askedHeads(
+  site: Site,
+  { log, evidence, deployment }: Keyless,
+): Pick<Evidence, 'head' | 'headNow' | 'signedRoot' | 'contradicts'> {
+  const db = site.database.pool
+  const { chainId, evidenceAnchor: anchor } = deployment
 
-  const headNow: Evidence['headNow'] = async () => {
-    const id = randomUUID()
-    const answered = new AbortController()
-    const answer = Promise.withResolvers<(Bulletin & { kind: 'head' })['head']>()
-    const stopListening = bulletins.on((bulletin) => {
-      if (bulletin.kind === 'head' && bulletin.id === id) answer.resolve(bulletin.head)
-    })
-    const askAgain = setInterval(() => site.tell({ kind: 'head-wanted', id }), ASK_AGAIN_MS)
-    site.tell({ kind: 'head-wanted', id })
-    try {
-      const tooLong = sleep(HEAD_PATIENCE_MS, undefined, { signal: answered.signal }).then(() => {
-        throw new LiquefyError(
-          'LOG_HEAD_UNAVAILABLE',
-          'No process with the role settle answers. Start one, or ask again.',
-        )
-      })
-      tooLong.catch(() => undefined)
-      return await Promise.race([answer.promise, tooLong])
-    } finally {
-      answered.abort()
-      clearInterval(askAgain)
-      stopListening()
-    }
+  const headNow: Evidence['headNow'] = () =>
+    asked(
+      site,
+      (id) => ({ kind: 'head-wanted', id }),
+      (bulletin, id) =>
+        bulletin.kind === 'head' && bulletin.id === id ? bulletin.head : undefined,
+    )
+
+  const signedRoot: Evidence['signedRoot'] = async (size) => {
+    const signed = await asked(
+      site,
+      (id) => ({ kind: 'root-wanted', id, size: String(size) }),
+      (bulletin, id) =>
+        bulletin.kind === 'root' && bulletin.id === id ? (bulletin.signed ?? '') : undefined,
+    )
+    const decoded = decodeReceipt(Buffer.from(signed, 'base64'))
+    const verified = decoded.ok && verifySignedRoot(decoded.receipt, { chainId, log, anchor })
+    if (verified && verified.ok) return verified.signed
+    throw new LiquefyError(
+      'LOG_ROOT_UNAVAILABLE',
+      'The process with the key could not sign this root; its log says why.',
+    )
   }
 
   const presentHead: Evidence['headNow'] = async () => {
@@ -197,6 +199,8 @@ function askedHeads(site: Site, { log }: Keyless): Pick<Evidence, 'head' | 'head
 
   return {
     headNow,
+    signedRoot,
+    contradicts: (stated) => evidence.contradicts(stated, signedRoot),
     async head() {
       const head = await presentHead()
       const anchor = await readNewestAnchor(db, log)
@@ -205,5 +209,36 @@ function askedHeads(site: Site, { log }: Keyless): Pick<Evidence, 'head' | 'head
         anchored: anchor ? { ...anchor, size: String(anchor.size) } : null,
       }
     },
+  }
+}
+
+/** Asks other processes, again and again, until one answers. @throws LiquefyError `LOG_HEAD_UNAVAILABLE`. */
+async function asked<T>(
+  { bulletins, tell }: Site,
+  question: (id: string) => Bulletin,
+  answerIn: (bulletin: Bulletin, id: string) => T | undefined,
+): Promise<T> {
+  const id = randomUUID()
+  const answered = new AbortController()
+  const answer = Promise.withResolvers<T>()
+  const stopListening = bulletins.on((bulletin) => {
+    const found = answerIn(bulletin, id)
+    if (found !== undefined) answer.resolve(found)
+  })
+  const askAgain = setInterval(() => tell(question(id)), ASK_AGAIN_MS)
+  tell(question(id))
+  try {
+    const tooLong = sleep(HEAD_PATIENCE_MS, undefined, { signal: answered.signal }).then(() => {
+      throw new LiquefyError(
+        'LOG_HEAD_UNAVAILABLE',
+        'No process with the role settle answers. Start one, or ask again.',
+      )
+    })
+    tooLong.catch(() => undefined)
+    return await Promise.race([answer.promise, tooLong])
+  } finally {
+    answered.abort()
+    clearInterval(askAgain)
+    stopListening()
   }
 }

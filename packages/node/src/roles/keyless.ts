@@ -57,7 +57,7 @@ export async function openKeyless(site: Site): Promise<Keyless> {
     clock,
     chainId,
     evidenceAnchor: deployment.evidenceAnchor,
-    logAccount: { address: log, signTypedData: cannotSign },
+    logAccount: { address: log, publicKey: '0x', sign: cannotSign, signTypedData: cannotSign },
     anchorIntervalMs: NEVER_MS,
     logger,
   })

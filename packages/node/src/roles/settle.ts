@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Hex, LiquefyError } from '@liquefy/protocol'
+import { encodeSignedRoot, type Hex, LiquefyError } from '@liquefy/protocol'
 import { type Chain, startChain } from '../chain/chain.ts'
 import { parseDeployment } from '../chain/deployment.ts'
 import type { Applied } from '../chain/follower.ts'
@@ -164,15 +164,28 @@ function announceChange(db: Queryable, holder: string, change: Applied): Promise
   return tell(db, holder, { kind: 'ledger', machineIds: machineIds.map(String), agreementIds })
 }
 
-/** Signs heads of the log for processes that have no key. */
+/** Signs heads and roots of the log for processes that have no key. */
 function answerHeads({ bulletins, tell, config }: Site, evidence: Evidence): End {
   return bulletins.on((bulletin) => {
-    if (bulletin.kind !== 'head-wanted') return
-    const { id } = bulletin
-    evidence.headNow().then(
-      (head) => tell({ kind: 'head', id, head }),
-      (error) => config.logger.warn({ err: error }, 'could not sign a log head'),
-    )
+    if (bulletin.kind === 'head-wanted') {
+      const { id } = bulletin
+      evidence.headNow().then(
+        (head) => tell({ kind: 'head', id, head }),
+        (error) => config.logger.warn({ err: error }, 'could not sign a log head'),
+      )
+    } else if (bulletin.kind === 'root-wanted') {
+      const { id, size } = bulletin
+      evidence.signedRoot(BigInt(size)).then(
+        (root) => {
+          const signed = Buffer.from(encodeSignedRoot(root)).toString('base64')
+          tell({ kind: 'root', id, signed })
+        },
+        (error) => {
+          config.logger.warn({ err: error }, 'could not sign a root of the log')
+          tell({ kind: 'root', id, signed: null })
+        },
+      )
+    }
   })
 }
 

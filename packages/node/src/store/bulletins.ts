@@ -14,6 +14,9 @@ export type Bulletin =
   /** Somebody needs a head of the log signed now, and its answer. */
   | { kind: 'head-wanted'; id: string }
   | { kind: 'head'; id: string; head: Omit<LogHead, 'anchored'> }
+  /** Somebody needs the root at a size signed for receipts, and its answer (COSE, base64; null: it cannot be signed). */
+  | { kind: 'root-wanted'; id: string; size: string }
+  | { kind: 'root'; id: string; signed: string | null }
   /** Something was, or may have been, missed: look at everything. */
   | { kind: 'missed' }
 

@@ -226,6 +226,45 @@ export async function readStream(
   return answer.rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
 }
 
+/** Envelopes of one stream from one `seq` to another, both included. */
+interface Stretch {
+  machineId: bigint
+  stream: string
+  from: bigint
+  to: bigint
+}
+
+/** Of those that a machine signs under one number, so many are told of: the first, and others as proof. */
+const MOST_OF_ONE_SEQ = 4
+
+/** Where the last envelope of a stretch stands in the log, and the first whose bytes were archived. */
+export async function stretchFacts(
+  database: Queryable,
+  { machineId, stream, from, to }: Stretch,
+): Promise<{ lastIndex: bigint | undefined; firstArchived: bigint | undefined }> {
+  const { rows } = await database.query(
+    `SELECT max(log_index) AS last, min(log_index) FILTER (WHERE raw IS NULL) AS archived FROM envelopes
+      WHERE machine_id = $1 AND stream = $2 AND seq BETWEEN $3 AND $4`,
+    [machineId, stream, from, to],
+  )
+  return { lastIndex: rows[0].last ?? undefined, firstArchived: rows[0].archived ?? undefined }
+}
+
+/** The envelopes of a stretch with their bytes, in order of `seq`, those of one number in the order of the log. */
+export async function readStretch(
+  database: Queryable,
+  { machineId, stream, from, to }: Stretch,
+): Promise<StoredEnvelope[]> {
+  const { rows } = await database.query(
+    `SELECT * FROM (
+       SELECT ${COLUMNS}, raw, row_number() OVER (PARTITION BY seq ORDER BY log_index) AS place FROM envelopes
+        WHERE machine_id = $1 AND stream = $2 AND seq BETWEEN $3 AND $4) AS numbered
+      WHERE place <= ${MOST_OF_ONE_SEQ} ORDER BY seq, log_index`,
+    [machineId, stream, from, to],
+  )
+  return rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
+}
+
 /** What was logged of one stream. Times are those of its first reading and its last. */
 export interface StreamFigures {
   stream: string

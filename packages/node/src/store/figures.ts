@@ -22,6 +22,8 @@ export interface Figures {
   /** Frames and connections turned away of all time, by code; `DUPLICATE` is not among them. */
   refusals: Record<string, number>
   databaseBytes: number
+  /** Kept contradictions to the log. */
+  splitViews: number
 }
 
 /**
@@ -66,6 +68,7 @@ async function readRest(db: Queryable, log: Hex) {
             WHERE e.machine_id = f.machine_id AND e.stream = f.stream AND e.log_index > f.cursor) behind
           WHERE NOT EXISTS (SELECT FROM agreement_events c
             WHERE c.agreement_id = f.agreement_id AND c.kind = 'closed')) AS fold_lag,
+       (SELECT count(*) FROM split_views) AS split_views,
        pg_database_size(current_database()) AS bytes`,
     [bytesOf(log)],
   )
@@ -78,5 +81,6 @@ async function readRest(db: Queryable, log: Hex) {
     pendingSinceMs: optional(row.pending_ms),
     foldLag: Number(row.fold_lag),
     databaseBytes: Number(row.bytes),
+    splitViews: Number(row.split_views),
   }
 }

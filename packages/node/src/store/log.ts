@@ -21,21 +21,33 @@ export interface CheckpointRow {
   signature: `0x${string}`
 }
 
+/** The end of the log, and whether a contradiction to it is kept: then nothing may be appended. */
+type LogEnd = StoredHead & { isSplit: boolean }
+
 /** Waits for the exclusive right to append until the transaction ends, and reads the end of the log. */
-export async function lockLogHead(database: Queryable): Promise<StoredHead> {
+export async function lockLogHead(database: Queryable): Promise<LogEnd> {
   await database.query('SELECT pg_advisory_xact_lock($1)', [LOG_LOCK])
-  return readLogHead(database)
+  return readLogEnd(database)
+}
+
+/** Reads the end of the log, and whether a contradiction to it is kept. */
+export async function readLogEnd(database: Queryable): Promise<LogEnd> {
+  const { rows } = await database.query(
+    `SELECT EXISTS (SELECT FROM split_views) AS is_split, e.log_index, e.logged_at FROM (VALUES (1)) AS one
+       LEFT JOIN LATERAL (SELECT log_index, logged_at FROM envelopes ORDER BY log_index DESC LIMIT 1) AS e ON true`,
+  )
+  const [row] = rows
+  return {
+    size: row.log_index === null ? 0n : row.log_index + 1n,
+    lastLoggedAt: row.logged_at === null ? 0 : Number(row.logged_at),
+    isSplit: row.is_split,
+  }
 }
 
 /** Reads the end of the log. */
 export async function readLogHead(database: Queryable): Promise<StoredHead> {
-  const answer = await database.query(
-    'SELECT log_index, logged_at FROM envelopes ORDER BY log_index DESC LIMIT 1',
-  )
-  const row = answer.rows[0]
-  return row === undefined
-    ? { size: 0n, lastLoggedAt: 0 }
-    : { size: row.log_index + 1n, lastLoggedAt: Number(row.logged_at) }
+  const { isSplit: _, ...head } = await readLogEnd(database)
+  return head
 }
 
 const NODE_BYTES = 64

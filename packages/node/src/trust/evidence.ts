@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { evidenceAnchorAbi } from '@liquefy/abi'
-import type { LogHead } from '@liquefy/client'
+import type { LogHead, SplitView, SplitViewStatement } from '@liquefy/client'
 import {
   type AdmissionCode,
   append,
@@ -8,6 +8,8 @@ import {
   checkpointTypedData,
   consistencyProof,
   emptyFrontier,
+  encodeRootHeader,
+  encodeSignedRoot,
   frontierRoot,
   type Hex,
   inclusionProof,
@@ -16,11 +18,14 @@ import {
   leafHash,
   type NodeReader,
   nodeHash,
+  type PublicKey,
   rootAt,
+  rootSigningHash,
+  type SignedRoot,
   type TreeFrontier,
 } from '@liquefy/protocol'
 import type { BaseLogger } from 'pino'
-import type { LocalAccount } from 'viem'
+import type { PrivateKeyAccount } from 'viem'
 import { encodeFunctionData } from 'viem'
 import type { Clock } from '../clock.ts'
 import type { Connection } from '../store/copy.ts'
@@ -30,12 +35,14 @@ import {
   type CheckpointRow,
   insertLogNodes,
   lockLogHead,
+  readLogEnd,
   readLogHead,
   readLogNode,
   readNewestAnchor,
   readNewestCheckpoint,
   saveCheckpoint,
 } from '../store/log.ts'
+import { readSplitViews, saveSplitView } from '../store/split-views.ts'
 
 /** What goes into one leaf. `loggedAt` in ms since 1970. */
 interface Leaf {
@@ -94,6 +101,17 @@ export interface Evidence {
    * of an earlier block is in the node's tables, unless the ledger took longer than 20 s for it. Throws LogHaltedError.
    */
   headNow(): Promise<Checkpoint>
+  /** The root at a size signed for receipts (docs/protocol/receipt.md). Throws LogHaltedError, RangeError for a size that the log has not. */
+  signedRoot(size: bigint): Promise<SignedRoot>
+  /**
+   * Holds a root that the log's key has signed against this log. Undefined: this log has it. Otherwise the contradiction is kept, and the log halted for
+   * good: the caller has verified the signature.
+   */
+  contradicts(
+    stated: { size: bigint; root: Hex; statement: SplitViewStatement },
+    /** Signs this log's own root; itself unless told. */
+    sign?: Evidence['signedRoot'],
+  ): Promise<SplitView | undefined>
   rootAt(size: bigint): Promise<Hex>
   inclusionProof(index: bigint, size: bigint): Promise<Hex[]>
   consistencyProof(size1: bigint, size2: bigint): Promise<Hex[]>
@@ -109,8 +127,8 @@ export interface EvidenceOptions {
   clock: Clock
   chainId: number
   evidenceAnchor: Hex
-  /** Signs checkpoints, and is the sender of the anchors. */
-  logAccount: Pick<LocalAccount, 'address' | 'signTypedData'>
+  /** Signs checkpoints and receipts, and is the sender of the anchors. */
+  logAccount: Pick<PrivateKeyAccount, 'address' | 'publicKey' | 'sign' | 'signTypedData'>
   /** Without it nothing is anchored. */
   outbox?: AnchorOutbox | undefined
   anchorIntervalMs: number
@@ -153,6 +171,9 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
   }
 
   async function checkStored(): Promise<void> {
+    // It starts, and says so: what it has logged is still evidence.
+    const [contradiction] = await readSplitViews(database.pool)
+    if (contradiction) halt = reasonOf(contradiction)
     await checkFrontier(database.pool, known.frontier, read)
     const [checkpoint, anchor] = await Promise.all([
       readNewestCheckpoint(database.pool),
@@ -178,8 +199,10 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
   /** The head as signed last, if that was at this size. */
   async function signHead(): Promise<Checkpoint> {
     assertRunning()
+    const { size, isSplit } = await readLogEnd(database.pool)
+    if (isSplit) await haltBySplitView()
     // Another process may have appended.
-    if ((await readLogHead(database.pool)).size > known.frontier.size) {
+    if (size > known.frontier.size) {
       known = await loadHead(database.pool)
     }
     if (signed?.size === String(known.frontier.size)) return signed
@@ -217,10 +240,63 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
 
   async function lockHead(transaction: Queryable): Promise<OpenHead> {
     assertRunning()
-    const stored = await lockLogHead(transaction)
+    const { isSplit, ...stored } = await lockLogHead(transaction)
+    if (isSplit) await haltBySplitView()
     // Another process may have appended, or our last commit may have failed after all.
     if (stored.size !== known.frontier.size) known = await loadHead(transaction)
     return known
+  }
+
+  /** Another process may have been handed the contradiction. */
+  async function haltBySplitView(): Promise<never> {
+    const [contradiction] = await readSplitViews(database.pool)
+    return stop(contradiction ? reasonOf(contradiction) : 'another process halted it')
+  }
+
+  async function signedRoot(size: bigint): Promise<SignedRoot> {
+    assertRunning()
+    const { size: present, isSplit } = await readLogEnd(database.pool)
+    if (isSplit) await haltBySplitView()
+    if (size < 1n || size > present) throw new RangeError(`The log has no size ${size}.`)
+    const root = await rootAt(size, read)
+    const { chainId, evidenceAnchor: anchor, logAccount } = options
+    const protectedBytes = encodeRootHeader(
+      { chainId, log: logAccount.address, anchor },
+      { key: keyOf(logAccount.publicKey), size, iat: Math.floor(clock.nowMs() / 1_000) },
+    )
+    const signature = await logAccount.sign({ hash: rootSigningHash(protectedBytes, root) })
+    return { size, root, protectedBytes, signature: Buffer.from(signature.slice(2, 130), 'hex') }
+  }
+
+  async function contradicts(
+    stated: Parameters<Evidence['contradicts']>[0],
+    sign: Evidence['signedRoot'] = signedRoot,
+  ): Promise<SplitView | undefined> {
+    // What was signed was committed before: a size beyond the present one is no race.
+    const { size: present } = await readLogHead(database.pool)
+    const isAhead = stated.size > present
+    const ownSize = isAhead ? present : stated.size
+    const root = await rootAt(ownSize, read)
+    if (!isAhead && root === stated.root) return undefined
+    // Signed before the log halts: only so everybody can see it.
+    const own = await sign(ownSize).catch(() => undefined)
+    const view: SplitView = {
+      kind: isAhead ? 'ahead' : 'two-roots',
+      size: String(stated.size),
+      root: stated.root,
+      statement: stated.statement,
+      own: {
+        size: String(ownSize),
+        root,
+        signed: own ? Buffer.from(encodeSignedRoot(own)).toString('base64') : null,
+      },
+      atMs: clock.nowMs(),
+    }
+    await saveSplitView(database.pool, view)
+    const kept = await readSplitViews(database.pool)
+    if (halt === undefined) logger.fatal({ splitView: view }, 'evidence log halted: split view')
+    halt ??= reasonOf(kept[0] ?? view)
+    return kept.find((one) => one.size === view.size && one.root === view.root) ?? view
   }
 
   async function anchorHead(): Promise<void> {
@@ -297,6 +373,8 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
       }
     },
     headNow: signNow,
+    signedRoot,
+    contradicts,
     rootAt: (size) => rootAt(size, read),
     inclusionProof: (index, size) => inclusionProof(index, size, readKept),
     consistencyProof: (size1, size2) => consistencyProof(size1, size2, readKept),
@@ -310,6 +388,21 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
       clearInterval(timer)
       await anchoring?.catch(() => undefined)
     },
+  }
+}
+
+function reasonOf({ kind, size, root, own }: SplitView): string {
+  return kind === 'two-roots'
+    ? `its key has signed two roots for size ${size}: ${root} was handed in, ${own.root} is stored`
+    : `its key has signed ${size} leaves, and it has ${own.size}: its end is lost, or it is copied`
+}
+
+/** The point of an account's key, uncompressed as SEC 1 writes it. */
+function keyOf(publicKey: Hex): PublicKey {
+  return {
+    curve: 'secp256k1',
+    x: `0x${publicKey.slice(4, 68)}`,
+    y: `0x${publicKey.slice(68)}`,
   }
 }
 

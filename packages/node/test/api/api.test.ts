@@ -51,6 +51,8 @@ describe('OpenAPI', () => {
     expect(result).toMatchObject({ valid: true })
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/.well-known/scitt-keys',
+      '/.well-known/scitt-keys/{kid}',
       '/healthz',
       '/v1/agreements',
       '/v1/agreements/{id}',
@@ -68,9 +70,16 @@ describe('OpenAPI', () => {
       '/v1/deployment',
       '/v1/envelopes/{logIndex}',
       '/v1/envelopes/{logIndex}/payments',
+      '/v1/envelopes/{logIndex}/receipt',
+      '/v1/envelopes/{logIndex}/statement',
       '/v1/events',
+      '/v1/log/checkpoints',
       '/v1/log/consistency',
+      '/v1/log/consistency/receipt',
       '/v1/log/head',
+      '/v1/log/key',
+      '/v1/log/roots/{size}',
+      '/v1/log/split-view',
       '/v1/machines',
       '/v1/machines/{id}',
       '/v1/machines/{id}/envelopes',
@@ -78,6 +87,7 @@ describe('OpenAPI', () => {
       '/v1/machines/{id}/place',
       '/v1/machines/{id}/readings',
       '/v1/machines/{id}/refusals',
+      '/v1/machines/{id}/streams/{stream}/statements',
       '/v1/machines/{id}/timeline',
       '/v1/machines/{id}/unpriced',
       '/v1/notices',

@@ -24,18 +24,21 @@ export const MAX_ENVELOPE_BYTES = 65_536
 export const MAX_NESTING = 8
 
 const TAG_SIGN1 = 18
-const OUTER = { maxBytes: MAX_ENVELOPE_BYTES, maxDepth: MAX_NESTING, tags: [TAG_SIGN1] }
 const HEADER = { maxBytes: MAX_ENVELOPE_BYTES, maxDepth: MAX_NESTING, tags: [] }
 const NONE = new Uint8Array(0)
+const EMPTY_MAP = Uint8Array.of(0xa0)
+const NIL = Uint8Array.of(0xf6)
 // An array of four, and the text "Signature1".
 const SIGNATURE1 = Uint8Array.of(0x84, 0x6a, ...new TextEncoder().encode('Signature1'))
 
 /**
  * Takes a `COSE_Sign1` apart, tagged 18 or bare: any headers, any algorithm, payload attached or detached (null). The
  * CBOR must be strict (see `decodeStrict`). What an envelope may be is narrower: see `decodeEnvelope`.
+ *
+ * @param maxBytes of the whole; an envelope's unless told.
  */
-export function decodeSign1(bytes: Uint8Array): DecodedSign1 {
-  const outer = decodeStrict(bytes, OUTER)
+export function decodeSign1(bytes: Uint8Array, maxBytes = MAX_ENVELOPE_BYTES): DecodedSign1 {
+  const outer = decodeStrict(bytes, { maxBytes, maxDepth: MAX_NESTING, tags: [TAG_SIGN1] })
   if (!outer.ok) return outer
   const tagged = outer.value instanceof Tagged
   const parts: CborValue = outer.value instanceof Tagged ? outer.value.value : outer.value
@@ -84,19 +87,19 @@ export function sigStructure(
   )
 }
 
-/** The tagged `COSE_Sign1` of parts that are encoded already, with an empty unprotected header. */
+/** The tagged `COSE_Sign1` of parts that are encoded already; `null` is a detached payload, the unprotected header empty unless told. */
 export function encodeSign1(
   protectedBytes: Uint8Array,
-  payload: Uint8Array,
+  payload: Uint8Array | null,
   signature: Uint8Array,
+  unprotectedBytes: Uint8Array = EMPTY_MAP,
 ): Uint8Array {
   return concatBytes(
     Uint8Array.of(0xc0 | TAG_SIGN1, 0x84),
     byteStringHead(protectedBytes.length),
     protectedBytes,
-    Uint8Array.of(0xa0),
-    byteStringHead(payload.length),
-    payload,
+    unprotectedBytes,
+    ...(payload === null ? [NIL] : [byteStringHead(payload.length), payload]),
     byteStringHead(signature.length),
     signature,
   )

@@ -128,21 +128,20 @@ export async function consistencyProof(
   return (await Promise.all(path)).reverse()
 }
 
-/** True if the proof leads from leaf `index` to the root of `size` leaves (RFC 9162, section 2.1.3.2). Never throws. */
-export function verifyInclusion(claim: {
+/** The root of `size` leaves that a proof leads to from leaf `index`; undefined if it is no proof of that shape (RFC 9162, section 2.1.3.2). Never throws. */
+export function rootOfInclusion(claim: {
   leafHash: Hex
   index: bigint
   size: bigint
   proof: readonly Hex[]
-  root: Hex
-}): boolean {
-  if (claim.index < 0n || claim.index >= claim.size) return false
-  if (![claim.leafHash, ...claim.proof].every(isHash)) return false
+}): Hex | undefined {
+  if (claim.index < 0n || claim.index >= claim.size) return undefined
+  if (![claim.leafHash, ...claim.proof].every(isHash)) return undefined
   let index = claim.index
   let last = claim.size - 1n
   let hash = claim.leafHash
   for (const sibling of claim.proof) {
-    if (last === 0n) return false
+    if (last === 0n) return undefined
     if (index & 1n || index === last) {
       hash = nodeHash(sibling, hash)
       while (!(index & 1n) && index !== 0n) {
@@ -155,7 +154,61 @@ export function verifyInclusion(claim: {
     index >>= 1n
     last >>= 1n
   }
-  return last === 0n && equalHex(hash, claim.root)
+  return last === 0n ? hash : undefined
+}
+
+/** True if the proof leads from leaf `index` to the root of `size` leaves (RFC 9162, section 2.1.3.2). Never throws. */
+export function verifyInclusion(claim: {
+  leafHash: Hex
+  index: bigint
+  size: bigint
+  proof: readonly Hex[]
+  root: Hex
+}): boolean {
+  const root = rootOfInclusion(claim)
+  return root !== undefined && equalHex(root, claim.root)
+}
+
+/**
+ * The root of `size2` leaves that a proof leads to from the root of `size1`; undefined if it does not lead from that root, or is no proof of that
+ * shape (RFC 9162, section 2.1.4.2). `size1` from 1, below `size2`. Never throws.
+ */
+export function rootOfConsistency(claim: {
+  size1: bigint
+  root1: Hex
+  size2: bigint
+  proof: readonly Hex[]
+}): Hex | undefined {
+  const { size1, size2 } = claim
+  if (size1 < 1n || size1 >= size2 || claim.proof.length === 0) return undefined
+  if (!claim.proof.every(isHash)) return undefined
+  const isPowerOfTwo = (size1 & (size1 - 1n)) === 0n
+  const [first, ...rest] = isPowerOfTwo ? [claim.root1, ...claim.proof] : claim.proof
+  if (first === undefined || !isHash(first)) return undefined
+  let index = size1 - 1n
+  let last = size2 - 1n
+  while (index & 1n) {
+    index >>= 1n
+    last >>= 1n
+  }
+  let hash1 = first
+  let hash2 = first
+  for (const sibling of rest) {
+    if (last === 0n) return undefined
+    if (index & 1n || index === last) {
+      hash1 = nodeHash(sibling, hash1)
+      hash2 = nodeHash(sibling, hash2)
+      while (!(index & 1n) && index !== 0n) {
+        index >>= 1n
+        last >>= 1n
+      }
+    } else {
+      hash2 = nodeHash(hash2, sibling)
+    }
+    index >>= 1n
+    last >>= 1n
+  }
+  return last === 0n && equalHex(hash1, claim.root1) ? hash2 : undefined
 }
 
 /**
@@ -171,36 +224,10 @@ export function verifyConsistency(claim: {
 }): boolean {
   const { size1, size2 } = claim
   if (size1 < 0n || size1 > size2) return false
-  if (!claim.proof.every(isHash)) return false
   if (size1 === 0n) return claim.proof.length === 0 && equalHex(claim.root1, emptyRoot)
   if (size1 === size2) return claim.proof.length === 0 && equalHex(claim.root1, claim.root2)
-  const isPowerOfTwo = (size1 & (size1 - 1n)) === 0n
-  const [first, ...rest] = isPowerOfTwo ? [claim.root1, ...claim.proof] : claim.proof
-  if (first === undefined || !isHash(first) || claim.proof.length === 0) return false
-  let index = size1 - 1n
-  let last = size2 - 1n
-  while (index & 1n) {
-    index >>= 1n
-    last >>= 1n
-  }
-  let hash1 = first
-  let hash2 = first
-  for (const sibling of rest) {
-    if (last === 0n) return false
-    if (index & 1n || index === last) {
-      hash1 = nodeHash(sibling, hash1)
-      hash2 = nodeHash(sibling, hash2)
-      while (!(index & 1n) && index !== 0n) {
-        index >>= 1n
-        last >>= 1n
-      }
-    } else {
-      hash2 = nodeHash(hash2, sibling)
-    }
-    index >>= 1n
-    last >>= 1n
-  }
-  return last === 0n && equalHex(hash1, claim.root1) && equalHex(hash2, claim.root2)
+  const root2 = rootOfConsistency(claim)
+  return root2 !== undefined && equalHex(root2, claim.root2)
 }
 
 async function subtreeHash(start: bigint, count: bigint, read: NodeReader): Promise<Hex> {

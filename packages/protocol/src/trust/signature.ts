@@ -96,6 +96,23 @@ export function recoverAccount(digest: Hex, signature: Hex): Hex | undefined {
   return point && `0x${keccak256(point.subarray(1)).slice(-40)}`
 }
 
+/** The key whose signature `r || s || v` over `digest` this is, as `recoverAccount` takes it; undefined if it is no such signature. */
+export function recoverPublicKey(digest: Hex, signature: Hex): PublicKey | undefined {
+  const point = recoverPoint(digest, signature)
+  return (
+    point && {
+      curve: 'secp256k1',
+      x: toHex(point.subarray(1, 33)),
+      y: toHex(point.subarray(33)),
+    }
+  )
+}
+
+/** The account of a secp256k1 key, lower case. */
+export function accountOf(key: PublicKey): Hex {
+  return `0x${keccak256(concatBytes(fromHex(key.x), fromHex(key.y))).slice(-40)}`
+}
+
 function recoverPoint(digest: Hex, signature: Hex): Uint8Array | undefined {
   if (!DIGEST.test(digest) || !SIGNATURE_65.test(signature)) return undefined
   const bytes = fromHex(signature)
