@@ -46,6 +46,8 @@ export {
   registerMachines,
 } from './ledger.ts'
 export {
+  decommissionMachine,
+  ReasonUnknownError,
   rekeyMachine,
   resumeMachine,
   revokeMachineKey,

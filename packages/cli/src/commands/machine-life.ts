@@ -1,5 +1,6 @@
 import { machineRegistryAbi } from '@liquefy/abi'
 import {
+  decommissionMachine,
   rekeyMachine,
   resumeMachine,
   revokeMachineKey,
@@ -34,12 +35,36 @@ export function suspendCommand(): Command {
   return acting(new Command('suspend'))
     .description('nothing that it signs is priced or paid, until it is resumed')
     .argument('<machineId>')
-    .action(async (given: string, options: Acting, command: Command) => {
+    .option('--reason <words>', 'why, for everybody to read, on the ledger for ever')
+    .action(async (given: string, options: Acting & { reason?: string }, command: Command) => {
       const { context, action } = await actionOf(command, given, options)
-      await suspendMachine(action)
+      const { reason } = options
+      await suspendMachine({ ...action, reason })
       context.out.result(
-        { machineId: given, state: 'suspended' },
+        { machineId: given, state: 'suspended', ...(reason === undefined ? {} : { reason }) },
         `Machine ${given} is suspended. Resume it: liquefy machine resume ${given}`,
+      )
+    })
+}
+
+/** `liquefy machine decommission`. */
+export function decommissionCommand(): Command {
+  return acting(new Command('decommission'))
+    .description('take a machine out of service for ever')
+    .argument('<machineId>')
+    .option('--yes', 'do it: nothing that it has signed can be settled afterwards')
+    .action(async (given: string, options: Acting & { yes?: boolean }, command: Command) => {
+      if (!options.yes) {
+        throw new CliError(
+          'DECOMMISSION_UNCONFIRMED',
+          `This ends machine ${given} for ever: its key verifies nothing on the ledger any more, so what is not settled yet is not paid. Settle and close its agreements first (liquefy agreement list). Then say --yes.`,
+        )
+      }
+      const { context, action } = await actionOf(command, given, options)
+      await decommissionMachine(action)
+      context.out.result(
+        { machineId: given, state: 'decommissioned' },
+        `Machine ${given} is decommissioned. When its agreements are closed, what it measured can be erased: liquefy machine erase ${given}`,
       )
     })
 }

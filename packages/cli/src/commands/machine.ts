@@ -20,6 +20,7 @@ import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { walletOf } from '../wallet.ts'
 import {
+  decommissionCommand,
   rekeyCommand,
   resumeCommand,
   revokeCommand,
@@ -48,6 +49,7 @@ export function machineCommand(): Command {
   command.addCommand(revokeCommand())
   command.addCommand(rekeyCommand())
   command.addCommand(transferCommand())
+  command.addCommand(decommissionCommand())
   return command
 }
 

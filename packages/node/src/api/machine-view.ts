@@ -18,6 +18,7 @@ import {
   readMachineOverview,
   readMachineSettlements,
   readMoneyByMachine,
+  readNewestState,
 } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
 import { readLastRefusals, readRefusalCounts, readRefusals } from '../store/refusals.ts'
@@ -114,10 +115,11 @@ export async function machineView(
   sinceMs: number,
 ): Promise<Machine> {
   const db = context.database.pool
-  const [machines, key, streams] = await Promise.all([
+  const [machines, key, streams, newest] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
+    readNewestState(db, machineId),
   ])
   const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
     sinceMs,
@@ -136,6 +138,10 @@ export async function machineView(
       .all()
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
+    suspension:
+      newest?.what === 'suspended'
+        ? { atMs: newest.atMs, by: newest.owner, reason: newest.reason }
+        : null,
   }
 }
 
@@ -286,14 +292,15 @@ function durationWords({ fromMs, toMs }: { fromMs: number; toMs: number }): stri
 }
 
 function changeEntry(
-  { kind, atMs, what }: LedgerChange,
+  { kind, atMs, what, owner, reason }: LedgerChange,
   people: Deployment['people'],
 ): TimelineEntry {
-  const person = people.find(({ address }) => address.toLowerCase() === what.toLowerCase())
+  const nameOf = (account: string) =>
+    people.find(({ address }) => address.toLowerCase() === account.toLowerCase())?.name ?? account
   const words = {
-    state: `Now ${what}.`,
+    state: reason === null ? `Now ${what}.` : `Now ${what}, by ${nameOf(owner)}: ${reason}`,
     key: what === 'KEY_REVOKED' ? 'Its key was revoked.' : 'A key was set.',
-    owner: `Owned by ${person?.name ?? what}.`,
+    owner: `Owned by ${nameOf(what)}.`,
   }
   return { atMs, kind, code: kind === 'owner' ? 'owner' : what, words: words[kind] }
 }

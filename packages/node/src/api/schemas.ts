@@ -121,6 +121,7 @@ export const machine = object({
     }),
   ),
   agreements: list(hex),
+  suspension: objectOrNull({ atMs: integer, by: hex, reason: orNull(text) }),
 })
 
 export const readingSeries = list(
@@ -175,8 +176,9 @@ export const envelopesTaken = object({
         logIndex: digits,
         code: text,
         message: text,
+        reason: text,
       },
-      ['machineId', 'stream', 'seq', 'digest', 'loggedAt', 'logIndex', 'message'],
+      ['machineId', 'stream', 'seq', 'digest', 'loggedAt', 'logIndex', 'message', 'reason'],
     ),
   ),
 })

@@ -22,6 +22,8 @@ export interface LogEntry {
   seq: bigint
   loggedAt: number
   code: AdmissionCode
+  /** To its sender, of `MACHINE_SUSPENDED`: what the owner gave as the reason. Not stored with it. */
+  reason?: string | undefined
 }
 
 /** A logged envelope without its bytes. Times in ms since 1970; a declaration's are its from and to. */
