@@ -246,7 +246,7 @@ export async function timelineView(
       code: declaration?.kind ?? 'declaration',
       words: declaration
         ? declarationWords(stream, declaration)
-        : `Declared something of ${stream}, number ${seq}; its words are archived.`,
+        : `Declared something of ${stream}, number ${seq}; its words are not here any more.`,
     })),
     ...closings.map((closing) => ({
       ...closing,

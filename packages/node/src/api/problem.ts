@@ -18,11 +18,20 @@ export function unknown(code: string, what: string): ProblemError {
 }
 
 /** 410 for an envelope whose bytes were archived; `file` has them, with their proof. */
-export function archived(logIndex: string, file: string | undefined): ProblemError {
+export function archived(logIndex: string, file: string): ProblemError {
   return new ProblemError(
     410,
     'ARCHIVED',
     `Envelope ${logIndex} was archived: ask the operator for ${file}, which holds it with its proof.`,
+  )
+}
+
+/** 410 for an envelope whose bytes were erased; its leaf stays. */
+export function erased(logIndex: string): ProblemError {
+  return new ProblemError(
+    410,
+    'ENVELOPE_ERASED',
+    `Envelope ${logIndex} was erased when its machine was decommissioned. What is kept of it: GET /v1/envelopes/${logIndex}/leaf`,
   )
 }
 

@@ -11,6 +11,7 @@ import { openBundle } from './bundle.ts'
 import type { ApiContext } from './context.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
+import { addLifeRoutes } from './life-routes.ts'
 import {
   envelopeList,
   machineList,
@@ -26,7 +27,7 @@ import { ownerOnly } from './owner.ts'
 import { createPacedFigures } from './paced-figures.ts'
 import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
-import { archived, ProblemError, unknown } from './problem.ts'
+import { archived, erased, ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
 import { idOf, route } from './route.ts'
 import * as schemas from './schemas.ts'
@@ -57,6 +58,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartyRoutes(app, context)
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
+  addLifeRoutes(app, context)
   addProposalRoutes(app, context)
   app.get(
     '/v1/events',
@@ -298,7 +300,7 @@ function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
       if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
       if (!row.raw) {
         const file = (await readArchiveFiles(database.pool, [row.logIndex])).get(row.logIndex)
-        throw archived(logIndex, file)
+        throw file === undefined ? erased(logIndex) : archived(logIndex, file)
       }
       const codes = await readFoldCodes(database.pool, [row.digest])
       const { anchored: _, ...checkpoint } = await evidence.head()

@@ -196,7 +196,7 @@ export async function listEnvelopes(
   return answer.rows.map(envelopeOf)
 }
 
-/** An envelope with its bytes; null if these were archived. */
+/** An envelope with its bytes; null if these were archived or erased. */
 export type StoredEnvelope = EnvelopeRow & { raw: Buffer | null }
 
 /** The bytes and the place of one logged envelope. */
