@@ -45,6 +45,7 @@ export {
   registerMachine,
   registerMachines,
 } from './ledger.ts'
+export type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
 export {
   decommissionMachine,
   ReasonUnknownError,

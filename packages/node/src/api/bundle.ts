@@ -123,9 +123,9 @@ async function* envelopesOf(
 }
 
 /** An envelope's line: with its bytes, the file that has them, or, of one that was erased, the digest that stays. */
-function whereBytesAre({ raw, digest }: StoredEnvelope, file: string | undefined) {
+function whereBytesAre({ raw, digest, isErased }: StoredEnvelope, file: string | undefined) {
   if (raw) return { type: 'envelope', raw: raw.toString('base64') }
-  return file === undefined ? { type: 'erased', digest } : { type: 'archived', file }
+  return isErased ? { type: 'erased', digest } : { type: 'archived', file }
 }
 
 /** What the node's database says of the money, and the signed values that it holds. */

@@ -18,7 +18,7 @@ export function unknown(code: string, what: string): ProblemError {
 }
 
 /** 410 for an envelope whose bytes were archived; `file` has them, with their proof. */
-export function archived(logIndex: string, file: string): ProblemError {
+export function archived(logIndex: string, file: string | undefined): ProblemError {
   return new ProblemError(
     410,
     'ARCHIVED',

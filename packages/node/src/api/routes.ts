@@ -299,8 +299,9 @@ function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
       const row = await readEnvelope(database.pool, BigInt(logIndex))
       if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
       if (!row.raw) {
+        if (row.isErased) throw erased(logIndex)
         const file = (await readArchiveFiles(database.pool, [row.logIndex])).get(row.logIndex)
-        throw file === undefined ? erased(logIndex) : archived(logIndex, file)
+        throw archived(logIndex, file)
       }
       const codes = await readFoldCodes(database.pool, [row.digest])
       const { anchored: _, ...checkpoint } = await evidence.head()

@@ -196,6 +196,97 @@ export const envelopeProof = object({
   checkpoint: object(checkpoint),
 })
 
+export const keptLeaf = object({
+  logIndex: digits,
+  machineId: digits,
+  stream: text,
+  seq: digits,
+  digest: hex,
+  prev: hex,
+  loggedAtMs: integer,
+  admission: text,
+  bytes: { type: 'string', enum: ['here', 'archived', 'erased'] },
+  proof: list(hex),
+  checkpoint: object(checkpoint),
+})
+
+export const machineRecord = object({
+  recordId: hex,
+  kind: { type: 'string', enum: ['design', 'build'] },
+  issuer: text,
+  subject: text,
+  addedBy: hex,
+  addedMs: integer,
+})
+export const machineRecords = list(machineRecord)
+export const recordBody = object({
+  record: { type: 'string', description: 'COSE_Sign1, base64', pattern: '^[A-Za-z0-9+/]+={0,2}$' },
+})
+
+export const erasure = object({
+  chainId: integer,
+  evidenceAnchor: hex,
+  log: hex,
+  machineId: digits,
+  owner: hex,
+  erasedAtMs: integer,
+  streams: list(
+    object({ stream: text, firstSeq: digits, lastSeq: digits, envelopes: digits, bytes: digits }),
+  ),
+  keptRoot: hex,
+  logSize: digits,
+  logRoot: hex,
+  signature: hex,
+})
+export const erasures = list(erasure)
+
+export const machineLife = object({
+  machineId: digits,
+  state: machineSummaryFields.state,
+  controller: orNull(text),
+  owners: list(object({ owner: hex, sinceMs: integer })),
+  keys: list(
+    object({
+      keyId: hex,
+      curve: text,
+      epoch: digits,
+      sinceMs: integer,
+      until: objectOrNull({ atMs: integer, why: { type: 'string', enum: ['rotated', 'revoked'] } }),
+    }),
+  ),
+  keyIsOlderThanOwner: boolean,
+  suspensions: list(
+    object({ fromMs: integer, untilMs: orNull(integer), by: hex, reason: orNull(text) }),
+  ),
+  agreements: list(
+    object({
+      agreementId: hex,
+      payer: hex,
+      payee: hex,
+      openedMs: integer,
+      closedMs: orNull(integer),
+      streams: list(text),
+      shared: boolean,
+    }),
+  ),
+  streams: list(
+    object({
+      stream: text,
+      envelopes: integer,
+      lastSeq: digits,
+      missing: digits,
+      equivocations: integer,
+      brokenChains: integer,
+      archived: integer,
+      erased: integer,
+      takenBy: orNull(text),
+    }),
+  ),
+  evidenceComplete: boolean,
+  records: machineRecords,
+  erasures,
+})
+
 export const logHead = object({
   ...checkpoint,
   anchored: objectOrNull({ size: digits, root: hex, txHash: hex }),
@@ -544,8 +635,11 @@ const ledgerPlace = {
 const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
 const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 
-export const machineParams = object({
-  id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
+const machineParamFields = { id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' } }
+export const machineParams = object(machineParamFields)
+export const recordParams = object({
+  ...machineParamFields,
+  recordId: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' },
 })
 export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */

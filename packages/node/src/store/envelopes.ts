@@ -197,7 +197,13 @@ export async function listEnvelopes(
 }
 
 /** An envelope with its bytes; null if these were archived or erased. */
-export type StoredEnvelope = EnvelopeRow & { raw: Buffer | null }
+export type StoredEnvelope = EnvelopeRow & { raw: Buffer | null; isErased: boolean }
+
+function storedOf(
+  row: Parameters<typeof envelopeOf>[0] & { raw: Buffer | null; erasure_id: number | null },
+): StoredEnvelope {
+  return { ...envelopeOf(row), raw: row.raw, isErased: row.erasure_id !== null }
+}
 
 /** The bytes and the place of one logged envelope. */
 export async function readEnvelope(
@@ -205,11 +211,11 @@ export async function readEnvelope(
   logIndex: bigint,
 ): Promise<StoredEnvelope | undefined> {
   const answer = await database.query(
-    `SELECT ${COLUMNS}, raw FROM envelopes WHERE log_index = $1`,
+    `SELECT ${COLUMNS}, raw, erasure_id FROM envelopes WHERE log_index = $1`,
     [logIndex],
   )
   const row = answer.rows[0]
-  return row === undefined ? undefined : { ...envelopeOf(row), raw: row.raw }
+  return row === undefined ? undefined : storedOf(row)
 }
 
 /** The next envelopes of a stream in the order of the log, with their bytes: after `afterIndex` (-1: from the first). */
@@ -218,11 +224,11 @@ export async function readStream(
   query: { machineId: bigint; stream: string; afterIndex: bigint; limit: number },
 ): Promise<StoredEnvelope[]> {
   const answer = await database.query(
-    `SELECT ${COLUMNS}, raw FROM envelopes
+    `SELECT ${COLUMNS}, raw, erasure_id FROM envelopes
       WHERE machine_id = $1 AND stream = $2 AND log_index > $3 ORDER BY log_index LIMIT $4`,
     [query.machineId, query.stream, query.afterIndex, query.limit],
   )
-  return answer.rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
+  return answer.rows.map(storedOf)
 }
 
 /** What was logged of one stream. Times are those of its first reading and its last. */

@@ -22,6 +22,9 @@ ALTER TABLE envelopes DROP CONSTRAINT envelopes_somewhere;
 ALTER TABLE envelopes ADD CONSTRAINT envelopes_somewhere
   CHECK ((raw IS NULL) = (archive_id IS NOT NULL OR erasure_id IS NOT NULL)) NOT VALID;
 
+-- What has left for a file, few or none of most machines: asked for by whoever buys or erases one.
+CREATE INDEX envelopes_archived ON envelopes (machine_id, stream) WHERE archive_id IS NOT NULL;
+
 -- Signed statements of makers about a machine's design and its parts: COSE_Sign1, kept as they came.
 CREATE TABLE machine_records (
   record_id   bytea  NOT NULL,                    -- SHA-256 of raw
