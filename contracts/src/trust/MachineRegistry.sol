@@ -50,6 +50,9 @@ contract MachineRegistry is ERC721, EIP712 {
     bytes32 private constant REKEY_TYPEHASH =
         keccak256("Rekey(uint256 machineId,bytes32 newKeyId,address newVerifier,uint256 nonce,uint256 deadline)");
 
+    /// @notice Longest reason of a suspension, in bytes of UTF-8.
+    uint256 public constant MAX_REASON_BYTES = 256;
+
     /// @notice Verifier of P-256 keys that sign SHA-256 of the digest; the default.
     address public immutable p256Sha256Verifier;
     /// @notice Verifier of P-256 keys that sign the digest itself.
@@ -75,6 +78,8 @@ contract MachineRegistry is ERC721, EIP712 {
     );
     event KeyRevoked(uint256 indexed machineId, bytes32 indexed keyId, uint64 epoch);
     event StateChanged(uint256 indexed machineId, uint8 from, uint8 to);
+    /// @notice Why a machine was suspended; follows its `StateChanged`.
+    event SuspensionReason(uint256 indexed machineId, address indexed owner, string reason);
 
     /// @dev Off the curve, at infinity, or of an unknown curve.
     error KeyInvalid(uint8 curve, bytes32 x, bytes32 y);
@@ -91,6 +96,8 @@ contract MachineRegistry is ERC721, EIP712 {
     error MachineIsControlled(uint256 machineId, uint256 controller);
     error ControllerProofInvalid(uint256 controller, bytes32 digest);
     error RegistrationUsed(bytes32 digest);
+    /// @dev A reason has 1 to `most` bytes.
+    error ReasonLengthRefused(uint256 have, uint256 most);
 
     /// @param p256Sha256Verifier_ `P256Sha256Verifier`
     /// @param p256RawVerifier_ OpenZeppelin's `ERC7913P256Verifier`
@@ -146,6 +153,15 @@ contract MachineRegistry is ERC721, EIP712 {
     /// @notice Active -> Suspended. Owner only.
     function suspend(uint256 machineId) external {
         _move(machineId, State.Active, State.Suspended);
+    }
+
+    /// @notice Active -> Suspended, and says why, for everybody. Owner only. A name of its own: an overload has no selector
+    /// that a test or a contract wallet could name.
+    function suspendWithReason(uint256 machineId, string calldata reason) external {
+        uint256 length = bytes(reason).length;
+        if (length == 0 || length > MAX_REASON_BYTES) revert ReasonLengthRefused(length, MAX_REASON_BYTES);
+        _move(machineId, State.Active, State.Suspended);
+        emit SuspensionReason(machineId, msg.sender, reason);
     }
 
     /// @notice Suspended -> Active. Owner only.

@@ -107,6 +107,11 @@ contract GasTest is Fixture {
         vm.prank(payee);
         registry.resume(machine);
         vm.snapshotGasLastCall("gas", "resume");
+        vm.prank(payee);
+        registry.suspendWithReason(machine, "sensor 2 shows nonsense");
+        vm.snapshotGasLastCall("gas", "suspendWithReason");
+        vm.prank(payee);
+        registry.resume(machine);
         key = p256Key(13, registry.p256Sha256Verifier());
         StreamHead[] memory heads = new StreamHead[](1);
         heads[0] = StreamHead("level", 7, "digest");

@@ -251,9 +251,10 @@ contract MachineRegistryTest is Signing {
 
     function test_OnlyTheOwnerMovesRevokesAndRekeys() public {
         uint256 id = activeMachine(registry, owner, 11);
-        bytes[6] memory calls = [
+        bytes[7] memory calls = [
             abi.encodeCall(MachineRegistry.activate, (id)),
             abi.encodeCall(MachineRegistry.suspend, (id)),
+            abi.encodeCall(MachineRegistry.suspendWithReason, (id, "sold")),
             abi.encodeCall(MachineRegistry.resume, (id)),
             abi.encodeCall(MachineRegistry.decommission, (id)),
             abi.encodeCall(MachineRegistry.revoke, (id)),
@@ -273,6 +274,35 @@ contract MachineRegistryTest is Signing {
         }
         vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, 99));
         registry.activate(99);
+    }
+
+    function test_ASuspensionSaysWhyAndWho() public {
+        uint256 id = activeMachine(registry, owner, 11);
+        vm.expectEmit(true, true, true, true, address(registry));
+        emit MachineRegistry.StateChanged(id, uint8(State.Active), uint8(State.Suspended));
+        vm.expectEmit(true, true, true, true, address(registry));
+        emit MachineRegistry.SuspensionReason(id, owner, unicode"Pumpe läuft trocken");
+        vm.prank(owner);
+        registry.suspendWithReason(id, unicode"Pumpe läuft trocken");
+        assertEq(uint256(registry.stateOf(id)), uint256(State.Suspended), "state");
+
+        vm.prank(owner);
+        vm.expectRevert(
+            abi.encodeWithSelector(MachineRegistry.StateRefused.selector, id, State.Suspended, State.Active)
+        );
+        registry.suspendWithReason(id, "again");
+    }
+
+    function testFuzz_AReasonHasOneTo256Bytes(uint16 length) public {
+        length = uint16(bound(length, 0, 600));
+        uint256 id = activeMachine(registry, owner, 11);
+        bool fits = length > 0 && length <= 256;
+        if (!fits) {
+            vm.expectRevert(abi.encodeWithSelector(MachineRegistry.ReasonLengthRefused.selector, length, 256));
+        }
+        vm.prank(owner);
+        registry.suspendWithReason(id, string(new bytes(length)));
+        assertTrue(registry.isActive(id) != fits, "suspended");
     }
 
     function test_OwnershipFollowsTheToken() public {

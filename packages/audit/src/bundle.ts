@@ -8,6 +8,7 @@ import {
   type CheckpointLine,
   type ClaimLine,
   type EnvelopeLine,
+  type ErasedLine,
   type HeaderLine,
   lineReader,
   type MeterValueLine,
@@ -43,7 +44,8 @@ const NO_ANCHOR: AnchorLine = { type: 'anchor', size: 0n, root: emptyRoot, consi
 
 /**
  * Reads a bundle from its first line to its last, in the order that docs/protocol/bundle.md demands. `BUNDLE_MALFORMED` for what
- * cannot be read, stands in another order, or is cut off; `ENVELOPE_ARCHIVED` for the first envelope whose bytes are elsewhere.
+ * cannot be read, stands in another order, or is cut off; `ENVELOPE_ARCHIVED` or `ENVELOPE_ERASED` for the first
+ * envelope whose bytes are elsewhere or nowhere.
  */
 export async function readBundle(
   lines: AsyncIterable<string> | Iterable<string>,
@@ -61,7 +63,9 @@ export async function readBundle(
   const fault = (message: string) =>
     faults.add({ code: 'BUNDLE_MALFORMED', message, line: lineNumber })
 
-  const take = async (line: Exclude<BundleLine, ArchivedLine>): Promise<string | undefined> => {
+  const take = async (
+    line: Exclude<BundleLine, ArchivedLine | ErasedLine>,
+  ): Promise<string | undefined> => {
     const position = ORDER.indexOf(line.type)
     const single = position <= ANCHOR
     if (position < stage || (single ? position !== lineNumber - 1 : stage < ANCHOR - 1)) {
@@ -118,8 +122,8 @@ export async function readBundle(
       break
     }
     const { line } = parsed
-    if (line.type === 'archived') {
-      faults.add(archivedFault(line, lineNumber))
+    if (line.type === 'archived' || line.type === 'erased') {
+      faults.add(absentFault(line, lineNumber))
       return rest
     }
     let problem: string | undefined
@@ -141,15 +145,21 @@ export async function readBundle(
   return rest
 }
 
-function archivedFault({ stream, seq, logIndex, file }: ArchivedLine, line: number): Fault {
-  return {
-    code: 'ENVELOPE_ARCHIVED',
-    message: `the node has archived it to ${file}: nothing can be said without that file (liquefy audit --archive)`,
-    line,
-    stream,
-    seq: String(seq),
-    logIndex: String(logIndex),
-  }
+function absentFault(absent: ArchivedLine | ErasedLine, line: number): Fault {
+  const { stream, seq, logIndex } = absent
+  const place = { line, stream, seq: String(seq), logIndex: String(logIndex) }
+  return absent.type === 'archived'
+    ? {
+        code: 'ENVELOPE_ARCHIVED',
+        message: `the node has archived it to ${absent.file}: nothing can be said without that file (liquefy audit --archive)`,
+        ...place,
+      }
+    : {
+        code: 'ENVELOPE_ERASED',
+        message:
+          'its bytes were erased when the machine was decommissioned: nothing can be said without a copy that somebody kept (liquefy audit --copy)',
+        ...place,
+      }
 }
 
 /** Envelopes stand stream by stream, each in rising log order. */

@@ -10,6 +10,7 @@ export type BundleLine =
   | AnchorLine
   | EnvelopeLine
   | ArchivedLine
+  | ErasedLine
   | ClaimLine
   | MeterValueLine
   | AdjustmentLine
@@ -52,6 +53,14 @@ export interface EnvelopeLine {
   raw: Uint8Array
   proof: Hex[]
   metered: MeteredClaim[]
+}
+
+/** An envelope whose bytes the node has erased: a copy that somebody kept, of this digest, can be put in its place. */
+export interface ErasedLine {
+  type: 'erased'
+  stream: string
+  seq: bigint
+  logIndex: bigint
 }
 
 /** An envelope whose bytes the node has archived: they have to be put in its place before an audit. */
@@ -216,6 +225,16 @@ const readers: Record<string, (fields: Fields) => BundleLine> = {
       seq: unsigned(fields.seq, 'seq'),
       logIndex: unsigned(fields.logIndex, 'logIndex'),
       file,
+    }
+  },
+  erased(fields) {
+    only(fields, 'type stream seq logIndex loggedAt code digest proof metered')
+    word(fields.digest, 'digest')
+    return {
+      type: 'erased',
+      stream: name(fields, 'stream'),
+      seq: unsigned(fields.seq, 'seq'),
+      logIndex: unsigned(fields.logIndex, 'logIndex'),
     }
   },
   claim(fields) {

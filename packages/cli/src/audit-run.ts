@@ -7,6 +7,7 @@ import { linesOf } from './bundle-file.ts'
 import type { Context } from './context.ts'
 import { knownContracts, knownLog, readRunning } from './data-folder.ts'
 import { CliError } from './failure.ts'
+import { withKept } from './kept-lines.ts'
 
 /** Where evidence and ledger come from. */
 export interface AuditSource {
@@ -14,6 +15,8 @@ export interface AuditSource {
   bundle?: string
   /** Folder of the archive that has what the node has not any more. */
   archive?: string
+  /** Bundle exported before the machine was erased. */
+  copy?: string
   rpc?: string
   /** Account of the log that is trusted to be the only one; default: the data folder's own. */
   log?: string
@@ -30,7 +33,7 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
     ? ledgerUrl(context, source.rpc)
     : (source.rpc ?? readRunning(context.folder)?.rpcUrl ?? (await rpcOfNode(context)))
   const given = source.bundle ? linesOf(source.bundle) : bundleOf(context, source.agreement)
-  const lines = withArchived(given, source.archive)
+  const lines = withKept(withArchived(given, source.archive), source.copy)
   const workers = startSignatureWorkers()
   try {
     return await auditBundle({

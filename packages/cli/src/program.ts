@@ -9,6 +9,7 @@ import { chainCommand } from './commands/chain.ts'
 import { evidenceCommand } from './commands/evidence.ts'
 import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
+import { originCommand } from './commands/origin.ts'
 import { replayCommand } from './commands/replay.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
@@ -45,6 +46,7 @@ export async function run(args: readonly string[]): Promise<number> {
     agreementCommand(),
     auditCommand(done),
     evidenceCommand(done),
+    originCommand(done),
     replayCommand(done),
   ]) {
     program.addCommand(command)

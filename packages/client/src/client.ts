@@ -5,6 +5,7 @@ import {
   splitSequence,
 } from '@liquefy/protocol'
 import { ApiError } from './errors.ts'
+import type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
 import type { PartyDetails } from './party.ts'
 import type {
   AcceptedAttestation,
@@ -59,6 +60,23 @@ export interface Client {
   placeMachine(machineId: string, place: Place): Promise<void>
   /** Takes that back. For its owner, signed in; throws `NOT_OWNER`. */
   forgetPlace(machineId: string): Promise<void>
+  /** What a buyer wants to know of a machine. */
+  life(machineId: string): Promise<MachineLife>
+  /**
+   * Erases what a decommissioned machine measured. For its owner, signed in; throws `NOT_OWNER`, `MACHINE_NOT_DECOMMISSIONED`, `AGREEMENTS_OPEN`,
+   * `EVIDENCE_ARCHIVED`, `ARCHIVE_RUNNING`, `ERASURE_ABSENT`.
+   */
+  eraseMachine(machineId: string): Promise<ErasureStatement>
+  /** The oldest first. */
+  erasures(machineId: string): Promise<ErasureStatement[]>
+  /** What stays of an envelope, erased or not. */
+  keptLeaf(logIndex: string): Promise<KeptLeaf>
+  /** Makers' records of a machine and its parts. */
+  records(machineId: string): Promise<MachineRecord[]>
+  /** Adds a COSE_Sign1. For the owner, signed in; throws `NOT_OWNER`, `ORIGIN_MALFORMED`, `ORIGIN_SIGNATURE_INVALID`, `RECORDS_TOO_MANY`. */
+  addRecord(machineId: string, record: Uint8Array): Promise<MachineRecord>
+  /** The bytes of one; throws `RECORD_UNKNOWN`. */
+  record(machineId: string, recordId: Hex): Promise<Uint8Array>
   /** Whole buckets of one stream between two times, at most `points` of them if the first begins with the window; `signal` gives up. */
   readings(
     machineId: string,
@@ -255,6 +273,15 @@ export const createClient = ({
     forgetPlace: async (machineId) => {
       await request(`/v1/machines/${machineId}/place`, { method: 'DELETE' })
     },
+    life: (machineId) => get(`machines/${machineId}/life`),
+    eraseMachine: (machineId) => post(`machines/${machineId}/erasure`, {}),
+    erasures: (machineId) => get(`machines/${machineId}/erasures`),
+    keptLeaf: (logIndex) => get(`envelopes/${logIndex}/leaf`),
+    records: (machineId) => get(`machines/${machineId}/records`),
+    addRecord: (machineId, record) =>
+      post(`machines/${machineId}/records`, { record: base64Of(record) }),
+    record: async (machineId, recordId) =>
+      new Uint8Array(await (await ask(`machines/${machineId}/records/${recordId}`)).arrayBuffer()),
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
@@ -365,6 +392,9 @@ const pause = (milliseconds: number, signal: AbortSignal) =>
       resolve()
     })
   })
+
+const base64Of = (bytes: Uint8Array): string =>
+  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
 
 /** A download under the name that the node gave it. */
 const fileOf = async (response: Response): Promise<File> => {

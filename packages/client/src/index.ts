@@ -45,7 +45,10 @@ export {
   registerMachine,
   registerMachines,
 } from './ledger.ts'
+export type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
 export {
+  decommissionMachine,
+  ReasonUnknownError,
   rekeyMachine,
   resumeMachine,
   revokeMachineKey,

@@ -3,6 +3,7 @@ import {
   CURVE_NUMBER,
   headsHash,
   keyId,
+  LiquefyError,
   type PrivateKey,
   type RotationHead,
   rekeyDigest,
@@ -11,7 +12,7 @@ import {
 } from '@liquefy/protocol'
 import { zeroAddress } from 'viem'
 import type { MachineAction } from './ledger.ts'
-import { send } from './transaction.ts'
+import { send, TransactionRevertedError } from './transaction.ts'
 import type { Hex } from './types.ts'
 
 /** An action on one machine. */
@@ -19,14 +20,44 @@ type OneMachine = MachineAction & { machineId: bigint }
 
 const PROOF_SECONDS = 3_600n
 
-/** Active -> suspended: nothing that it signs is priced or paid until it is resumed. For its owner. */
-export function suspendMachine(action: OneMachine) {
-  return call(action, 'suspend', [action.machineId])
+/** The registry on this ledger was deployed by a version that knew no reasons. */
+export class ReasonUnknownError extends LiquefyError {
+  constructor(cause: unknown) {
+    super(
+      'REASON_UNKNOWN',
+      'The registry of this ledger is of an earlier version and keeps no reasons. Suspend the machine without one.',
+      { cause },
+    )
+  }
+}
+
+/**
+ * Active -> suspended: nothing that it signs is priced or paid until it is resumed. For its owner.
+ *
+ * @param action.reason for everybody to read, on the ledger for ever: 1 to 256 bytes of UTF-8.
+ * @throws ReasonUnknownError before anything is sent.
+ */
+export async function suspendMachine(action: OneMachine & { reason?: string | undefined }) {
+  const { machineId, reason } = action
+  if (reason === undefined) return call(action, 'suspend', [machineId])
+  try {
+    return await call(action, 'suspendWithReason', [machineId, reason])
+  } catch (error) {
+    const isReverted = error instanceof TransactionRevertedError
+    // Our own contract names what it refuses; one that lacks the function says nothing.
+    if (isReverted && error.errorName === undefined) throw new ReasonUnknownError(error)
+    throw error
+  }
 }
 
 /** Suspended -> active. For its owner. */
 export function resumeMachine(action: OneMachine) {
   return call(action, 'resume', [action.machineId])
+}
+
+/** Any state -> decommissioned, for ever: nothing that it signs verifies on the ledger any more. For its owner; settle first. */
+export function decommissionMachine(action: OneMachine) {
+  return call(action, 'decommission', [action.machineId])
 }
 
 /** Takes a stolen key away: it signs nothing any more, and only what was anchored in an earlier block counts. For its owner. */

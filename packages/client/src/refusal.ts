@@ -71,6 +71,8 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
     `Machine ${machineId} belongs to ${owner}, not to ${caller}: only the owner may do this.`,
   StateRefused: ([machineId, have, needed]) =>
     `Machine ${machineId} is ${stateText(have)}; for this it must be ${stateText(needed)}.`,
+  ReasonLengthRefused: ([have, most]) =>
+    `A reason has 1 to ${most} bytes, and this one has ${have}: say it in fewer words.`,
   MachineDecommissioned: ([machineId]) =>
     `Machine ${machineId} has been decommissioned, for ever. Register a new one.`,
   MachineHasNoKey: ([machineId]) =>

@@ -109,6 +109,8 @@ export interface Machine extends MachineSummary {
     calibration: StreamCalibration | null
   }[]
   agreements: Hex[]
+  /** While it is suspended: since when, by whom, and why, where its owner said. */
+  suspension: { atMs: number; by: Hex; reason: string | null } | null
 }
 
 /** A calibration certificate that a stream has declared and whose signature verifies. */
@@ -507,8 +509,11 @@ export interface ProposalSummary {
   payee: Hex
   machineId: string
   machineName: string
-  /** `accepted`: the ledger has the agreement. `replaced`: by a newer offer of either. `expired`: the terms can no longer be opened. */
-  state: 'waiting' | 'accepted' | 'declined' | 'withdrawn' | 'replaced' | 'expired'
+  /**
+   * `accepted`: the ledger has the agreement. `replaced`: by a newer offer of either. `expired`: `openByMs` has passed. `ended`: the machine
+   * belongs to neither party any more, so that the ledger would refuse to open it.
+   */
+  state: 'waiting' | 'accepted' | 'declined' | 'withdrawn' | 'replaced' | 'ended' | 'expired'
   tariffInWords: string
   createdMs: number
   /** Until when it may be accepted. */

@@ -40,6 +40,8 @@ export interface Published {
 export interface Receipt extends Published {
   loggedAt: number
   code: string
+  /** Of `MACHINE_SUSPENDED`: why, in the words of its owner, if he said it. */
+  reason?: string
 }
 
 /** A frame that the node did not log. Its envelope stays on disk and is tried again, rarely. */
@@ -290,12 +292,18 @@ function startMachine(input: {
   }
 
   function onReceipt(json: unknown): void {
-    for (const { digest, receipt } of readReceipts(json)) {
+    for (const { digest, receipt, reason } of readReceipts(json)) {
       const entry = spool.receipt(digest, receipt)
       if (!entry) continue
       delivery.settled(digest)
       clock.receipted(digest, receipt)
-      events.emit('receipt', { ...parseChain(entry.chain), seq: entry.seq, digest, ...receipt })
+      events.emit('receipt', {
+        ...parseChain(entry.chain),
+        seq: entry.seq,
+        digest,
+        ...receipt,
+        ...(reason === undefined ? {} : { reason }),
+      })
     }
     delivery.pump()
   }

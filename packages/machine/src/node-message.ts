@@ -3,6 +3,8 @@ import type { LogReceipt } from './segment.ts'
 
 const DIGEST = /^0x[0-9a-f]{64}$/
 const CODE = /^[A-Z_]{1,64}$/
+/** The registry takes no longer one. */
+const MAX_REASON_LETTERS = 256
 
 /** JSON from the wire; undefined if it is none. */
 export function parseJson(payload: Uint8Array): unknown {
@@ -13,15 +15,23 @@ export function parseJson(payload: Uint8Array): unknown {
   }
 }
 
+/** What the node says of one envelope that it has logged; `reason`: of a suspension, in its owner's words. */
+export interface ReceiptEntry {
+  digest: Hex
+  receipt: LogReceipt
+  reason: string | undefined
+}
+
 /** The entries of a receipt (docs/protocol/transport.md) that can be read. */
-export function readReceipts(json: unknown): { digest: Hex; receipt: LogReceipt }[] {
+export function readReceipts(json: unknown): ReceiptEntry[] {
   const { entries } = (json ?? {}) as { entries?: unknown }
   if (!Array.isArray(entries)) return []
   return entries.flatMap((entry) => {
-    const { digest, loggedAt, code } = (entry ?? {}) as Record<string, unknown>
+    const { digest, loggedAt, code, reason } = (entry ?? {}) as Record<string, unknown>
     if (!isDigest(digest) || typeof code !== 'string' || !CODE.test(code)) return []
     if (typeof loggedAt !== 'number' || !Number.isSafeInteger(loggedAt) || loggedAt < 0) return []
-    return [{ digest, receipt: { loggedAt, code } }]
+    const words = typeof reason === 'string' ? reason.slice(0, MAX_REASON_LETTERS) : undefined
+    return [{ digest, receipt: { loggedAt, code }, reason: words }]
   })
 }
 

@@ -17,7 +17,12 @@ import { createChainMemory } from './trust/chain-memory.ts'
 import { type Evidence, LogHaltedError, type OpenHead } from './trust/evidence.ts'
 import { type EnvelopeHead, type Examination, type Examined, isAuthentic } from './trust/examine.ts'
 import { createExaminer } from './trust/examiner.ts'
-import { type Identity, isActive, type MachineIdentity } from './trust/identity.ts'
+import {
+  type Identity,
+  isActive,
+  type MachineIdentity,
+  suspensionReason,
+} from './trust/identity.ts'
 import type { Quotas } from './trust/quotas.ts'
 
 /** What metering does for the pipeline. */
@@ -402,7 +407,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const { frame, machineId, head, fields } = one
       const duplicate = chain.duplicateOf(head.digest)
       if (duplicate !== undefined) {
-        outcome.duplicates.push({ frame, machineId, entry: duplicate })
+        outcome.duplicates.push({ frame, machineId, entry: withReason(duplicate, machines) })
         continue
       }
       if (one.kind === 'late') {
@@ -415,7 +420,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const { digest, stream, seq } = head
       const entry = { logIndex, digest, machineId: head.machineId, stream, seq, loggedAt, code }
       chain.logged(head, entry)
-      outcome.logged.push({ frame, entry })
+      outcome.logged.push({ frame, entry: withReason(entry, machines) })
       if (code !== 'OK') continue
       addToRollups(rollups, head, one.rollups)
       if (head.sensor) sensors.push({ ...entry, declaration: head.sensor })
@@ -594,15 +599,22 @@ function receiptsOf(
     payload: JSON.stringify({
       machineId: String(entries[0]?.machineId),
       stream: entries[0]?.stream,
-      entries: entries.map(({ seq, digest, loggedAt, code, logIndex }) => ({
+      entries: entries.map(({ seq, digest, loggedAt, code, logIndex, reason }) => ({
         seq: String(seq),
         digest,
         loggedAt,
         code,
         logIndex: String(logIndex),
+        ...(reason === undefined ? {} : { reason }),
       })),
     }),
   }))
+}
+
+/** A device whose readings nobody pays is told why, if its owner said. */
+function withReason(entry: LogEntry, machines: ReadonlyMap<bigint, MachineIdentity>): LogEntry {
+  if (entry.code !== 'MACHINE_SUSPENDED') return entry
+  return { ...entry, reason: suspensionReason(entry.machineId, machines) }
 }
 
 function lastOfStreams(logged: readonly { entry: LogEntry }[]): LogEntry[] {

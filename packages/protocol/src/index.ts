@@ -223,6 +223,7 @@ export {
   sigStructure,
 } from './trust/cose.ts'
 export type { Declaration } from './trust/declaration.ts'
+export { didKey, parseDidKey } from './trust/did.ts'
 export {
   type DecodedEnvelope,
   decodeEnvelope,
@@ -237,6 +238,13 @@ export {
   verifyEnvelope,
   ZERO_DIGEST,
 } from './trust/envelope.ts'
+export {
+  type ErasedStream,
+  type Erasure,
+  erasureTypedData,
+  keptRoot,
+  verifyErasure,
+} from './trust/erasure.ts'
 export {
   formatIss,
   formatSub,
@@ -297,6 +305,19 @@ export {
   verifyInclusionReceipt,
   verifySignedRoot,
 } from './trust/receipt.ts'
+export {
+  type Build,
+  checkOrigin,
+  type Design,
+  isSigned,
+  MAX_ORIGIN_BYTES,
+  type NamedDigest,
+  type OriginFault,
+  type OriginRecord,
+  type ReadOrigin,
+  readOrigin,
+  signOrigin,
+} from './trust/origin.ts'
 export {
   type DecimalFraction,
   MAX_RECORDS,

@@ -12,6 +12,7 @@ import { table } from '../output.ts'
 interface AuditFlags {
   bundle?: string
   archive?: string
+  copy?: string
   rpc?: string
   log?: string
 }
@@ -27,6 +28,10 @@ export function auditCommand(done: (exitCode: number) => void): Command {
     .option(
       '--archive <folder>',
       'where `liquefy archive` put what the node does not have any more',
+    )
+    .option(
+      '--copy <file>',
+      'bundle that was exported before the machine was erased, for what the node has erased',
     )
     .option('--rpc <url>', 'JSON-RPC of the ledger, instead of the one that runs here')
     .option(

@@ -1,5 +1,6 @@
 import { machineRegistryAbi } from '@liquefy/abi'
 import {
+  decommissionMachine,
   rekeyMachine,
   resumeMachine,
   revokeMachineKey,
@@ -14,6 +15,7 @@ import { isAddress } from 'viem'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase } from '../machine-passphrase.ts'
 import { type Ledger, senderOf } from '../transactions.ts'
 import { personOf, walletOf } from '../wallet.ts'
@@ -34,12 +36,36 @@ export function suspendCommand(): Command {
   return acting(new Command('suspend'))
     .description('nothing that it signs is priced or paid, until it is resumed')
     .argument('<machineId>')
-    .action(async (given: string, options: Acting, command: Command) => {
+    .option('--reason <words>', 'why, for everybody to read, on the ledger for ever')
+    .action(async (given: string, options: Acting & { reason?: string }, command: Command) => {
       const { context, action } = await actionOf(command, given, options)
-      await suspendMachine(action)
+      const { reason } = options
+      await suspendMachine({ ...action, reason })
       context.out.result(
-        { machineId: given, state: 'suspended' },
+        { machineId: given, state: 'suspended', ...(reason === undefined ? {} : { reason }) },
         `Machine ${given} is suspended. Resume it: liquefy machine resume ${given}`,
+      )
+    })
+}
+
+/** `liquefy machine decommission`. */
+export function decommissionCommand(): Command {
+  return acting(new Command('decommission'))
+    .description('take a machine out of service for ever')
+    .argument('<machineId>')
+    .option('--yes', 'do it: nothing that it has signed can be settled afterwards')
+    .action(async (given: string, options: Acting & { yes?: boolean }, command: Command) => {
+      if (!options.yes) {
+        throw new CliError(
+          'DECOMMISSION_UNCONFIRMED',
+          `This ends machine ${given} for ever: its key verifies nothing on the ledger any more, so what is not settled yet is not paid. Settle and close its agreements first (liquefy agreement list). Then say --yes.`,
+        )
+      }
+      const { context, action } = await actionOf(command, given, options)
+      await decommissionMachine(action)
+      context.out.result(
+        { machineId: given, state: 'decommissioned' },
+        `Machine ${given} is decommissioned. When its agreements are closed, what it measured can be erased: liquefy machine erase ${given}`,
       )
     })
 }
@@ -165,12 +191,7 @@ async function isCurrent(
 }
 
 async function actionOf(command: Command, given: string, who: Acting) {
-  if (!/^[1-9]\d{0,76}$/.test(given)) {
-    throw new CliError(
-      'MACHINE_INVALID',
-      `${given} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-    )
-  }
+  const machineId = BigInt(machineIdOf(given))
   const context = contextOf(command)
   const wallet = walletOf(context.folder, who)
   const { ledger, contracts } = await ledgerOf(context)
@@ -178,6 +199,6 @@ async function actionOf(command: Command, given: string, who: Acting) {
   return {
     context,
     ledger,
-    action: { ...senderOf(ledger, wallet), deployment, machineId: BigInt(given) },
+    action: { ...senderOf(ledger, wallet), deployment, machineId },
   }
 }

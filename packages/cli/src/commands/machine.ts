@@ -14,12 +14,16 @@ import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase } from '../machine-passphrase.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { walletOf } from '../wallet.ts'
+import { eraseCommand } from './machine-erase.ts'
+import { historyCommand } from './machine-history.ts'
 import {
+  decommissionCommand,
   rekeyCommand,
   resumeCommand,
   revokeCommand,
@@ -48,6 +52,9 @@ export function machineCommand(): Command {
   command.addCommand(revokeCommand())
   command.addCommand(rekeyCommand())
   command.addCommand(transferCommand())
+  command.addCommand(decommissionCommand())
+  command.addCommand(eraseCommand())
+  command.addCommand(historyCommand())
   return command
 }
 
@@ -231,6 +238,14 @@ function show(): Command {
         table([
           ['machine', `${machine.machineId} ${machine.name}`],
           ['state', machine.state],
+          ...(machine.suspension
+            ? [
+                [
+                  'suspended',
+                  `${new Date(machine.suspension.atMs).toISOString()} by ${machine.suspension.by}: ${machine.suspension.reason ?? 'no reason given'}`,
+                ],
+              ]
+            : []),
           ['owner', machine.owner],
           ...(machine.controller ? [['controller', machine.controller]] : []),
           ['key', machine.key ? `${machine.key.curve} ${machine.key.keyId}` : 'none'],
@@ -245,12 +260,4 @@ function show(): Command {
         ]),
       )
     })
-}
-
-function machineIdOf(text: string): string {
-  if (/^[1-9]\d{0,76}$/.test(text)) return text
-  throw new CliError(
-    'MACHINE_INVALID',
-    `${text} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-  )
 }

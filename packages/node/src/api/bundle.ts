@@ -5,7 +5,7 @@ import { noMoney, readMoney } from '../store/agreements.ts'
 import { readArchiveFiles } from '../store/archives.ts'
 import { readAttestations } from '../store/attestations.ts'
 import type { Queryable } from '../store/database.ts'
-import { readStream } from '../store/envelopes.ts'
+import { readStream, type StoredEnvelope } from '../store/envelopes.ts'
 import { readNewestAnchor } from '../store/log.ts'
 import { type AcceptedValue, readMeterValues } from '../store/meter-values.ts'
 import { readFolds, readMetered, readOwed } from '../store/metering.ts'
@@ -98,26 +98,34 @@ async function* envelopesOf(
     const rows = await readStream(database.pool, { machineId, stream, afterIndex, limit: PORTION })
     const digests = rows.map(({ digest }) => digest)
     const metered = await readMetered(database.pool, agreementId, digests)
-    const archived = rows.filter(({ raw }) => !raw).map(({ logIndex }) => logIndex)
-    const files = await readArchiveFiles(database.pool, archived)
+    const out = rows.filter(({ raw }) => !raw).map(({ logIndex }) => logIndex)
+    const files = await readArchiveFiles(database.pool, out)
     for (const row of rows) {
       if (row.logIndex >= size) return
       afterIndex = row.logIndex
       if (row.seq < startSeq && !startHeads.has(row.digest)) continue
+      const { type, ...bytes } = whereBytesAre(row, files.get(row.logIndex))
       yield {
-        type: row.raw ? 'envelope' : 'archived',
+        type,
         stream,
         seq: String(row.seq),
         logIndex: String(row.logIndex),
         loggedAt: row.loggedAt,
         code: row.code,
-        ...(row.raw ? { raw: row.raw.toString('base64') } : { file: files.get(row.logIndex) }),
+        ...bytes,
         proof: await evidence.inclusionProof(row.logIndex, size),
-        metered: metered.get(row.digest) ?? [],
+        // Of erased ones only each period's last register is kept: what a line said would be a part of it.
+        metered: type === 'erased' ? [] : (metered.get(row.digest) ?? []),
       }
     }
     if (rows.length < PORTION) return
   }
+}
+
+/** An envelope's line: with its bytes, the file that has them, or, of one that was erased, the digest that stays. */
+function whereBytesAre({ raw, digest, isErased }: StoredEnvelope, file: string | undefined) {
+  if (raw) return { type: 'envelope', raw: raw.toString('base64') }
+  return isErased ? { type: 'erased', digest } : { type: 'archived', file }
 }
 
 /** What the node's database says of the money, and the signed values that it holds. */

@@ -98,7 +98,7 @@ function entryOf(outcome: FrameOutcome): object {
     const { code, message, digest } = outcome
     return { code, message, ...(digest === undefined ? {} : { digest }) }
   }
-  const { machineId, stream, seq, digest, loggedAt, code, logIndex } = outcome.entry
+  const { machineId, stream, seq, digest, loggedAt, code, logIndex, reason } = outcome.entry
   return {
     machineId: String(machineId),
     stream,
@@ -107,5 +107,6 @@ function entryOf(outcome: FrameOutcome): object {
     loggedAt,
     code,
     logIndex: String(logIndex),
+    ...(reason === undefined ? {} : { reason }),
   }
 }

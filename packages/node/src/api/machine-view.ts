@@ -32,6 +32,7 @@ import {
   readMachineOverview,
   readMachineSettlements,
   readMoneyByMachine,
+  readNewestState,
 } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
 import { readLastRefusals, readRefusalCounts, readRefusals } from '../store/refusals.ts'
@@ -129,11 +130,12 @@ export async function machineView(
   sinceMs: number,
 ): Promise<Machine> {
   const db = context.database.pool
-  const [machines, key, streams, sensors] = await Promise.all([
+  const [machines, key, streams, sensors, newest] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
     readSensorDeclarations(db, machineId),
+    readNewestState(db, machineId),
   ])
   const nowMs = context.clock.nowMs()
   const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
@@ -159,6 +161,10 @@ export async function machineView(
       .all()
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
+    suspension:
+      newest?.what === 'suspended'
+        ? { atMs: newest.atMs, by: newest.owner, reason: newest.reason }
+        : null,
   }
 }
 
@@ -285,7 +291,7 @@ export async function timelineView(
       code: declaration?.kind ?? 'declaration',
       words: declaration
         ? declarationWords(stream, declaration)
-        : `Declared something of ${stream}, number ${seq}; its words are archived.`,
+        : `Declared something of ${stream}, number ${seq}; its words are not here any more.`,
     })),
     ...closings.map((closing) => ({
       ...closing,
@@ -362,14 +368,15 @@ function lengthWords(ms: number): string {
 }
 
 function changeEntry(
-  { kind, atMs, what }: LedgerChange,
+  { kind, atMs, what, owner, reason }: LedgerChange,
   people: Deployment['people'],
 ): TimelineEntry {
-  const person = people.find(({ address }) => address.toLowerCase() === what.toLowerCase())
+  const nameOf = (account: string) =>
+    people.find(({ address }) => address.toLowerCase() === account.toLowerCase())?.name ?? account
   const words = {
-    state: `Now ${what}.`,
+    state: reason === null ? `Now ${what}.` : `Now ${what}, by ${nameOf(owner)}: ${reason}`,
     key: what === 'KEY_REVOKED' ? 'Its key was revoked.' : 'A key was set.',
-    owner: `Owned by ${person?.name ?? what}.`,
+    owner: `Owned by ${nameOf(what)}.`,
   }
   return { atMs, kind, code: kind === 'owner' ? 'owner' : what, words: words[kind] }
 }

@@ -27,6 +27,15 @@ export function archived(logIndex: string, file: string | undefined): ProblemErr
   )
 }
 
+/** 410 for an envelope whose bytes were erased; its leaf stays. */
+export function erased(logIndex: string): ProblemError {
+  return new ProblemError(
+    410,
+    'ENVELOPE_ERASED',
+    `Envelope ${logIndex} was erased when its machine was decommissioned. What is kept of it: GET /v1/envelopes/${logIndex}/leaf`,
+  )
+}
+
 /** Every error becomes an `ApiProblem`; what we did not foresee is logged, and its text kept from the outside. */
 export function answerProblems(app: FastifyInstance, logger: BaseLogger): void {
   app.setErrorHandler((error: FastifyError | ProblemError, request, reply) => {

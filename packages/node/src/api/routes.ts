@@ -11,6 +11,7 @@ import { openBundle } from './bundle.ts'
 import type { ApiContext } from './context.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
+import { addLifeRoutes } from './life-routes.ts'
 import {
   envelopeList,
   machineList,
@@ -27,7 +28,7 @@ import { createPacedFigures } from './paced-figures.ts'
 import { addPartRoutes } from './part-routes.ts'
 import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
-import { archived, ProblemError, unknown } from './problem.ts'
+import { archived, erased, ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
 import { idOf, route } from './route.ts'
 import * as schemas from './schemas.ts'
@@ -59,6 +60,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
   addPartRoutes(app, context)
+  addLifeRoutes(app, context)
   addProposalRoutes(app, context)
   app.get(
     '/v1/events',
@@ -303,6 +305,7 @@ function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
       const row = await readEnvelope(database.pool, BigInt(logIndex))
       if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
       if (!row.raw) {
+        if (row.isErased) throw erased(logIndex)
         const file = (await readArchiveFiles(database.pool, [row.logIndex])).get(row.logIndex)
         throw archived(logIndex, file)
       }

@@ -134,6 +134,7 @@ export const machine = object({
     }),
   ),
   agreements: list(hex),
+  suspension: objectOrNull({ atMs: integer, by: hex, reason: orNull(text) }),
 })
 
 export const readingSeries = list(
@@ -201,8 +202,9 @@ export const envelopesTaken = object({
         logIndex: digits,
         code: text,
         message: text,
+        reason: text,
       },
-      ['machineId', 'stream', 'seq', 'digest', 'loggedAt', 'logIndex', 'message'],
+      ['machineId', 'stream', 'seq', 'digest', 'loggedAt', 'logIndex', 'message', 'reason'],
     ),
   ),
 })
@@ -218,6 +220,97 @@ export const envelopeProof = object({
   raw: text,
   proof: list(hex),
   checkpoint: object(checkpoint),
+})
+
+export const keptLeaf = object({
+  logIndex: digits,
+  machineId: digits,
+  stream: text,
+  seq: digits,
+  digest: hex,
+  prev: hex,
+  loggedAtMs: integer,
+  admission: text,
+  bytes: { type: 'string', enum: ['here', 'archived', 'erased'] },
+  proof: list(hex),
+  checkpoint: object(checkpoint),
+})
+
+export const machineRecord = object({
+  recordId: hex,
+  kind: { type: 'string', enum: ['design', 'build'] },
+  issuer: text,
+  subject: text,
+  addedBy: hex,
+  addedMs: integer,
+})
+export const machineRecords = list(machineRecord)
+export const recordBody = object({
+  record: { type: 'string', description: 'COSE_Sign1, base64', pattern: '^[A-Za-z0-9+/]+={0,2}$' },
+})
+
+export const erasure = object({
+  chainId: integer,
+  evidenceAnchor: hex,
+  log: hex,
+  machineId: digits,
+  owner: hex,
+  erasedAtMs: integer,
+  streams: list(
+    object({ stream: text, firstSeq: digits, lastSeq: digits, envelopes: digits, bytes: digits }),
+  ),
+  keptRoot: hex,
+  logSize: digits,
+  logRoot: hex,
+  signature: hex,
+})
+export const erasures = list(erasure)
+
+export const machineLife = object({
+  machineId: digits,
+  state: machineSummaryFields.state,
+  controller: orNull(text),
+  owners: list(object({ owner: hex, sinceMs: integer })),
+  keys: list(
+    object({
+      keyId: hex,
+      curve: text,
+      epoch: digits,
+      sinceMs: integer,
+      until: objectOrNull({ atMs: integer, why: { type: 'string', enum: ['rotated', 'revoked'] } }),
+    }),
+  ),
+  keyIsOlderThanOwner: boolean,
+  suspensions: list(
+    object({ fromMs: integer, untilMs: orNull(integer), by: hex, reason: orNull(text) }),
+  ),
+  agreements: list(
+    object({
+      agreementId: hex,
+      payer: hex,
+      payee: hex,
+      openedMs: integer,
+      closedMs: orNull(integer),
+      streams: list(text),
+      shared: boolean,
+    }),
+  ),
+  streams: list(
+    object({
+      stream: text,
+      envelopes: integer,
+      lastSeq: digits,
+      missing: digits,
+      equivocations: integer,
+      brokenChains: integer,
+      archived: integer,
+      erased: integer,
+      takenBy: orNull(text),
+    }),
+  ),
+  evidenceComplete: boolean,
+  records: machineRecords,
+  erasures,
 })
 
 export const logHead = object({
@@ -609,6 +702,10 @@ const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 
 const machineId = { type: 'string', pattern: '^[1-9][0-9]{0,76}$' } as const
 export const machineParams = object({ id: machineId })
+export const recordParams = object({
+  id: machineId,
+  recordId: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' },
+})
 export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */
 export const machineName = object({

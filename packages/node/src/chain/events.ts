@@ -47,6 +47,7 @@ export type LedgerEvent = Place &
     | { kind: 'machine'; machineId: bigint; controller: bigint }
     | { kind: 'machine-owner'; machineId: bigint; owner: Hex }
     | { kind: 'machine-state'; machineId: bigint; state: string }
+    | { kind: 'machine-suspension'; machineId: bigint; reason: string }
     | {
         kind: 'machine-key'
         machineId: bigint
@@ -91,6 +92,12 @@ function registryEvent(log: Log): Told | undefined {
       const state = (MACHINE_STATES[args.to] ?? '').toLowerCase()
       return { kind: 'machine-state', machineId: args.machineId, state }
     }
+    case 'SuspensionReason':
+      return {
+        kind: 'machine-suspension',
+        machineId: args.machineId,
+        reason: plain(args.reason),
+      }
     case 'KeyChanged': {
       const { machineId, epoch, keyId, curve, verifier, x, y } = args
       const heads = args.heads.map(({ stream, seq, digest }) => {

@@ -17,7 +17,7 @@ export interface Departure {
 /** Why an envelope stays: an agreement that is not closed needs it; a new agreement may begin behind it. */
 export type Hold = 'agreement' | 'newest'
 
-/** Held by whoever archives. */
+/** Held by whoever archives, and by whoever erases: a file must not take up what is being erased. */
 const ARCHIVE_LOCK = 7_158_204
 
 /**
@@ -58,6 +58,12 @@ export async function holdArchiving(client: pg.Client): Promise<boolean> {
   return rows[0]?.held === true
 }
 
+/** The same right until the transaction ends. */
+export async function holdArchivingHere(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query('SELECT pg_try_advisory_xact_lock($1) AS held', [ARCHIVE_LOCK])
+  return rows[0]?.held === true
+}
+
 /** The largest anchor of `log` in a block that stays. */
 export async function readFinalAnchor(
   db: Queryable,
@@ -92,7 +98,7 @@ export interface Candidate {
   raw: Buffer
 }
 
-/** The next envelopes that are not archived, in the order of the log, at most `limit`: none once all were looked at. */
+/** The next envelopes that are neither archived nor erased, in the order of the log, at most `limit`: none once all were looked at. */
 export async function readCandidates(
   db: Queryable,
   { beforeMs, size, finalBlock }: Departure,
@@ -102,7 +108,7 @@ export async function readCandidates(
   const { rows } = await db.query(
     `WITH held AS (${HELD}), looked AS (
        SELECT * FROM envelopes
-        WHERE log_index >= $2 AND log_index < $3 AND archive_id IS NULL ORDER BY log_index LIMIT $4)
+        WHERE log_index >= $2 AND log_index < $3 AND archive_id IS NULL AND erasure_id IS NULL ORDER BY log_index LIMIT $4)
      SELECT e.*, ${HOLD} AS hold FROM looked e LEFT JOIN held h USING (machine_id, stream)
       WHERE e.logged_at < $5 ORDER BY e.log_index`,
     [finalBlock, fromIndex, size, limit, beforeMs],

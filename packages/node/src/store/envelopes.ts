@@ -22,6 +22,8 @@ export interface LogEntry {
   seq: bigint
   loggedAt: number
   code: AdmissionCode
+  /** To its sender, of `MACHINE_SUSPENDED`: what the owner gave as the reason. Not stored with it. */
+  reason?: string | undefined
 }
 
 /** A logged envelope without its bytes. Times in ms since 1970; a declaration's are its from and to. */
@@ -197,8 +199,14 @@ export async function listEnvelopes(
   return answer.rows.map(envelopeOf)
 }
 
-/** An envelope with its bytes; null if these were archived. */
-export type StoredEnvelope = EnvelopeRow & { raw: Buffer | null }
+/** An envelope with its bytes; null if these were archived or erased. */
+export type StoredEnvelope = EnvelopeRow & { raw: Buffer | null; isErased: boolean }
+
+function storedOf(
+  row: Parameters<typeof envelopeOf>[0] & { raw: Buffer | null; erasure_id: number | null },
+): StoredEnvelope {
+  return { ...envelopeOf(row), raw: row.raw, isErased: row.erasure_id !== null }
+}
 
 /** The bytes and the place of one logged envelope. */
 export async function readEnvelope(
@@ -206,11 +214,11 @@ export async function readEnvelope(
   logIndex: bigint,
 ): Promise<StoredEnvelope | undefined> {
   const answer = await database.query(
-    `SELECT ${COLUMNS}, raw FROM envelopes WHERE log_index = $1`,
+    `SELECT ${COLUMNS}, raw, erasure_id FROM envelopes WHERE log_index = $1`,
     [logIndex],
   )
   const row = answer.rows[0]
-  return row === undefined ? undefined : { ...envelopeOf(row), raw: row.raw }
+  return row === undefined ? undefined : storedOf(row)
 }
 
 /** The next envelopes of a stream in the order of the log, with their bytes: after `afterIndex` (-1: from the first). */
@@ -219,11 +227,11 @@ export async function readStream(
   query: { machineId: bigint; stream: string; afterIndex: bigint; limit: number },
 ): Promise<StoredEnvelope[]> {
   const answer = await database.query(
-    `SELECT ${COLUMNS}, raw FROM envelopes
+    `SELECT ${COLUMNS}, raw, erasure_id FROM envelopes
       WHERE machine_id = $1 AND stream = $2 AND log_index > $3 ORDER BY log_index LIMIT $4`,
     [query.machineId, query.stream, query.afterIndex, query.limit],
   )
-  return answer.rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
+  return answer.rows.map(storedOf)
 }
 
 /** Envelopes of one stream from one `seq` to another, both included. */
@@ -257,12 +265,12 @@ export async function readStretch(
 ): Promise<StoredEnvelope[]> {
   const { rows } = await database.query(
     `SELECT * FROM (
-       SELECT ${COLUMNS}, raw, row_number() OVER (PARTITION BY seq ORDER BY log_index) AS place FROM envelopes
+       SELECT ${COLUMNS}, raw, erasure_id, row_number() OVER (PARTITION BY seq ORDER BY log_index) AS place FROM envelopes
         WHERE machine_id = $1 AND stream = $2 AND seq BETWEEN $3 AND $4) AS numbered
       WHERE place <= ${MOST_OF_ONE_SEQ} ORDER BY seq, log_index`,
     [machineId, stream, from, to],
   )
-  return rows.map((row) => ({ ...envelopeOf(row), raw: row.raw }))
+  return rows.map(storedOf)
 }
 
 /** What was logged of one stream. Times are those of its first reading and its last. */

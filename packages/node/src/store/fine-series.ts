@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000
 
 /**
  * The series of a stream between two times (half-open, ms), in at most `points` buckets, whole ones as those of `readSeries`. Where these are
- * shorter than a minute it reads the envelopes themselves, if they are few and none is archived, else the minute rollups.
+ * shorter than a minute it reads the envelopes themselves, if they are few and none is archived or erased, else the minute rollups.
  */
 export async function readFineSeries(
   database: Queryable,
@@ -22,17 +22,17 @@ export async function readFineSeries(
   const whole = wholeBuckets(query, bucketMs)
   const { rows } = await database.query<{ raw: Uint8Array }>(
     `WITH found AS (
-       SELECT log_index, readings, archive_id FROM envelopes
+       SELECT log_index, readings, raw IS NULL AS is_out FROM envelopes
         WHERE machine_id = $1 AND stream = $2 AND code = 'OK' AND first_ms < $4
           AND last_ms >= $3 AND last_ms < $4::bigint + ${LONG_MS}
        UNION ALL
-       SELECT log_index, readings, archive_id FROM envelopes
+       SELECT log_index, readings, raw IS NULL AS is_out FROM envelopes
         WHERE machine_id = $1 AND stream = $2 AND code = 'OK' AND first_ms < $4
           AND last_ms >= $4::bigint + ${LONG_MS} AND last_ms - first_ms > ${LONG_MS}
        LIMIT $5)
      SELECT raw FROM envelopes
       WHERE log_index IN (SELECT log_index FROM found)
-        AND (SELECT count(*) < $5 AND sum(readings) <= $6 AND count(archive_id) = 0 FROM found)
+        AND (SELECT count(*) < $5 AND sum(readings) <= $6 AND NOT bool_or(is_out) FROM found)
       ORDER BY last_ms`,
     [whole.machineId, whole.stream, whole.fromMs, whole.toMs, MAX_ENVELOPES + 1, MAX_READINGS],
   )

@@ -105,7 +105,7 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
         logIndex,
         atMs,
       ])
-      return
+      return forgetWordsOfFormerOwner(db, event.machineId)
     case 'machine-state':
       await db.query('INSERT INTO machine_states VALUES ($1, $2, $3, $4, $5)', [
         event.machineId,
@@ -113,6 +113,14 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
         block,
         logIndex,
         atMs,
+      ])
+      return
+    case 'machine-suspension':
+      await db.query('INSERT INTO suspension_reasons VALUES ($1, $2, $3, $4)', [
+        event.machineId,
+        event.reason,
+        block,
+        logIndex,
       ])
       return
     case 'machine-key':
@@ -152,6 +160,14 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
         bytesOf(txHash),
         atMs,
       ])
+  }
+}
+
+/** Name and place are what the owner said: where another one had the machine before, they go with him. */
+async function forgetWordsOfFormerOwner(db: Queryable, machineId: bigint): Promise<void> {
+  const hadAnother = '(SELECT count(DISTINCT owner) FROM machine_owners WHERE machine_id = $1) > 1'
+  for (const table of ['machine_names', 'machine_places']) {
+    await db.query(`DELETE FROM ${table} WHERE machine_id = $1 AND ${hadAnother}`, [machineId])
   }
 }
 

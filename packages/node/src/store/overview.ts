@@ -1,6 +1,9 @@
 import type { Hex, MachineState } from '@liquefy/client'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
+import { WITH_REASON } from './machines.ts'
+
+const NOBODY: Hex = `0x${'00'.repeat(20)}`
 
 /**
  * What became of every logged envelope, of all machines or of one: `OK` (priced), `WAITING`, or the code for which it is
@@ -77,7 +80,7 @@ export async function readMachineOverview(
   return rows.map((row) => ({
     machineId: BigInt(row.machine_id),
     name: row.name ?? undefined,
-    owner: row.owner ? hexOf(row.owner) : `0x${'00'.repeat(20)}`,
+    owner: row.owner ? hexOf(row.owner) : NOBODY,
     state: row.state ?? 'registered',
     controller: BigInt(row.controller),
     registeredMs: Number(row.registered_ms),
@@ -90,24 +93,60 @@ export interface LedgerChange {
   atMs: number
   /** The state, `KEY_CHANGED` or `KEY_REVOKED`, or the new owner. */
   what: string
+  /** Who had the machine then. */
+  owner: Hex
+  /** Of a suspension: why, if its owner said. */
+  reason: string | null
 }
 
+const STATE_CHANGES = `SELECT 'state' AS kind, s.at_ms, s.state AS what, s.block, s.log_index, r.reason
+  FROM machine_states s ${WITH_REASON} WHERE s.machine_id = $1`
+
+const ALL_CHANGES = `${STATE_CHANGES}
+  UNION ALL SELECT 'key', at_ms, CASE WHEN key_id IS NULL THEN 'KEY_REVOKED' ELSE 'KEY_CHANGED' END, block, log_index, NULL
+    FROM machine_keys WHERE machine_id = $1
+  UNION ALL SELECT 'owner', at_ms, '0x' || encode(owner, 'hex'), block, log_index, NULL
+    FROM machine_owners WHERE machine_id = $1`
+
 /** A machine's newest changes of state, key and owner. */
-export async function readLedgerChanges(
+export function readLedgerChanges(
   db: Queryable,
   machineId: bigint,
   limit: number,
 ): Promise<LedgerChange[]> {
+  return newestOf(db, ALL_CHANGES, machineId, limit)
+}
+
+async function newestOf(
+  db: Queryable,
+  changes: string,
+  machineId: bigint,
+  limit: number,
+): Promise<LedgerChange[]> {
   const { rows } = await db.query(
-    `SELECT 'state' AS kind, at_ms, state AS what, block, log_index FROM machine_states WHERE machine_id = $1
-     UNION ALL SELECT 'key', at_ms, CASE WHEN key_id IS NULL THEN 'KEY_REVOKED' ELSE 'KEY_CHANGED' END, block, log_index
-       FROM machine_keys WHERE machine_id = $1
-     UNION ALL SELECT 'owner', at_ms, '0x' || encode(owner, 'hex'), block, log_index
-       FROM machine_owners WHERE machine_id = $1
-     ORDER BY block DESC, log_index DESC LIMIT $2`,
+    `SELECT c.*, (SELECT o.owner FROM machine_owners o
+         WHERE o.machine_id = $1 AND (o.block, o.log_index) <= (c.block, c.log_index)
+         ORDER BY o.block DESC, o.log_index DESC LIMIT 1) AS owner
+     FROM (${changes} ORDER BY block DESC, log_index DESC LIMIT $2) c
+     ORDER BY block DESC, log_index DESC`,
     [machineId, limit],
   )
-  return rows.map((row) => ({ kind: row.kind, atMs: Number(row.at_ms), what: row.what }))
+  return rows.map((row) => ({
+    kind: row.kind,
+    atMs: Number(row.at_ms),
+    what: row.what,
+    owner: row.owner ? hexOf(row.owner) : NOBODY,
+    reason: row.reason,
+  }))
+}
+
+/** A machine's newest change of state; undefined if the ledger has told of none. */
+export async function readNewestState(
+  db: Queryable,
+  machineId: bigint,
+): Promise<LedgerChange | undefined> {
+  const [newest] = await newestOf(db, STATE_CHANGES, machineId, 1)
+  return newest
 }
 
 /** When a machine's agreements were closed, newest first. */

@@ -14,6 +14,8 @@ export interface StoredSummary {
   replaces: Hex | null
   createdMs: number
   openByMs: number
+  /** The machine that its meters read belongs to neither party any more: the ledger would refuse to open it. */
+  machineIsGone: boolean
   answer: 'declined' | 'withdrawn' | 'replaced' | null
   answeredMs: number | null
 }
@@ -28,13 +30,18 @@ export interface StoredProposal extends StoredSummary {
   answerWords: string | null
 }
 
-const SUMMARY_COLUMNS =
-  'proposal_id, proposer, counterparty, payer, machine_id, tariff_words, replaces, created_ms, open_by_ms, answer, answered_ms'
+/** It has meters, and their machine belongs to neither party: the ledger would refuse to open it. */
+const MACHINE_IS_GONE = `(jsonb_array_length(terms->'meters') > 0 AND (SELECT o.owner FROM machine_owners o
+   WHERE o.machine_id = proposals.machine_id ORDER BY o.block DESC, o.log_index DESC LIMIT 1)
+   NOT IN (proposer, counterparty)) IS TRUE`
 
-/** Nobody has answered it at `now`, a placeholder of the statement, and the ledger has no agreement of it. */
+/** Nobody has answered it at `now`, a placeholder of the statement, and the ledger has no agreement of it and could have one. */
 const isWaitingAt = (now: string) =>
   `(answer IS NULL AND open_by_ms > ${now} AND NOT EXISTS (
-     SELECT FROM agreements a WHERE a.agreement_id = proposal_id))`
+     SELECT FROM agreements a WHERE a.agreement_id = proposal_id) AND NOT (${MACHINE_IS_GONE}))`
+
+const SUMMARY_COLUMNS = `proposal_id, proposer, counterparty, payer, machine_id, tariff_words, replaces, created_ms, open_by_ms, answer, answered_ms,
+  ${MACHINE_IS_GONE} AS machine_is_gone`
 
 /** Those whom `party`, a placeholder, deals with: by an agreement, or because he has proposed one to them. */
 const dealtWithBy = (party: string) =>
@@ -57,7 +64,7 @@ export async function lockCounterparty(db: Queryable, counterparty: Hex): Promis
 /** Stores a proposal. False: one of the same terms is stored already. */
 export async function saveProposal(
   db: Queryable,
-  proposal: Omit<StoredProposal, 'answer' | 'answerWords' | 'answeredMs'>,
+  proposal: Omit<StoredProposal, 'machineIsGone' | 'answer' | 'answerWords' | 'answeredMs'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `INSERT INTO proposals (proposal_id, proposer, counterparty, terms, rules, signature, fund_minor, message, replaces, created_ms, open_by_ms, payer, machine_id, tariff_words)
@@ -107,7 +114,8 @@ export async function readProposal(
   party: Hex,
 ): Promise<StoredProposal | undefined> {
   const { rows } = await db.query(
-    'SELECT * FROM proposals WHERE proposal_id = $1 AND $2 IN (proposer, counterparty)',
+    `SELECT *, ${MACHINE_IS_GONE} AS machine_is_gone FROM proposals
+     WHERE proposal_id = $1 AND $2 IN (proposer, counterparty)`,
     [bytesOf(proposalId), bytesOf(party)],
   )
   return rows.map(proposalOf)[0]
@@ -149,7 +157,7 @@ export async function readDialogue(
        SELECT proposal_id FROM proposals WHERE proposal_id = $1
        UNION SELECT p.proposal_id FROM proposals p JOIN after a ON p.replaces = a.proposal_id
      )
-     SELECT * FROM proposals
+     SELECT *, ${MACHINE_IS_GONE} AS machine_is_gone FROM proposals
      WHERE proposal_id IN (SELECT proposal_id FROM before UNION SELECT proposal_id FROM after)
        AND $2 IN (proposer, counterparty)
      ORDER BY position DESC LIMIT $3`,
@@ -226,6 +234,7 @@ function summaryOf(row: QueryResultRow): StoredSummary {
     replaces: row.replaces && hexOf(row.replaces),
     createdMs: Number(row.created_ms),
     openByMs: Number(row.open_by_ms),
+    machineIsGone: row.machine_is_gone,
     answer: row.answer,
     answeredMs: row.answered_ms === null ? null : Number(row.answered_ms),
   }

@@ -134,6 +134,7 @@ export function createProposals(options: {
     // The ledger has the last word: a signature that was given away cannot be taken back.
     if (agreements.get(stored.proposalId)) return 'accepted'
     if (stored.answer) return stored.answer
+    if (stored.machineIsGone) return 'ended'
     return stored.openByMs <= clock.nowMs() ? 'expired' : 'waiting'
   }
 
@@ -334,6 +335,7 @@ const STATE_WORDS: Record<Proposal['state'], string> = {
   declined: 'declined',
   withdrawn: 'withdrawn',
   replaced: 'replaced by another offer',
+  ended: 'over, since its machine belongs to neither party any more',
   expired: 'too old to be accepted',
 }
 

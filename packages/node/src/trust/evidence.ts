@@ -7,9 +7,11 @@ import {
   type CompletedNode,
   checkpointTypedData,
   consistencyProof,
+  type Erasure,
   emptyFrontier,
   encodeRootHeader,
   encodeSignedRoot,
+  erasureTypedData,
   frontierRoot,
   type Hex,
   inclusionProof,
@@ -115,6 +117,8 @@ export interface Evidence {
   rootAt(size: bigint): Promise<Hex>
   inclusionProof(index: bigint, size: bigint): Promise<Hex[]>
   consistencyProof(size1: bigint, size2: bigint): Promise<Hex[]>
+  /** Signs what was erased, as the log's account. @throws LiquefyError `KEY_MISSING` in a process without keys. */
+  signErasure(erasure: Omit<Erasure, 'chainId' | 'anchor'>): Promise<Hex>
   /** Anchors the present head on the ledger if it is not yet, and waits until that is included. */
   anchorNow(): Promise<void>
   /** Why the log is halted; undefined while it is not. */
@@ -378,6 +382,10 @@ export async function openEvidence(options: EvidenceOptions): Promise<Evidence> 
     rootAt: (size) => rootAt(size, read),
     inclusionProof: (index, size) => inclusionProof(index, size, readKept),
     consistencyProof: (size1, size2) => consistencyProof(size1, size2, readKept),
+    async signErasure(erasure) {
+      const { chainId, evidenceAnchor: anchor } = options
+      return options.logAccount.signTypedData(erasureTypedData({ ...erasure, chainId, anchor }))
+    },
     // A second call while one runs may have started before the newest leaf: ask again behind it.
     async anchorNow() {
       if (anchoring !== undefined) await anchoring

@@ -34,6 +34,8 @@ export interface MachineIdentity {
   /** 0: signs for itself. */
   controller: bigint
   state: MachineState
+  /** Why it is suspended, as its owner said on the ledger. */
+  suspendedFor: string | undefined
   /** Undefined if the ledger has told of none. */
   owner: Hex | undefined
   keys: readonly MachineKey[]
@@ -105,6 +107,7 @@ export function createIdentity(options: {
         machineId: row.machineId,
         controller: row.controller,
         state: row.state,
+        suspendedFor: row.suspendedFor ?? undefined,
         owner: row.owner === null ? undefined : hexOf(row.owner),
         keys: keysOf(row.keys),
       }
@@ -187,6 +190,15 @@ export function isActive(
   const machine = machines.get(machineId)
   if (machine?.state !== 'active') return false
   return machine.controller === 0n || machines.get(machine.controller)?.state === 'active'
+}
+
+/** Why what these two sign and measure is not priced now, as the owner of the one that is suspended said; undefined if nobody said. */
+export function suspensionReason(
+  machineId: bigint,
+  machines: ReadonlyMap<bigint, MachineIdentity>,
+): string | undefined {
+  const machine = machines.get(machineId)
+  return machine?.suspendedFor ?? machines.get(machine?.controller ?? 0n)?.suspendedFor
 }
 
 function currentKey(machine: MachineIdentity): MachineKey | undefined {

@@ -16,6 +16,7 @@ const stateWords: Record<Exclude<State, 'waiting'>, string> = {
   declined: 'declined',
   withdrawn: 'withdrawn',
   replaced: 'replaced by another offer',
+  ended: 'over: the machine was sold',
   expired: 'too old to accept',
 }
 
