@@ -1,6 +1,7 @@
 import type { AttestationJson, SignedMeterValueJson } from '@liquefy/protocol'
 import { ApiError } from './errors.ts'
 import type { PartyDetails } from './party.ts'
+import type { ShellEnvironment, ThingDescription } from './thing.ts'
 import type {
   AcceptedAttestation,
   AcceptedMeterValue,
@@ -56,6 +57,12 @@ export interface Client {
     query: { stream: string; fromMs: number; toMs: number; points: number },
     signal?: AbortSignal,
   ): Promise<ReadingSeries[]>
+  /** The machine as a W3C WoT Thing Description 1.1: what it measures, and how to ask. */
+  thingDescription(machineId: string): Promise<ThingDescription>
+  /** Of all machines, by id; 20 from `offset` on unless told. */
+  things(query?: { offset?: number; limit?: number }): Promise<ThingDescription[]>
+  /** The machine as an Asset Administration Shell: nameplate, and where its time series are. */
+  administrationShell(machineId: string): Promise<ShellEnvironment>
   /** Newest first. */
   timeline(machineId: string): Promise<TimelineEntry[]>
   /** Newest first; `beforeIndex` pages back. */
@@ -217,6 +224,9 @@ export const createClient = ({
     },
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
+    thingDescription: (machineId) => get(`machines/${machineId}/thing-description`),
+    things: (query) => get('things', query),
+    administrationShell: (machineId) => get(`machines/${machineId}/aas`),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),
     refusals: (machineId) => get(`machines/${machineId}/refusals`),

@@ -14,11 +14,13 @@ import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase } from '../machine-passphrase.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { walletOf } from '../wallet.ts'
+import { describeCommand } from './machine-describe.ts'
 import {
   rekeyCommand,
   resumeCommand,
@@ -42,6 +44,7 @@ export function machineCommand(): Command {
   command.addCommand(token())
   command.addCommand(list())
   command.addCommand(show())
+  command.addCommand(describeCommand())
   command.addCommand(suspendCommand())
   command.addCommand(resumeCommand())
   command.addCommand(rotateCommand())
@@ -245,12 +248,4 @@ function show(): Command {
         ]),
       )
     })
-}
-
-function machineIdOf(text: string): string {
-  if (/^[1-9]\d{0,76}$/.test(text)) return text
-  throw new CliError(
-    'MACHINE_INVALID',
-    `${text} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-  )
 }

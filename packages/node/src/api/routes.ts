@@ -33,6 +33,7 @@ import * as schemas from './schemas.ts'
 import { addSessionRoutes } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
+import { addThingRoutes } from './thing-routes.ts'
 
 const REFUSALS_SHOWN = 200
 const RULES_BODY_BYTES = 262_144
@@ -58,6 +59,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
   addProposalRoutes(app, context)
+  addThingRoutes(app, context)
   app.get(
     '/v1/events',
     {

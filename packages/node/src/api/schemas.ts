@@ -529,6 +529,18 @@ export const operation = object({
   notWatched: list(text),
 })
 
+const open = (required: readonly string[]): Schema => ({
+  type: 'object',
+  required,
+  additionalProperties: true,
+})
+/** Their own standards say what is in these: W3C WoT Thing Description 1.1, metamodel 3.0 of the Asset Administration Shell. */
+export const thingDescription = open(['@context', 'id', 'title', 'security', 'securityDefinitions'])
+export const thingDescriptions = list(thingDescription)
+export const shellEnvironment = open(['assetAdministrationShells', 'submodels'])
+/** A number, a text, true or false; an object of these where a stream measures several things. */
+export const propertyValue = { type: ['number', 'string', 'boolean', 'object'] } as const
+
 // ── what the API takes ──────────────────────────────────────────────────────────────────────────────────────────
 
 const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
@@ -545,6 +557,14 @@ const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 export const machineParams = object({
   id: { type: 'string', pattern: '^[1-9][0-9]{0,76}$' },
 })
+export const propertyParams = object({ ...(machineParams.properties as object), stream })
+export const thingsQuery = object(
+  {
+    offset: { type: 'integer', minimum: 0, maximum: 1_000_000_000, default: 0 },
+    limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 },
+  },
+  ['offset', 'limit'],
+)
 export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */
 export const machineName = object({

@@ -51,6 +51,7 @@ describe('OpenAPI', () => {
     expect(result).toMatchObject({ valid: true })
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/.well-known/wot',
       '/healthz',
       '/v1/agreements',
       '/v1/agreements/{id}',
@@ -73,11 +74,15 @@ describe('OpenAPI', () => {
       '/v1/log/head',
       '/v1/machines',
       '/v1/machines/{id}',
+      '/v1/machines/{id}/aas',
       '/v1/machines/{id}/envelopes',
       '/v1/machines/{id}/name',
       '/v1/machines/{id}/place',
+      '/v1/machines/{id}/properties/{stream}',
+      '/v1/machines/{id}/properties/{stream}/changes',
       '/v1/machines/{id}/readings',
       '/v1/machines/{id}/refusals',
+      '/v1/machines/{id}/thing-description',
       '/v1/machines/{id}/timeline',
       '/v1/machines/{id}/unpriced',
       '/v1/notices',
@@ -93,6 +98,7 @@ describe('OpenAPI', () => {
       '/v1/sessions',
       '/v1/sessions/nonce',
       '/v1/status',
+      '/v1/things',
     ])
   })
 })
