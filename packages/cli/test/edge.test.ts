@@ -6,6 +6,7 @@ import { createKey, type Machine, openMachine } from '@liquefy/machine'
 import type { Hex, MeterRule, PrivateKey } from '@liquefy/protocol'
 import { bytesToHex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { liquefy } from './liquefy.ts'
 import { type LiveNode, startLiveNode } from './live-node.ts'
 
 const RULE: MeterRule = {
@@ -93,5 +94,22 @@ test.each([
     settledMinor: '210000',
     signedBy: [`edge ${edgeId} (controller)`],
     metersSignedBy,
+  })
+})
+
+test('a machine is described as other systems read it: one of the two ways, said which', async () => {
+  const env = { LIQUEFY_URL: live.node.url }
+  const said = (...args: string[]) => liquefy(['machine', 'describe', ...args], env)
+  const thing = await said(String(edgeId), '--td')
+  expect(thing.code).toBe(0)
+  expect(JSON.parse(thing.stdout)).toEqual(await live.client.thingDescription(String(edgeId)))
+  const shell = await said(String(edgeId), '--aas', '--json')
+  expect(shell.json()).toEqual(await live.client.administrationShell(String(edgeId)))
+  expect((await said(String(edgeId), '--json')).json()).toMatchObject({
+    error: { code: 'FORMAT_MISSING' },
+  })
+  expect(await said(String(edgeId), '--td', '--aas')).toMatchObject({ code: 2 })
+  expect((await said('0', '--td', '--json')).json()).toMatchObject({
+    error: { code: 'MACHINE_INVALID' },
   })
 })

@@ -7,6 +7,7 @@ import {
 import { ApiError } from './errors.ts'
 import type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
 import type { PartyDetails } from './party.ts'
+import type { ShellEnvironment, ThingDescription } from './thing.ts'
 import type {
   AcceptedAttestation,
   AcceptedMeterValue,
@@ -83,6 +84,12 @@ export interface Client {
     query: { stream: string; fromMs: number; toMs: number; points: number },
     signal?: AbortSignal,
   ): Promise<ReadingSeries[]>
+  /** The machine as a W3C WoT Thing Description 1.1: what it measures, and how to ask. */
+  thingDescription(machineId: string): Promise<ThingDescription>
+  /** Of all machines, by id; 20 from `offset` on unless told. */
+  things(query?: { offset?: number; limit?: number }): Promise<ThingDescription[]>
+  /** The machine as an Asset Administration Shell: nameplate, and where its time series are. */
+  administrationShell(machineId: string): Promise<ShellEnvironment>
   /** Newest first. */
   timeline(machineId: string): Promise<TimelineEntry[]>
   /** Replaced parts, the newest declared first; `beforeIndex` pages back. */
@@ -284,6 +291,9 @@ export const createClient = ({
       new Uint8Array(await (await ask(`machines/${machineId}/records/${recordId}`)).arrayBuffer()),
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
+    thingDescription: (machineId) => get(`machines/${machineId}/thing-description`),
+    things: (query) => get('things', query),
+    administrationShell: (machineId) => get(`machines/${machineId}/aas`),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),
     parts: (machineId, query) => get(`machines/${machineId}/parts`, query),
     envelopes: (machineId, query) => get(`machines/${machineId}/envelopes`, query),

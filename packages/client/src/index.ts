@@ -81,6 +81,7 @@ export {
   registerRequested,
   writeRegistration,
 } from './registration.ts'
+export type * from './thing.ts'
 export {
   type Call,
   GasMoneyMissingError,

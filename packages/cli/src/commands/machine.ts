@@ -20,6 +20,7 @@ import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { walletOf } from '../wallet.ts'
+import { describeCommand } from './machine-describe.ts'
 import { eraseCommand } from './machine-erase.ts'
 import { historyCommand } from './machine-history.ts'
 import {
@@ -46,6 +47,7 @@ export function machineCommand(): Command {
   command.addCommand(token())
   command.addCommand(list())
   command.addCommand(show())
+  command.addCommand(describeCommand())
   command.addCommand(suspendCommand())
   command.addCommand(resumeCommand())
   command.addCommand(rotateCommand())

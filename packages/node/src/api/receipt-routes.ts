@@ -18,13 +18,13 @@ import {
   type SignedRoot,
 } from '@liquefy/protocol'
 import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
-import { readArchiveFiles } from '../store/archives.ts'
 import { type LogEntry, readEnvelope, readStretch, stretchFacts } from '../store/envelopes.ts'
 import { readNewestAnchor, readNewestCheckpoint } from '../store/log.ts'
 import { readSplitViews } from '../store/split-views.ts'
 import { readCheckpoint, readSignedStatement } from '../trust/log-statement.ts'
+import { bytesGone } from './bytes-gone.ts'
 import type { ApiContext } from './context.ts'
-import { archived, ProblemError, unknown } from './problem.ts'
+import { ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { createSignedRoots, type SignedRoots } from './signed-roots.ts'
@@ -75,7 +75,7 @@ function addEnvelopeRoutes(app: FastifyInstance, context: ApiContext, roots: Sig
     }),
     async ({ params: { logIndex } }, reply) => {
       const row = await entryAt(logIndex)
-      if (!row.raw) throw await archivedAt(context, row.logIndex)
+      if (!row.raw) throw await bytesGone(database.pool, row)
       const root = await rootFor(context, roots, row.logIndex)
       const statement = encodeStatement(row.raw, [await receiptOf(context, root, row)])
       return send(reply, STATEMENT, statement)
@@ -99,7 +99,7 @@ function addEnvelopeRoutes(app: FastifyInstance, context: ApiContext, roots: Sig
       }
       const stretch = { machineId: BigInt(id), stream, from, to }
       const facts = await stretchFacts(database.pool, stretch)
-      if (facts.firstArchived !== undefined) throw await archivedAt(context, facts.firstArchived)
+      if (facts.firstGone) throw await bytesGone(database.pool, facts.firstGone)
       const statements = statementsOf(context, roots, stretch, facts.lastIndex)
       return reply.type(SEQUENCE).send(Readable.from(statements, { objectMode: false }))
     },
@@ -143,11 +143,6 @@ async function receiptOf(
 ): Promise<Uint8Array> {
   const path = await evidence.inclusionProof(logIndex, root.size)
   return encodeInclusionReceipt(root, { index: logIndex, path, loggedAt, code })
-}
-
-async function archivedAt({ database }: ApiContext, logIndex: bigint): Promise<ProblemError> {
-  const file = (await readArchiveFiles(database.pool, [logIndex])).get(logIndex)
-  return archived(String(logIndex), file)
 }
 
 function addRootRoutes(app: FastifyInstance, context: ApiContext, roots: SignedRoots): void {

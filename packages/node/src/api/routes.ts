@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifySchema } from 'fastify'
-import { readArchiveFiles } from '../store/archives.ts'
 import { readEnvelope } from '../store/envelopes.ts'
 import { readFineSeries } from '../store/fine-series.ts'
 import { readFoldCodes, saveMachineName } from '../store/overview.ts'
@@ -8,6 +7,7 @@ import { readRefusals } from '../store/refusals.ts'
 import { createStreamFigures } from '../store/stream-figures.ts'
 import { agreementList, agreementView } from './agreement-view.ts'
 import { openBundle } from './bundle.ts'
+import { bytesGone } from './bytes-gone.ts'
 import type { ApiContext } from './context.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
@@ -28,13 +28,14 @@ import { createPacedFigures } from './paced-figures.ts'
 import { addPartRoutes } from './part-routes.ts'
 import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
-import { archived, erased, ProblemError, unknown } from './problem.ts'
+import { ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
 import { idOf, route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { addSessionRoutes } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
+import { addThingRoutes } from './thing-routes.ts'
 
 const REFUSALS_SHOWN = 200
 const RULES_BODY_BYTES = 262_144
@@ -62,6 +63,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartRoutes(app, context)
   addLifeRoutes(app, context)
   addProposalRoutes(app, context)
+  addThingRoutes(app, context)
   app.get(
     '/v1/events',
     {
@@ -304,11 +306,7 @@ function addLogRoutes(app: FastifyInstance, context: ApiContext): void {
     async ({ params: { logIndex } }) => {
       const row = await readEnvelope(database.pool, BigInt(logIndex))
       if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
-      if (!row.raw) {
-        if (row.isErased) throw erased(logIndex)
-        const file = (await readArchiveFiles(database.pool, [row.logIndex])).get(row.logIndex)
-        throw archived(logIndex, file)
-      }
+      if (!row.raw) throw await bytesGone(database.pool, row)
       const codes = await readFoldCodes(database.pool, [row.digest])
       const { anchored: _, ...checkpoint } = await evidence.head()
       return {

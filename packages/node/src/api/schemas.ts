@@ -687,6 +687,18 @@ export const operation = object({
   notWatched: list(text),
 })
 
+const open = (required: readonly string[]): Schema => ({
+  type: 'object',
+  required,
+  additionalProperties: true,
+})
+/** Their own standards say what is in these: W3C WoT Thing Description 1.1, metamodel 3.0 of the Asset Administration Shell. */
+export const thingDescription = open(['@context', 'id', 'title', 'security', 'securityDefinitions'])
+export const thingDescriptions = list(thingDescription)
+export const shellEnvironment = open(['assetAdministrationShells', 'submodels'])
+/** A number, a text, true or false; an object of these where a stream measures several things. */
+export const propertyValue = { type: ['number', 'string', 'boolean', 'object'] } as const
+
 // ── what the API takes ──────────────────────────────────────────────────────────────────────────────────────────
 
 const logIndex = { type: 'string', pattern: '^(0|[1-9][0-9]{0,17})$' } as const
@@ -706,6 +718,14 @@ export const recordParams = object({
   id: machineId,
   recordId: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' },
 })
+export const propertyParams = object({ ...(machineParams.properties as object), stream })
+export const thingsQuery = object(
+  {
+    offset: { type: 'integer', minimum: 0, maximum: 1_000_000_000, default: 0 },
+    limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 },
+  },
+  ['offset', 'limit'],
+)
 export const sinceQuery = object({ sinceMs: timeMs }, ['sinceMs'])
 /** Seen by people, in one line. */
 export const machineName = object({

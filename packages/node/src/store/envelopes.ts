@@ -245,17 +245,25 @@ interface Stretch {
 /** Of those that a machine signs under one number, so many are told of: the first, and others as proof. */
 const MOST_OF_ONE_SEQ = 4
 
-/** Where the last envelope of a stretch stands in the log, and the first whose bytes were archived. */
+/** Where the last envelope of a stretch stands in the log, and the first whose bytes were archived or erased. */
 export async function stretchFacts(
   database: Queryable,
   { machineId, stream, from, to }: Stretch,
-): Promise<{ lastIndex: bigint | undefined; firstArchived: bigint | undefined }> {
+): Promise<{
+  lastIndex: bigint | undefined
+  firstGone: Pick<StoredEnvelope, 'logIndex' | 'isErased'> | undefined
+}> {
   const { rows } = await database.query(
-    `SELECT max(log_index) AS last, min(log_index) FILTER (WHERE raw IS NULL) AS archived FROM envelopes
+    `SELECT max(log_index) AS last, min(log_index) FILTER (WHERE raw IS NULL) AS gone,
+            min(log_index) FILTER (WHERE erasure_id IS NOT NULL) AS erased FROM envelopes
       WHERE machine_id = $1 AND stream = $2 AND seq BETWEEN $3 AND $4`,
     [machineId, stream, from, to],
   )
-  return { lastIndex: rows[0].last ?? undefined, firstArchived: rows[0].archived ?? undefined }
+  const { last, gone, erased } = rows[0]
+  return {
+    lastIndex: last ?? undefined,
+    firstGone: gone === null ? undefined : { logIndex: gone, isErased: gone === erased },
+  }
 }
 
 /** The envelopes of a stretch with their bytes, in order of `seq`, those of one number in the order of the log. */

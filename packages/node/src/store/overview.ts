@@ -87,6 +87,18 @@ export async function readMachineOverview(
   }))
 }
 
+/** Ids of machines, a page at a time, in ascending order. */
+export async function readMachineIds(
+  db: Queryable,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<bigint[]> {
+  const { rows } = await db.query(
+    'SELECT machine_id FROM machines ORDER BY machine_id OFFSET $1 LIMIT $2',
+    [offset, limit],
+  )
+  return rows.map((row) => BigInt(row.machine_id))
+}
+
 /** A change of a machine on the ledger, newest first. */
 export interface LedgerChange {
   kind: 'state' | 'key' | 'owner'

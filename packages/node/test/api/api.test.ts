@@ -53,6 +53,7 @@ describe('OpenAPI', () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       '/.well-known/scitt-keys',
       '/.well-known/scitt-keys/{kid}',
+      '/.well-known/wot',
       '/healthz',
       '/v1/agreements',
       '/v1/agreements/{id}',
@@ -82,12 +83,16 @@ describe('OpenAPI', () => {
       '/v1/log/split-view',
       '/v1/machines',
       '/v1/machines/{id}',
+      '/v1/machines/{id}/aas',
       '/v1/machines/{id}/envelopes',
       '/v1/machines/{id}/name',
       '/v1/machines/{id}/place',
+      '/v1/machines/{id}/properties/{stream}',
+      '/v1/machines/{id}/properties/{stream}/changes',
       '/v1/machines/{id}/readings',
       '/v1/machines/{id}/refusals',
       '/v1/machines/{id}/streams/{stream}/statements',
+      '/v1/machines/{id}/thing-description',
       '/v1/machines/{id}/timeline',
       '/v1/machines/{id}/unpriced',
       '/v1/notices',
@@ -103,6 +108,7 @@ describe('OpenAPI', () => {
       '/v1/sessions',
       '/v1/sessions/nonce',
       '/v1/status',
+      '/v1/things',
     ])
   })
 })
