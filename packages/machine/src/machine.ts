@@ -4,8 +4,8 @@ import {
   encodeEnvelope,
   type Hex,
   LiquefyError,
-  type PrivateKey,
   type ReadingInput,
+  type SigningKey,
 } from '@liquefy/protocol'
 import { type Clock, systemClock } from './clock.ts'
 import { createDelivery, type DeliveryLimits } from './delivery.ts'
@@ -57,6 +57,8 @@ export interface MachineOptions extends Partial<Identity> {
   folder: string
   /** Of its key, if that is encrypted. */
   passphrase?: string
+  /** Of the token that its key is in, if it is. */
+  pin?: string
   /** Default: one envelope a sample. */
   packEvery?: PackEvery
   /** A meter value is signed this often while registers change, and at a period's end. Default 10 s. */
@@ -158,7 +160,7 @@ const HTTP_LIMITS: DeliveryLimits = { window: 1_000, resendMs: 90_000 }
  */
 export async function openMachine(options: MachineOptions): Promise<Machine> {
   const { folder, clock = systemClock } = options
-  const key = loadKey(folder, options.passphrase)
+  const key = loadKey(folder, options.passphrase, options.pin)
   const identity = resolveIdentity(folder, givenIdentity(options))
   const openTransport = options.transport ?? wireOf(options, identity, key, clock)
   const unlock = lockFolder(folder)
@@ -172,7 +174,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
 
 function startMachine(input: {
   options: MachineOptions
-  key: PrivateKey
+  key: SigningKey
   identity: Identity
   clock: Clock
   openTransport: OpenTransport
@@ -444,7 +446,7 @@ function givenIdentity(options: MachineOptions): Partial<Identity> {
 function wireOf(
   options: MachineOptions,
   identity: Identity,
-  key: PrivateKey,
+  key: SigningKey,
   clock: Clock,
 ): OpenTransport {
   const logIn = {

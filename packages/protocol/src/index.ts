@@ -187,6 +187,7 @@ export {
   sigStructure,
 } from './trust/cose.ts'
 export type { Declaration } from './trust/declaration.ts'
+export { didKey, parseDidKey } from './trust/did.ts'
 export {
   type DecodedEnvelope,
   decodeEnvelope,
@@ -219,6 +220,8 @@ export {
   type PublicKey,
   parsePublicKey,
   privateKeyFromBytes,
+  type SigningKey,
+  type TokenKey,
 } from './trust/key.ts'
 export {
   append,
