@@ -5,6 +5,7 @@ import { archiveCommand } from './commands/archive.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { chainCommand } from './commands/chain.ts'
+import { credentialCommand } from './commands/credential.ts'
 import { evidenceCommand } from './commands/evidence.ts'
 import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
@@ -36,6 +37,7 @@ export async function run(args: readonly string[]): Promise<number> {
     chainCommand(),
     statusCommand(),
     machineCommand(),
+    credentialCommand(done),
     keysCommand(),
     backupCommand(),
     restoreCommand(),

@@ -1,8 +1,10 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Machine, openMachine } from '@liquefy/machine'
+import { createClient } from '@liquefy/client'
+import { createTokenKey, type Machine, openMachine } from '@liquefy/machine'
 import { type RunningNode, startNode } from '@liquefy/node'
+import { didKey } from '@liquefy/protocol'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -22,6 +24,7 @@ const root = mkdtempSync(join(tmpdir(), 'liquefy-token-'))
 chmodSync(root, 0o711)
 const dataDir = join(root, 'data')
 const folder = join(root, 'pump')
+const maker = join(root, 'maker')
 const pinFile = join(root, 'pin')
 const OFFER = {
   payer: 'Nordmühle GmbH',
@@ -65,12 +68,16 @@ describe.runIf(hasSoftHsm)('a machine whose key is in a token (SoftHSM)', () => 
   beforeAll(async () => {
     useTokens(root)
     makeToken('pump', PIN)
+    makeToken('maker', PIN)
+    const makerToken = { module: MODULE, token: 'maker' }
+    const { publicKey } = createTokenKey(maker, makerToken, 'P-256', PIN)
     writeFileSync(pinFile, `${PIN}\n`, { mode: 0o600 })
     node = await startNode({
       dataDir,
       port: 0,
       mqttPort: 0,
       rpcPort: 0,
+      trustedIssuers: [{ did: didKey(publicKey), name: 'Pumpwerk' }],
       settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
       anchorIntervalMs: NEVER_MS,
       blockMs: 100,
@@ -118,6 +125,23 @@ describe.runIf(hasSoftHsm)('a machine whose key is in a token (SoftHSM)', () => 
     const audited = await run('audit', agreementId)
     expect(audited.code, audited.stdout).toBe(0)
     expect(audited.json()).toMatchObject({ differenceMinor: '0', settledMinor: '10000' })
+  })
+
+  test('its maker, whose key is in a token too, says which product it is', async () => {
+    const { key } = await createClient({ url: node.url }).machine('1')
+    if (!key) throw new Error('no key')
+    const file = join(root, 'credential.jwt')
+    const product = ['--manufacturer', 'Pumpwerk AG', '--model', 'P 7', '--serial', 'SN-7']
+    const subject = ['--subject', didKey(key)]
+    const issued = await run('credential', 'issue', maker, ...subject, ...product, '--out', file)
+    expect(issued.code, issued.stdout).toBe(0)
+    const { statusList } = issued.json() as { statusList: string }
+    const attested = await run('machine', 'attest', '1', file, '--status-list', statusList)
+    expect(attested.json()).toMatchObject({
+      issuerName: 'Pumpwerk',
+      serial: 'SN-7',
+      state: 'valid',
+    })
   })
 
   /** What is settled in all after these readings, in thousandths of a litre. */

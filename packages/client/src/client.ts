@@ -1,4 +1,10 @@
 import type { AttestationJson, SignedMeterValueJson } from '@liquefy/protocol'
+import type {
+  CheckableCredential,
+  MachineCredential,
+  TakenStatusList,
+  TrustedIssuer,
+} from './credential.ts'
 import { ApiError } from './errors.ts'
 import type { PartyDetails } from './party.ts'
 import type {
@@ -50,6 +56,14 @@ export interface Client {
   placeMachine(machineId: string, place: Place): Promise<void>
   /** Takes that back. For its owner, signed in; throws `NOT_OWNER`. */
   forgetPlace(machineId: string): Promise<void>
+  /** What its maker says of a machine, with all that it takes to check it without the node. Throws `CREDENTIAL_UNKNOWN`. */
+  credential(machineId: string): Promise<CheckableCredential>
+  /** Hands in what its maker says of a machine. Throws with the codes of docs/protocol/credential.md. */
+  attest(machineId: string, credential: string): Promise<MachineCredential>
+  /** Hands in a maker's list of revoked credentials; throws with the same codes. */
+  submitStatusList(statusList: string): Promise<TakenStatusList>
+  /** Makers whose credentials the operator trusts. */
+  issuers(): Promise<TrustedIssuer[]>
   /** Whole buckets of one stream between two times, at most `points` of them if the first begins with the window; `signal` gives up. */
   readings(
     machineId: string,
@@ -215,6 +229,11 @@ export const createClient = ({
     forgetPlace: async (machineId) => {
       await request(`/v1/machines/${machineId}/place`, { method: 'DELETE' })
     },
+    credential: (machineId) => get(`machines/${machineId}/credential`),
+    attest: (machineId, credential) =>
+      send('PUT', `machines/${machineId}/credential`, { credential }),
+    submitStatusList: (statusList) => post('status-lists', { statusList }),
+    issuers: () => get('issuers'),
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
     timeline: (machineId) => get(`machines/${machineId}/timeline`),

@@ -3,6 +3,8 @@
  * addresses and digests are 0x strings; times end in `Ms` (since 1970) unless they are signed ones (`asOf`, seconds).
  */
 
+import type { MachineCredential } from './credential.ts'
+
 export type Hex = `0x${string}`
 
 export interface Deployment {
@@ -105,6 +107,8 @@ export interface Machine extends MachineSummary {
     metered: boolean
   }[]
   agreements: Hex[]
+  /** What its maker says of its hardware; null if no maker that the operator trusts has said anything. */
+  credential: MachineCredential | null
 }
 
 /** One point of a chart. `timeMs` is a multiple of the series' `bucketMs`, and all readings from then until the next one are in it. */

@@ -8,7 +8,12 @@ export {
 } from './credential.ts'
 export { parseTrustedIssuers, type TrustedIssuer } from './issuer.ts'
 export { CREDENTIAL_REFUSALS, type CredentialRefusal } from './refusal.ts'
-export { credentialStanding, type Standing, type StandingContext } from './standing.ts'
+export {
+  credentialStanding,
+  type Standing,
+  type StandingContext,
+  statusListStanding,
+} from './standing.ts'
 export {
   emptyBits,
   isRevoked,

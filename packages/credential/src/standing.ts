@@ -81,4 +81,24 @@ export function credentialStanding(
   return { ok: true }
 }
 
+/** Whether a list is to be taken now: one of the future would keep out all others until then, one of the past says nothing of today. */
+export function statusListStanding(
+  { validFromMs, validUntilMs }: StatusList,
+  nowMs: number,
+): { ok: true } | Refused {
+  if (validFromMs > nowMs + CLOCK_SKEW_MS) {
+    return refuse(
+      'CREDENTIAL_NOT_YET_VALID',
+      `The list is valid from ${timeOf(validFromMs)}: hand it in then.`,
+    )
+  }
+  if (validUntilMs <= nowMs) {
+    return refuse(
+      'STATUS_LIST_STALE',
+      `The list was good until ${timeOf(validUntilMs)}: hand in the maker’s new one.`,
+    )
+  }
+  return { ok: true }
+}
+
 const timeOf = (ms: number) => new Date(ms).toISOString()

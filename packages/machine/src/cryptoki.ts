@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+// Not by name: a bundle for devices begins with an import of that name.
+import nodeModule from 'node:module'
 import { LiquefyError } from '@liquefy/protocol'
 
 interface Attribute {
@@ -178,7 +179,7 @@ function loadModule(path: string): Cryptoki {
 }
 
 function newCryptoki(): Cryptoki {
-  const require = createRequire(import.meta.url)
+  const require = nodeModule.createRequire(import.meta.url)
   try {
     const { PKCS11 } = require('pkcs11js') as { PKCS11: new () => Cryptoki }
     return new PKCS11()

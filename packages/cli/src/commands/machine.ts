@@ -1,4 +1,4 @@
-import { writeRegistration } from '@liquefy/client'
+import { type MachineCredential, writeRegistration } from '@liquefy/client'
 import {
   createKey,
   createTokenKey,
@@ -14,6 +14,7 @@ import { Command, Option } from 'commander'
 import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
+import { readDocument } from '../document-file.ts'
 import { CliError } from '../failure.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { machinePassphrase, machinePin } from '../machine-secrets.ts'
@@ -44,6 +45,7 @@ export function machineCommand(): Command {
   command.addCommand(token())
   command.addCommand(list())
   command.addCommand(show())
+  command.addCommand(attest())
   command.addCommand(suspendCommand())
   command.addCommand(resumeCommand())
   command.addCommand(rotateCommand())
@@ -249,6 +251,7 @@ function show(): Command {
           ['owner', machine.owner],
           ...(machine.controller ? [['controller', machine.controller]] : []),
           ['key', machine.key ? `${machine.key.curve} ${machine.key.keyId}` : 'none'],
+          ...(machine.credential ? [['maker', makerText(machine.credential)]] : []),
           ...machine.streams.map(({ stream, envelopes, lastSeq, unit }) => [
             `stream ${stream}`,
             `${envelopes} envelopes, last seq ${lastSeq}${unit ? `, in ${unit}` : ''}`,
@@ -261,6 +264,36 @@ function show(): Command {
       )
     })
 }
+
+function attest(): Command {
+  return new Command('attest')
+    .description('hand in what its maker says of a machine')
+    .argument('<machineId>')
+    .argument('<file>', 'the credential that the maker gave with the device')
+    .option('--status-list <file>', 'the maker’s newest status list, handed in before')
+    .action(
+      async (
+        machineId: string,
+        file: string,
+        { statusList }: { statusList?: string },
+        command: Command,
+      ) => {
+        const { node, out } = contextOf(command)
+        const id = machineIdOf(machineId)
+        const jwt = readDocument(file)
+        const client = node()
+        if (statusList) await client.submitStatusList(readDocument(statusList))
+        const credential = await client.attest(id, jwt)
+        out.result(
+          { machineId, ...credential },
+          `Machine ${machineId} is ${makerText(credential)}.`,
+        )
+      },
+    )
+}
+
+const makerText = ({ issuer, issuerName, manufacturer, model, serial, state }: MachineCredential) =>
+  `${manufacturer} ${model}, serial number ${serial}, says ${issuerName ?? issuer} (${state})`
 
 function machineIdOf(text: string): string {
   if (/^[1-9]\d{0,76}$/.test(text)) return text

@@ -114,10 +114,11 @@ export async function machineView(
   sinceMs: number,
 ): Promise<Machine> {
   const db = context.database.pool
-  const [machines, key, streams] = await Promise.all([
+  const [machines, key, streams, credential] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
+    context.credentials.of(machineId),
   ])
   const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
     sinceMs,
@@ -136,6 +137,7 @@ export async function machineView(
       .all()
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
+    credential,
   }
 }
 

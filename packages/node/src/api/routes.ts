@@ -9,6 +9,7 @@ import { createStreamFigures } from '../store/stream-figures.ts'
 import { agreementList, agreementView } from './agreement-view.ts'
 import { openBundle } from './bundle.ts'
 import type { ApiContext } from './context.ts'
+import { addCredentialRoutes } from './credential-routes.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
 import {
@@ -57,6 +58,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartyRoutes(app, context)
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
+  addCredentialRoutes(app, context)
   addProposalRoutes(app, context)
   app.get(
     '/v1/events',

@@ -13,6 +13,7 @@ import { createMetering } from '../transact/metering.ts'
 import { createMoneyCheck } from '../transact/money-check.ts'
 import { createNotices } from '../transact/notices.ts'
 import { createProposals } from '../transact/proposals.ts'
+import { createCredentials } from '../trust/credentials.ts'
 import type { Evidence } from '../trust/evidence.ts'
 import { createSessions } from '../trust/sessions.ts'
 import { followBulletins, type Keyless, openIntake, openKeyless } from './keyless.ts'
@@ -112,6 +113,7 @@ export async function startApiRole(site: Site): Promise<string> {
       chainId: contracts.chainId,
       contractAccepts: (signed) => client.verifyMessage(signed),
     }),
+    credentials: createCredentials({ database, clock, issuers: config.trustedIssuers }),
     proposals: createProposals({
       database,
       clock,

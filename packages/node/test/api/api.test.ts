@@ -69,10 +69,12 @@ describe('OpenAPI', () => {
       '/v1/envelopes/{logIndex}',
       '/v1/envelopes/{logIndex}/payments',
       '/v1/events',
+      '/v1/issuers',
       '/v1/log/consistency',
       '/v1/log/head',
       '/v1/machines',
       '/v1/machines/{id}',
+      '/v1/machines/{id}/credential',
       '/v1/machines/{id}/envelopes',
       '/v1/machines/{id}/name',
       '/v1/machines/{id}/place',
@@ -93,6 +95,7 @@ describe('OpenAPI', () => {
       '/v1/sessions',
       '/v1/sessions/nonce',
       '/v1/status',
+      '/v1/status-lists',
     ])
   })
 })
