@@ -12,6 +12,8 @@ const forbidden: [folder: string, imported: string][] = [
   ['packages/protocol/src/trust', '@liquefy/machine'],
   ['packages/protocol/src/transact', 'node:fs'],
   ['packages/machine/src', '@liquefy/client'],
+  ['packages/credential/src', '@liquefy/client'],
+  ['packages/credential/src', 'node:fs'],
   ['packages/client/src', '@liquefy/node'],
   ['packages/audit/src', '@liquefy/client'],
   ['packages/audit/src', 'node:fs'],

@@ -1,5 +1,5 @@
 import { activateMachines, registerMachines as register } from '@liquefy/client'
-import type { Hex, PrivateKey } from '@liquefy/protocol'
+import type { Hex, SigningKey } from '@liquefy/protocol'
 import { type Ledger, type Signer, senderOf } from './transactions.ts'
 
 /**
@@ -9,7 +9,7 @@ export async function registerMachines(
   ledger: Ledger,
   registry: Hex,
   owner: Signer,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
   onDone: (done: number) => void = () => {},
 ): Promise<bigint[]> {
   const action = { ...senderOf(ledger, owner), deployment: { chainId: ledger.chainId, registry } }

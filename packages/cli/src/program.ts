@@ -6,6 +6,7 @@ import { auditCommand } from './commands/audit.ts'
 import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { calibrationCommand } from './commands/calibration.ts'
 import { chainCommand } from './commands/chain.ts'
+import { credentialCommand } from './commands/credential.ts'
 import { evidenceCommand } from './commands/evidence.ts'
 import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
@@ -39,6 +40,7 @@ export async function run(args: readonly string[]): Promise<number> {
     statusCommand(),
     machineCommand(),
     calibrationCommand(done),
+    credentialCommand(done),
     keysCommand(),
     backupCommand(),
     restoreCommand(),

@@ -4,6 +4,12 @@ import {
   type SignedMeterValueJson,
   splitSequence,
 } from '@liquefy/protocol'
+import type {
+  CheckableCredential,
+  MachineCredential,
+  TakenStatusList,
+  TrustedIssuer,
+} from './credential.ts'
 import { ApiError } from './errors.ts'
 import type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
 import type { PartyDetails } from './party.ts'
@@ -78,6 +84,14 @@ export interface Client {
   addRecord(machineId: string, record: Uint8Array): Promise<MachineRecord>
   /** The bytes of one; throws `RECORD_UNKNOWN`. */
   record(machineId: string, recordId: Hex): Promise<Uint8Array>
+  /** What its maker says of a machine, with all that it takes to check it without the node. Throws `CREDENTIAL_UNKNOWN`. */
+  credential(machineId: string): Promise<CheckableCredential>
+  /** Hands in what its maker says of a machine. Throws with the codes of docs/protocol/credential.md. */
+  attest(machineId: string, credential: string): Promise<MachineCredential>
+  /** Hands in a maker's list of revoked credentials; throws with the same codes. */
+  submitStatusList(statusList: string): Promise<TakenStatusList>
+  /** Makers whose credentials the operator trusts. */
+  issuers(): Promise<TrustedIssuer[]>
   /** Whole buckets of one stream between two times, at most `points` of them if the first begins with the window; `signal` gives up. */
   readings(
     machineId: string,
@@ -289,6 +303,11 @@ export const createClient = ({
       post(`machines/${machineId}/records`, { record: base64Of(record) }),
     record: async (machineId, recordId) =>
       new Uint8Array(await (await ask(`machines/${machineId}/records/${recordId}`)).arrayBuffer()),
+    credential: (machineId) => get(`machines/${machineId}/credential`),
+    attest: (machineId, credential) =>
+      send('PUT', `machines/${machineId}/credential`, { credential }),
+    submitStatusList: (statusList) => post('status-lists', { statusList }),
+    issuers: () => get('issuers'),
     readings: (machineId, query, signal) =>
       get(`machines/${machineId}/readings`, query, signal && { signal }),
     thingDescription: (machineId) => get(`machines/${machineId}/thing-description`),

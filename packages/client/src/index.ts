@@ -20,6 +20,13 @@ export {
 } from './agreement-terms.ts'
 export { suggestPerHour } from './believable-rate.ts'
 export { type Client, createClient } from './client.ts'
+export type {
+  CheckableCredential,
+  CredentialState,
+  MachineCredential,
+  TakenStatusList,
+  TrustedIssuer,
+} from './credential.ts'
 export { ApiError } from './errors.ts'
 export {
   approve,

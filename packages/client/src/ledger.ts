@@ -2,10 +2,10 @@ import { machineRegistryAbi } from '@liquefy/abi'
 import {
   CURVE_NUMBER,
   keyId,
-  type PrivateKey,
   type PublicKey,
   registerControlledDigest,
   registerDigest,
+  type SigningKey,
   signTypedDigest,
 } from '@liquefy/protocol'
 import { parseEventLogs, type TransactionReceipt, zeroAddress } from 'viem'
@@ -25,7 +25,7 @@ const PROOF_SECONDS = 86_400n
  * call `activateMachine` next.
  */
 export async function registerMachine(
-  action: MachineAction & { key: PrivateKey },
+  action: MachineAction & { key: SigningKey },
 ): Promise<bigint> {
   const [machineId] = await registerMachines(action, [action.key])
   if (machineId === undefined) throw new RangeError('One key gives one machine.')
@@ -40,7 +40,7 @@ export async function activateMachine(action: MachineAction & { machineId: bigin
 /** Registers many machines, as `registerMachine` does one; answers their ids in the order of the keys. */
 export async function registerMachines(
   action: MachineAction,
-  keys: readonly PrivateKey[],
+  keys: readonly SigningKey[],
   onDone?: (done: number) => void,
 ): Promise<bigint[]> {
   const { deployment, publicClient, wallet } = action
@@ -70,7 +70,7 @@ export async function registerMachines(
  * which signs for it from then on.
  */
 export async function registerControlledMachine(
-  action: MachineAction & { controller: bigint; key: PrivateKey; salt: Hex },
+  action: MachineAction & { controller: bigint; key: SigningKey; salt: Hex },
 ): Promise<bigint> {
   const { deployment, publicClient, wallet, controller, key, salt } = action
   const { chainId, registry } = deployment

@@ -4,10 +4,10 @@ import {
   headsHash,
   keyId,
   LiquefyError,
-  type PrivateKey,
   type RotationHead,
   rekeyDigest,
   rotateDigest,
+  type SigningKey,
   signTypedDigest,
 } from '@liquefy/protocol'
 import { zeroAddress } from 'viem'
@@ -77,7 +77,7 @@ export function transferMachine(action: OneMachine & { to: Hex }) {
  * @param action.heads the last envelope of each stream that still counts under the old key.
  */
 export async function rotateMachineKey(
-  action: OneMachine & { oldKey: PrivateKey; newKey: PrivateKey; heads: readonly RotationHead[] },
+  action: OneMachine & { oldKey: SigningKey; newKey: SigningKey; heads: readonly RotationHead[] },
 ) {
   const { deployment, machineId, oldKey, newKey, heads } = action
   const { verifier, nonce, deadline } = await proofContext(action, newKey)
@@ -95,7 +95,7 @@ export async function rotateMachineKey(
 }
 
 /** Gives a machine whose key was revoked a new one, with its proof of possession. For its owner. */
-export async function rekeyMachine(action: OneMachine & { newKey: PrivateKey }) {
+export async function rekeyMachine(action: OneMachine & { newKey: SigningKey }) {
   const { deployment, machineId, newKey } = action
   const { verifier, nonce, deadline } = await proofContext(action, newKey)
   const digest = rekeyDigest({
@@ -113,7 +113,7 @@ export async function rekeyMachine(action: OneMachine & { newKey: PrivateKey }) 
 /** What the proof of a new key is bound to: its verifier, the machine's key epoch, and a time. */
 async function proofContext(
   { deployment, publicClient, machineId }: OneMachine,
-  { curve }: PrivateKey,
+  { curve }: SigningKey,
 ): Promise<{ verifier: Hex; nonce: bigint; deadline: bigint }> {
   const contract = { address: deployment.registry, abi: machineRegistryAbi } as const
   const [p256Verifier, nonce, { timestamp }] = await Promise.all([
@@ -125,7 +125,7 @@ async function proofContext(
   return { verifier, nonce, deadline: timestamp + PROOF_SECONDS }
 }
 
-function onLedger({ curve, publicKey: { x, y } }: PrivateKey, verifier: Hex) {
+function onLedger({ curve, publicKey: { x, y } }: SigningKey, verifier: Hex) {
   return { curve: CURVE_NUMBER[curve], verifier, x, y }
 }
 

@@ -12,10 +12,10 @@ import {
   machineSigner,
   meterValueDigest,
   meterValuesDigest,
-  type PrivateKey,
   type Quorum,
   SIGNER_KIND,
   type SignedMeterValueJson,
+  type SigningKey,
   signedMeterValueToJson,
   signTypedDigest,
 } from '@liquefy/protocol'
@@ -23,7 +23,7 @@ import type { Wallet } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 
 /** Who signs: an account, which sees what it signs (EIP-712), or a machine by its key. */
-export type ValueSigner = { wallet: Wallet } | { machineId: bigint; key: PrivateKey }
+export type ValueSigner = { wallet: Wallet } | { machineId: bigint; key: SigningKey }
 
 type House = { deployment: Pick<Deployment, 'chainId' | 'clearingHouse'> }
 

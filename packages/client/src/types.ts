@@ -3,6 +3,8 @@
  * addresses and digests are 0x strings; times end in `Ms` (since 1970) unless they are signed ones (`asOf`, seconds).
  */
 
+import type { MachineCredential } from './credential.ts'
+
 export type Hex = `0x${string}`
 
 export interface Deployment {
@@ -111,6 +113,8 @@ export interface Machine extends MachineSummary {
   agreements: Hex[]
   /** While it is suspended: since when, by whom, and why, where its owner said. */
   suspension: { atMs: number; by: Hex; reason: string | null } | null
+  /** What its maker says of its hardware; null if no maker that the operator trusts has said anything. */
+  credential: MachineCredential | null
 }
 
 /** A calibration certificate that a stream has declared and whose signature verifies. */

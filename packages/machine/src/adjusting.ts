@@ -3,8 +3,8 @@ import {
   decodeTariffData,
   finalFromMs,
   type Hex,
-  type PrivateKey,
   type SignedAdjustmentJson,
+  type SigningKey,
   signedAdjustmentToJson,
   signTypedDigest,
   type Tariff,
@@ -48,7 +48,7 @@ const REFUSED_MS = 3_600_000
 const SETTLED = new Set(['ACCEPTED', 'ADJUSTMENT_EXISTS'])
 
 export function createAdjusting(options: {
-  key: PrivateKey
+  key: SigningKey
   chainId: number
   clearingHouse: Hex | undefined
   tariffs: TariffContracts | undefined

@@ -3,7 +3,7 @@ import {
   type DecimalFraction,
   encodeEnvelope,
   type Hex,
-  type PrivateKey,
+  type SigningKey,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import type { Identity } from './identity.ts'
@@ -18,7 +18,7 @@ import type { Identity } from './identity.ts'
 export function writeEnvelopeFile(
   path: string,
   input: {
-    key: PrivateKey
+    key: SigningKey
     identity: Identity
     stream: string
     seq: bigint

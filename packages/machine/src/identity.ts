@@ -5,9 +5,9 @@ import {
   type Hex,
   keyId,
   LiquefyError,
-  type PrivateKey,
   registerDigest,
   registryAudience,
+  type SigningKey,
   signTypedDigest,
   type TariffContracts,
 } from '@liquefy/protocol'
@@ -51,7 +51,7 @@ export function loadIdentity(folder: string): Identity | undefined {
  * @returns the arguments of `MachineRegistry.register`.
  */
 export function proofOfPossession(
-  key: PrivateKey,
+  key: SigningKey,
   request: { chainId: number; registry: Hex; owner: Hex; verifier: Hex; deadline: bigint },
 ) {
   const id = keyId(key.publicKey)
@@ -61,7 +61,7 @@ export function proofOfPossession(
 
 /** A fresh MQTT password, valid for an hour. */
 export function passwordToken(
-  key: PrivateKey,
+  key: SigningKey,
   identity: Pick<Identity, 'machineId' | 'chainId' | 'registry'>,
   nowMs: number,
 ): string {

@@ -1,4 +1,5 @@
 export type { Clock, Monotonic } from './clock.ts'
+export type { TokenPlace } from './cryptoki.ts'
 export type { DeliveryLimits } from './delivery.ts'
 export { writeEnvelopeFile } from './envelope-file.ts'
 export {
@@ -8,7 +9,15 @@ export {
   proofOfPossession,
   saveIdentity,
 } from './identity.ts'
-export { adoptNextKey, createKey, hasKey, loadKey, nextKey } from './key.ts'
+export {
+  adoptNextKey,
+  createKey,
+  createTokenKey,
+  hasKey,
+  loadKey,
+  nextKey,
+  nextTokenKey,
+} from './key.ts'
 export {
   type Machine,
   type MachineEvents,

@@ -4,9 +4,9 @@ import {
   encodeEnvelope,
   type Hex,
   LiquefyError,
-  type PrivateKey,
   type ReadingInput,
   type Replacement,
+  type SigningKey,
 } from '@liquefy/protocol'
 import { requireCertificate } from './certificate.ts'
 import { type Clock, systemClock, waitingClock } from './clock.ts'
@@ -66,6 +66,8 @@ export interface MachineOptions extends Partial<Identity> {
   folder: string
   /** Of its key, if that is encrypted. */
   passphrase?: string
+  /** Of the token that its key is in, if it is. */
+  pin?: string
   /** Default: one envelope a sample. */
   packEvery?: PackEvery
   /** A meter value is signed this often while registers change, and at a period's end. Default 10 s. */
@@ -181,7 +183,7 @@ const HTTP_LIMITS: DeliveryLimits = { window: 1_000, resendMs: 90_000 }
  */
 export async function openMachine(options: MachineOptions): Promise<Machine> {
   const { folder } = options
-  const key = loadKey(folder, options.passphrase)
+  const key = loadKey(folder, options.passphrase, options.pin)
   const identity = resolveIdentity(folder, givenIdentity(options))
   const wall = options.clock ?? systemClock
   // Known once the spool is open.
@@ -198,7 +200,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
 
 function startMachine(input: {
   options: MachineOptions
-  key: PrivateKey
+  key: SigningKey
   identity: Identity
   time: MachineTime
   openTransport: OpenTransport
@@ -511,7 +513,7 @@ function givenIdentity(options: MachineOptions): Partial<Identity> {
 function wireOf(
   options: MachineOptions,
   identity: Identity,
-  key: PrivateKey,
+  key: SigningKey,
   tokenNowMs: () => number,
 ): OpenTransport {
   const logIn = {

@@ -5,11 +5,11 @@ import {
   keyId,
   type MeterValue,
   meterValueDigest,
-  type PrivateKey,
   parseTerms,
   periodEndMs,
   type SignedAdjustmentJson,
   type SignedMeterValueJson,
+  type SigningKey,
   signedMeterValueToJson,
   signTypedDigest,
   type TariffContracts,
@@ -87,7 +87,7 @@ const MOST_AGREEMENTS = 256
 
 export function openMetering(options: {
   folder: string
-  key: PrivateKey
+  key: SigningKey
   chainId: number
   clearingHouse: Hex | undefined
   tariffs: TariffContracts | undefined

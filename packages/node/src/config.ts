@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { parseTrustedIssuers, type TrustedIssuer } from '@liquefy/credential'
 import { LiquefyError } from '@liquefy/protocol'
 import pino, { type Logger } from 'pino'
 import { type Hex, isAddress } from 'viem'
@@ -53,6 +55,8 @@ export interface NodeOptions {
    * No limit unless told.
    */
   quotas?: QuotaLimits | undefined
+  /** Makers whose credentials of machines are taken: LIQUEFY_TRUSTED_ISSUERS names a file with `[{did, name}]`. None unless told. */
+  trustedIssuers?: readonly TrustedIssuer[] | undefined
   /** Threads that verify signatures: LIQUEFY_WORKERS, as many as cores. 0: the main thread does it. */
   workers?: number | undefined
   /** What this process does of what a node does: LIQUEFY_ROLE, `all`. Another than `all` needs DATABASE_URL, MQTT_URL and RPC_URL (docs/scale.md). */
@@ -83,6 +87,7 @@ export interface Config {
   settle: SettlePolicy
   anchorIntervalMs: number
   quotas: QuotaLimits
+  trustedIssuers: readonly TrustedIssuer[]
   workers: number
   role: Role
   logger: Logger
@@ -162,6 +167,7 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
       bytesPerDay: quotaOf(env, 'LIQUEFY_QUOTA_BYTES_PER_DAY'),
       machines: quotaOf(env, 'LIQUEFY_QUOTA_MACHINES'),
     },
+    trustedIssuers: options.trustedIssuers ?? issuersOf(env),
     workers: options.workers ?? workersOf(env) ?? availableParallelism(),
     role,
     logger: options.logger ?? pino({ level: levelOf(env) }),
@@ -195,6 +201,17 @@ function portOf(env: Environment, name: string): number | undefined {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw new ConfigError(`${name} is "${text}"; it must be a port from 0 (any free one) to 65535.`)
+}
+
+function issuersOf(env: Environment): TrustedIssuer[] {
+  const path = textOf(env, 'LIQUEFY_TRUSTED_ISSUERS')
+  if (path === undefined) return []
+  try {
+    return parseTrustedIssuers(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const why = error instanceof LiquefyError ? error.message : 'It cannot be read.'
+    throw new ConfigError(`LIQUEFY_TRUSTED_ISSUERS names ${path}. ${why}`)
+  }
 }
 
 function workersOf(env: Environment): number | undefined {

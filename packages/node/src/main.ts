@@ -36,6 +36,7 @@ import { createMoneyCheck, type MoneyCheck } from './transact/money-check.ts'
 import { createNotices } from './transact/notices.ts'
 import { createProposals } from './transact/proposals.ts'
 import { createSettlement } from './transact/settlement.ts'
+import { createCredentials } from './trust/credentials.ts'
 import { openEvidence } from './trust/evidence.ts'
 import { createIdentity } from './trust/identity.ts'
 import { createQuotas } from './trust/quotas.ts'
@@ -264,6 +265,7 @@ async function start(
       chainId,
       contractAccepts: (signed) => chain.publicClient.verifyMessage(signed),
     }),
+    credentials: createCredentials({ database, clock, issuers: config.trustedIssuers }),
     proposals: createProposals({
       database,
       clock,

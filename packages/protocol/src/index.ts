@@ -202,8 +202,8 @@ export {
   decodeStrict,
   encode,
 } from './trust/cbor.ts'
-export type { ClockDeclaration } from './trust/clock-declaration.ts'
 export { type SplitSequence, splitSequence } from './trust/cbor-sequence.ts'
+export type { ClockDeclaration } from './trust/clock-declaration.ts'
 export {
   type CompletenessCheck,
   type CompletenessFault,
@@ -263,6 +263,8 @@ export {
   type PublicKey,
   parsePublicKey,
   privateKeyFromBytes,
+  type SigningKey,
+  type TokenKey,
 } from './trust/key.ts'
 export {
   append,
@@ -283,7 +285,19 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './trust/log.ts'
-export type { Handover, Replacement } from './trust/replacement.ts'
+export {
+  type Build,
+  checkOrigin,
+  type Design,
+  isSigned,
+  MAX_ORIGIN_BYTES,
+  type NamedDigest,
+  type OriginFault,
+  type OriginRecord,
+  type ReadOrigin,
+  readOrigin,
+  signOrigin,
+} from './trust/origin.ts'
 export {
   coseKey,
   coseThumbprint,
@@ -305,19 +319,7 @@ export {
   verifyInclusionReceipt,
   verifySignedRoot,
 } from './trust/receipt.ts'
-export {
-  type Build,
-  checkOrigin,
-  type Design,
-  isSigned,
-  MAX_ORIGIN_BYTES,
-  type NamedDigest,
-  type OriginFault,
-  type OriginRecord,
-  type ReadOrigin,
-  readOrigin,
-  signOrigin,
-} from './trust/origin.ts'
+export type { Handover, Replacement } from './trust/replacement.ts'
 export {
   type DecimalFraction,
   MAX_RECORDS,

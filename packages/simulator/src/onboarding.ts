@@ -7,7 +7,7 @@ import {
   type Hex,
   keyId,
   LiquefyError,
-  type PrivateKey,
+  type SigningKey,
   tariffContracts,
   termsFromJson,
   termsToJson,
@@ -56,7 +56,7 @@ export async function ensureMachine(
 /** A run that was cut off between registering and noting the id left the machine on the ledger. */
 async function registeredBefore(
   client: Onboarding['client'],
-  key: PrivateKey,
+  key: SigningKey,
 ): Promise<bigint | undefined> {
   for (const { machineId } of await client.machines()) {
     const machine = await client.machine(machineId)

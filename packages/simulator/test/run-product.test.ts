@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Agreement, Deployment, Machine } from '@liquefy/client'
-import { agreementId, type Hex, keyId, LiquefyError, type PrivateKey } from '@liquefy/protocol'
+import { agreementId, type Hex, keyId, LiquefyError, type SigningKey } from '@liquefy/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type RunOptions, runProduct } from '../src/index.ts'
 import { smallProduct } from './small-product.ts'
@@ -36,7 +36,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
 
 /** A ledger and the node's view of it, in memory; `failAfter` cuts the runner off right behind that action. */
 function world() {
-  const keys: PrivateKey[] = []
+  const keys: SigningKey[] = []
   const escrow = new Map<Hex, bigint>()
   const actions: string[] = []
   const names: string[] = []

@@ -19,7 +19,7 @@ import { Command } from 'commander'
 import { toHex } from 'viem'
 import { contextOf } from '../context.ts'
 import { CliError, EXIT } from '../failure.ts'
-import { machinePassphrase } from '../machine-passphrase.ts'
+import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { table } from '../output.ts'
 
 interface IssueFlags {
@@ -62,7 +62,7 @@ function issue(): Command {
     .option('--out <file>', 'default: <number>.calibration in the working folder')
     .action((folder: string, flags: IssueFlags, command: Command) => {
       const { out } = contextOf(command)
-      const key = loadKey(folder, machinePassphrase())
+      const key = loadKey(folder, machinePassphrase(), machinePin())
       const bytes = encodeCalibrationCertificate(key, {
         calibrationLaboratory: flags.name,
         ...subjectOf(flags.of),

@@ -8,15 +8,23 @@ import {
   suspendMachine,
   transferMachine,
 } from '@liquefy/client'
-import { adoptNextKey, loadIdentity, loadKey, nextKey, streamHeads } from '@liquefy/machine'
-import { type Hex, keyId, type PrivateKey } from '@liquefy/protocol'
+import {
+  adoptNextKey,
+  loadIdentity,
+  loadKey,
+  nextKey,
+  nextTokenKey,
+  streamHeads,
+} from '@liquefy/machine'
+import { type Curve, type Hex, keyId, type SigningKey } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { isAddress } from 'viem'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
-import { machinePassphrase } from '../machine-passphrase.ts'
+import { machinePassphrase, machinePin } from '../machine-secrets.ts'
+import { type TokenOptions, tokenPlaceOf } from '../token-place.ts'
 import { type Ledger, senderOf } from '../transactions.ts'
 import { personOf, walletOf } from '../wallet.ts'
 
@@ -125,10 +133,12 @@ export function rotateCommand(): Command {
   return acting(new Command('rotate'))
     .description('change the key of a machine that is stopped; what it has signed counts on')
     .argument('<folder>', 'folder of the machine')
-    .action(async (folder: string, options: Acting, command: Command) => {
+    .option('--pkcs11 <module>', 'make the new key in a token: the shared library that reaches it')
+    .option('--token <label>', 'which token; left out, the new key is made where the old one is')
+    .action(async (folder: string, options: Acting & TokenOptions, command: Command) => {
       const { machineId, oldKey } = machineIn(folder)
       const { context, action, ledger } = await actionOf(command, String(machineId), options)
-      const newKey = nextKey(folder, oldKey.curve, machinePassphrase())
+      const newKey = newKeyOf(folder, oldKey.curve, options)
       // Cut short after the ledger had it, all that is left to do is to take the key up.
       if (!(await isCurrent(ledger, action.deployment.registry, machineId, newKey))) {
         const heads = streamHeads(folder, machineId)
@@ -144,10 +154,12 @@ export function rekeyCommand(): Command {
   return acting(new Command('rekey'))
     .description('give a machine whose key was revoked a new one')
     .argument('<folder>', 'folder of the machine')
-    .action(async (folder: string, options: Acting, command: Command) => {
+    .option('--pkcs11 <module>', 'make the new key in a token: the shared library that reaches it')
+    .option('--token <label>', 'which token; left out, the new key is made where the old one is')
+    .action(async (folder: string, options: Acting & TokenOptions, command: Command) => {
       const { machineId, oldKey } = machineIn(folder)
       const { context, action, ledger } = await actionOf(command, String(machineId), options)
-      const newKey = nextKey(folder, oldKey.curve, machinePassphrase())
+      const newKey = newKeyOf(folder, oldKey.curve, options)
       if (!(await isCurrent(ledger, action.deployment.registry, machineId, newKey))) {
         await rekeyMachine({ ...action, newKey })
       }
@@ -156,7 +168,14 @@ export function rekeyCommand(): Command {
     })
 }
 
-function tellKey(context: Context, folder: string, machineId: bigint, newKey: PrivateKey): void {
+function newKeyOf(folder: string, curve: Curve, options: TokenOptions): SigningKey {
+  const place = tokenPlaceOf(options)
+  return place
+    ? nextTokenKey(folder, place, curve, machinePin())
+    : nextKey(folder, curve, machinePassphrase(), machinePin())
+}
+
+function tellKey(context: Context, folder: string, machineId: bigint, newKey: SigningKey): void {
   const id = keyId(newKey.publicKey)
   context.out.result(
     { machineId: machineId.toString(), folder, keyId: id },
@@ -164,7 +183,7 @@ function tellKey(context: Context, folder: string, machineId: bigint, newKey: Pr
   )
 }
 
-function machineIn(folder: string): { machineId: bigint; oldKey: PrivateKey } {
+function machineIn(folder: string): { machineId: bigint; oldKey: SigningKey } {
   const identity = loadIdentity(folder)
   if (!identity) {
     throw new CliError(
@@ -172,14 +191,17 @@ function machineIn(folder: string): { machineId: bigint; oldKey: PrivateKey } {
       `${folder} is no registered machine yet: liquefy machine register ${folder} --as <person>`,
     )
   }
-  return { machineId: identity.machineId, oldKey: loadKey(folder, machinePassphrase()) }
+  return {
+    machineId: identity.machineId,
+    oldKey: loadKey(folder, machinePassphrase(), machinePin()),
+  }
 }
 
 async function isCurrent(
   { client }: Ledger,
   registry: Hex,
   machineId: bigint,
-  { publicKey }: PrivateKey,
+  { publicKey }: SigningKey,
 ): Promise<boolean> {
   const { x, y } = await client.readContract({
     address: registry,

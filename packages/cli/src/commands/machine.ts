@@ -1,6 +1,7 @@
-import { writeRegistration } from '@liquefy/client'
+import { type MachineCredential, writeRegistration } from '@liquefy/client'
 import {
   createKey,
+  createTokenKey,
   hasKey,
   loadIdentity,
   loadKey,
@@ -8,17 +9,19 @@ import {
   proofOfPossession,
   saveIdentity,
 } from '@liquefy/machine'
-import { type Curve, keyId, type PrivateKey, tariffContracts } from '@liquefy/protocol'
+import { type Curve, didKey, keyId, type SigningKey, tariffContracts } from '@liquefy/protocol'
 import { Command, Option } from 'commander'
 import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
+import { readDocument } from '../document-file.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
-import { machinePassphrase } from '../machine-passphrase.ts'
 import { registerMachines } from '../machine-registration.ts'
+import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
+import { type TokenOptions, tokenPlaceOf } from '../token-place.ts'
 import { walletOf } from '../wallet.ts'
 import { describeCommand } from './machine-describe.ts'
 import { eraseCommand } from './machine-erase.ts'
@@ -48,6 +51,7 @@ export function machineCommand(): Command {
   command.addCommand(list())
   command.addCommand(show())
   command.addCommand(describeCommand())
+  command.addCommand(attest())
   command.addCommand(suspendCommand())
   command.addCommand(resumeCommand())
   command.addCommand(rotateCommand())
@@ -65,14 +69,23 @@ function keygen(): Command {
     .description('make a key for a new machine; its folder is where it will keep its readings too')
     .argument('<folder>', 'folder of the machine')
     .addOption(new Option('--curve <curve>').choices(['P-256', 'secp256k1']).default('P-256'))
-    .action((folder: string, { curve }: { curve: Curve }, command: Command) => {
+    .option('--pkcs11 <module>', 'make it in a token: the shared library that reaches the token')
+    .option('--token <label>', 'which token; its PIN comes from LIQUEFY_MACHINE_PIN(_FILE)')
+    .action((folder: string, options: TokenOptions & { curve: Curve }, command: Command) => {
       const { out } = contextOf(command)
+      const { curve } = options
+      const place = tokenPlaceOf(options)
       const passphrase = machinePassphrase()
-      const { publicKey } = createKey(folder, curve, passphrase)
+      const { publicKey } = place
+        ? createTokenKey(folder, place, curve, machinePin())
+        : createKey(folder, curve, passphrase)
       const id = keyId(publicKey)
+      const where = place
+        ? `The token "${place.token}"`
+        : `${folder}/key.${passphrase ? 'pem' : 'json'}`
       out.result(
-        { folder, keyId: id, ...publicKey },
-        `${folder}/key.${passphrase ? 'pem' : 'json'} holds a ${curve} key with the id ${id}.\nRegister it: liquefy machine register ${folder} --as <person>`,
+        { folder, keyId: id, did: didKey(publicKey), ...publicKey },
+        `${where} holds a ${curve} key with the id ${id}.\nRegister it: liquefy machine register ${folder} --as <person>`,
       )
     })
 }
@@ -167,8 +180,8 @@ function adopt(): Command {
     })
 }
 
-function keyIn(folder: string): PrivateKey {
-  if (hasKey(folder)) return loadKey(folder, machinePassphrase())
+function keyIn(folder: string): SigningKey {
+  if (hasKey(folder)) return loadKey(folder, machinePassphrase(), machinePin())
   throw new CliError(
     'KEY_MISSING',
     `${folder} holds no key. Make one: liquefy machine keygen ${folder}`,
@@ -189,7 +202,11 @@ function token(): Command {
         )
       }
       const nowMs = Date.now()
-      const password = passwordToken(loadKey(folder, machinePassphrase()), identity, nowMs)
+      const password = passwordToken(
+        loadKey(folder, machinePassphrase(), machinePin()),
+        identity,
+        nowMs,
+      )
       const expiresAtMs = (Math.floor(nowMs / 1000) + TOKEN_SECONDS) * 1000
       out.result(
         { machineId: identity.machineId.toString(), token: password, expiresAtMs },
@@ -251,6 +268,7 @@ function show(): Command {
           ['owner', machine.owner],
           ...(machine.controller ? [['controller', machine.controller]] : []),
           ['key', machine.key ? `${machine.key.curve} ${machine.key.keyId}` : 'none'],
+          ...(machine.credential ? [['maker', makerText(machine.credential)]] : []),
           ...machine.streams.map(({ stream, envelopes, lastSeq, unit }) => [
             `stream ${stream}`,
             `${envelopes} envelopes, last seq ${lastSeq}${unit ? `, in ${unit}` : ''}`,
@@ -263,3 +281,33 @@ function show(): Command {
       )
     })
 }
+
+function attest(): Command {
+  return new Command('attest')
+    .description('hand in what its maker says of a machine')
+    .argument('<machineId>')
+    .argument('<file>', 'the credential that the maker gave with the device')
+    .option('--status-list <file>', 'the maker’s newest status list, handed in before')
+    .action(
+      async (
+        machineId: string,
+        file: string,
+        { statusList }: { statusList?: string },
+        command: Command,
+      ) => {
+        const { node, out } = contextOf(command)
+        const id = machineIdOf(machineId)
+        const jwt = readDocument(file)
+        const client = node()
+        if (statusList) await client.submitStatusList(readDocument(statusList))
+        const credential = await client.attest(id, jwt)
+        out.result(
+          { machineId, ...credential },
+          `Machine ${machineId} is ${makerText(credential)}.`,
+        )
+      },
+    )
+}
+
+const makerText = ({ issuer, issuerName, manufacturer, model, serial, state }: MachineCredential) =>
+  `${manufacturer} ${model}, serial number ${serial}, says ${issuerName ?? issuer} (${state})`

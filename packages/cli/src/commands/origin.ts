@@ -18,7 +18,7 @@ import { Command } from 'commander'
 import { contextOf } from '../context.ts'
 import { CliError, EXIT } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
-import { machinePassphrase } from '../machine-passphrase.ts'
+import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { table } from '../output.ts'
 import { signedIn } from '../sign-in.ts'
 import { walletOf } from '../wallet.ts'
@@ -165,7 +165,7 @@ function signInto(folder: string, content: Design | Build, path: string, command
       `${folder} holds no key. Make one: liquefy machine keygen ${folder}`,
     )
   }
-  const maker = loadKey(folder, machinePassphrase())
+  const maker = loadKey(folder, machinePassphrase(), machinePin())
   const bytes = signOrigin(maker, content, Math.floor(Date.now() / 1_000))
   writeFileSync(path, bytes)
   const recordId = digestOf(bytes)

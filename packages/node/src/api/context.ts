@@ -11,6 +11,7 @@ import type { AttestationAnswer } from '../transact/attestation.ts'
 import type { MeterAnswer } from '../transact/meter-value.ts'
 import type { MoneyCheck } from '../transact/money-check.ts'
 import type { Proposals } from '../transact/proposals.ts'
+import type { Credentials } from '../trust/credentials.ts'
 import type { Evidence } from '../trust/evidence.ts'
 import type { Sessions } from '../trust/sessions.ts'
 
@@ -53,6 +54,7 @@ export interface ApiContext {
   submitAttestation(json: unknown): Promise<AttestationAnswer>
   sessions: Sessions
   proposals: Proposals
+  credentials: Credentials
   /** Of the embedded chain's people, if whoever asks may act as them: the node is reached on loopback only. */
   peopleWallets: PeopleWallets | undefined
   logger: BaseLogger

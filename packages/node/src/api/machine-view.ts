@@ -130,12 +130,13 @@ export async function machineView(
   sinceMs: number,
 ): Promise<Machine> {
   const db = context.database.pool
-  const [machines, key, streams, sensors, newest] = await Promise.all([
+  const [machines, key, streams, sensors, newest, credential] = await Promise.all([
     readMachineOverview(db, machineId),
     readCurrentKey(db, machineId),
     readStreams(db, machineId),
     readSensorDeclarations(db, machineId),
     readNewestState(db, machineId),
+    context.credentials.of(machineId),
   ])
   const nowMs = context.clock.nowMs()
   const [summary] = await summariesOf(context, machines, figuresOf(machineId, streams), {
@@ -165,6 +166,7 @@ export async function machineView(
       newest?.what === 'suspended'
         ? { atMs: newest.atMs, by: newest.owner, reason: newest.reason }
         : null,
+    credential,
   }
 }
 

@@ -9,6 +9,7 @@ import { agreementList, agreementView } from './agreement-view.ts'
 import { openBundle } from './bundle.ts'
 import { bytesGone } from './bytes-gone.ts'
 import type { ApiContext } from './context.ts'
+import { addCredentialRoutes } from './credential-routes.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { EventStream } from './event-stream.ts'
 import { addLifeRoutes } from './life-routes.ts'
@@ -62,6 +63,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPlaceRoutes(app, context)
   addPartRoutes(app, context)
   addLifeRoutes(app, context)
+  addCredentialRoutes(app, context)
   addProposalRoutes(app, context)
   addThingRoutes(app, context)
   app.get(

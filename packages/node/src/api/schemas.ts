@@ -100,6 +100,46 @@ const machineSummaryFields = {
 }
 export const machineSummaries = list(object(machineSummaryFields))
 
+const credentialFields = {
+  id: text,
+  issuer: text,
+  issuerName: orNull(text),
+  manufacturer: text,
+  model: text,
+  serial: text,
+  keyId: hex,
+  validFromMs: integer,
+  validUntilMs: integer,
+  acceptedMs: integer,
+  state: {
+    type: 'string',
+    enum: [
+      'valid',
+      'expired',
+      'not-yet-valid',
+      'revoked',
+      'status-unknown',
+      'issuer-untrusted',
+      'key-replaced',
+    ],
+  },
+  words: text,
+}
+export const credential = object(credentialFields)
+export const checkable = object({
+  ...credentialFields,
+  credential: text,
+  statusList: orNull(text),
+  earlier: list(object({ ...credentialFields, credential: text })),
+})
+export const statusList = object({
+  id: text,
+  issuer: text,
+  validFromMs: integer,
+  validUntilMs: integer,
+})
+export const issuers = list(object({ did: text, name: text }))
+
 export const machine = object({
   ...machineSummaryFields,
   key: objectOrNull({
@@ -135,6 +175,7 @@ export const machine = object({
   ),
   agreements: list(hex),
   suspension: objectOrNull({ atMs: integer, by: hex, reason: orNull(text) }),
+  credential: objectOrNull(credentialFields),
 })
 
 export const readingSeries = list(
@@ -736,6 +777,9 @@ export const machineName = object({
     pattern: '^[^\\p{C}]*[^\\p{C}\\s][^\\p{C}]*$',
   },
 })
+/** Their own limits answer with a code of theirs. */
+export const credentialBody = object({ credential: text })
+export const statusListBody = object({ statusList: text })
 export const refusalParams = object({
   id: { type: 'string', pattern: '^(0|[1-9][0-9]{0,76})$' },
 })

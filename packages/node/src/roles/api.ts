@@ -13,6 +13,7 @@ import { createMetering } from '../transact/metering.ts'
 import { createMoneyCheck } from '../transact/money-check.ts'
 import { createNotices } from '../transact/notices.ts'
 import { createProposals } from '../transact/proposals.ts'
+import { createCredentials } from '../trust/credentials.ts'
 import type { Evidence } from '../trust/evidence.ts'
 import { createSessions } from '../trust/sessions.ts'
 import { followBulletins, type Keyless, openIntake, openKeyless } from './keyless.ts'
@@ -112,6 +113,7 @@ export async function startApiRole(site: Site): Promise<string> {
       chainId: contracts.chainId,
       contractAccepts: (signed) => client.verifyMessage(signed),
     }),
+    credentials: createCredentials({ database, clock, issuers: config.trustedIssuers }),
     proposals: createProposals({
       database,
       clock,
@@ -183,8 +185,10 @@ function askedHeads(
         bulletin.kind === 'root' && bulletin.id === id ? (bulletin.signed ?? '') : undefined,
     )
     const decoded = decodeReceipt(Buffer.from(signed, 'base64'))
-    const verified = decoded.ok && verifySignedRoot(decoded.receipt, { chainId, log, anchor })
-    if (verified?.ok) return verified.signed
+    if (decoded.ok) {
+      const verified = verifySignedRoot(decoded.receipt, { chainId, log, anchor })
+      if (verified.ok) return verified.signed
+    }
     throw new LiquefyError(
       'LOG_ROOT_UNAVAILABLE',
       'The process with the key could not sign this root; its log says why.',

@@ -74,6 +74,7 @@ describe('OpenAPI', () => {
       '/v1/envelopes/{logIndex}/receipt',
       '/v1/envelopes/{logIndex}/statement',
       '/v1/events',
+      '/v1/issuers',
       '/v1/log/checkpoints',
       '/v1/log/consistency',
       '/v1/log/consistency/receipt',
@@ -84,6 +85,7 @@ describe('OpenAPI', () => {
       '/v1/machines',
       '/v1/machines/{id}',
       '/v1/machines/{id}/aas',
+      '/v1/machines/{id}/credential',
       '/v1/machines/{id}/envelopes',
       '/v1/machines/{id}/name',
       '/v1/machines/{id}/place',
@@ -108,6 +110,7 @@ describe('OpenAPI', () => {
       '/v1/sessions',
       '/v1/sessions/nonce',
       '/v1/status',
+      '/v1/status-lists',
       '/v1/things',
     ])
   })

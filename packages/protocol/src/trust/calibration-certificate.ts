@@ -5,7 +5,7 @@ import { fromHex, toHex } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict, encode } from './cbor.ts'
 import { decodeSign1, encodeSign1, sigStructure } from './cose.ts'
 import { formatSub, parseSub } from './identifier.ts'
-import { type Curve, keyId, type PrivateKey, type PublicKey, parsePublicKey } from './key.ts'
+import { type Curve, keyId, type PublicKey, parsePublicKey, type SigningKey } from './key.ts'
 import { sha256, sign, verify } from './signature.ts'
 
 /** What a laboratory says of one sensor (docs/protocol/metrology.md); the words are those of PTB's digital calibration certificate. */
@@ -96,7 +96,7 @@ export function readCalibrationCertificate(bytes: Uint8Array): ReadCertificate {
  * @throws LiquefyError `CERTIFICATE_INVALID` if the result would be refused: nothing is signed that cannot be read.
  */
 export function encodeCalibrationCertificate(
-  key: PrivateKey,
+  key: SigningKey,
   statement: CalibrationStatement,
 ): Uint8Array {
   const protectedBytes = encode(headerOf(key, statement))
@@ -108,7 +108,7 @@ export function encodeCalibrationCertificate(
   return bytes
 }
 
-function headerOf(key: PrivateKey, statement: CalibrationStatement): CborMap {
+function headerOf(key: SigningKey, statement: CalibrationStatement): CborMap {
   const { curve, x, y } = key.publicKey
   const coseKey = mapOf([
     [COSE_KEY.kty, EC2],

@@ -12,7 +12,7 @@ import {
   parseSub,
   type Subject,
 } from './identifier.ts'
-import { type Curve, keyId, type PrivateKey, type PublicKey } from './key.ts'
+import { type Curve, keyId, type PublicKey, type SigningKey } from './key.ts'
 import {
   buildPack,
   type Reading,
@@ -57,7 +57,7 @@ export type Envelope = {
 
 /** What `encodeEnvelope` signs. */
 export type EnvelopeInput = {
-  signer: PrivateKey
+  signer: SigningKey
   iss: Issuer
   machineId: bigint
   stream: string

@@ -19,6 +19,19 @@ export type PrivateKey = {
   readonly publicKey: PublicKey
 }
 
+/**
+ * A private key that never leaves a token (PKCS#11, a secure element). `signDigest` is all that is asked of it: ECDSA over 32 bytes as they are,
+ * answered as 64 bytes `r || s`, `s` low or high.
+ */
+export type TokenKey = {
+  readonly curve: Curve
+  readonly publicKey: PublicKey
+  readonly signDigest: (digest32: Uint8Array) => Uint8Array
+}
+
+/** What signs: a key in memory, or one in a token. */
+export type SigningKey = PrivateKey | TokenKey
+
 /** Number of a curve in `MachineRegistry` and in key ids. */
 export const CURVE_NUMBER = { 'P-256': 1, secp256k1: 2 } as const satisfies Record<Curve, number>
 

@@ -4,7 +4,7 @@ import { fromHex, toHex } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict, encode } from './cbor.ts'
 import { decodeSign1, encodeSign1, sigStructure } from './cose.ts'
 import { didKey, parseDidKey } from './did.ts'
-import { type Curve, keyId, type PrivateKey, type PublicKey } from './key.ts'
+import { type Curve, keyId, type PublicKey, type SigningKey } from './key.ts'
 import { sha256, sign, verify } from './signature.ts'
 
 /** A file by name, with the SHA-256 of its bytes. */
@@ -83,7 +83,7 @@ const WORDS = /^[^\p{C}]{1,128}$/u
  * @throws LiquefyError `ORIGIN_MALFORMED` if what is said could not be read back.
  */
 export function signOrigin(
-  maker: PrivateKey,
+  maker: SigningKey,
   content: Design | Build,
   issuedAt: number,
 ): Uint8Array {

@@ -3,8 +3,9 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { Hex } from 'viem'
 import { keccak256 } from 'viem/utils'
 import { sha256, signMessage, verifyMessage } from '#crypto'
+import { LiquefyError } from '../error.ts'
 import { concatBytes, fromHex, toHex } from './bytes.ts'
-import type { Curve, PrivateKey, PublicKey } from './key.ts'
+import type { Curve, PublicKey, SigningKey, TokenKey } from './key.ts'
 
 const RAW_DIGEST = { prehash: false, lowS: true } as const
 const DIGEST = /^0x[0-9a-fA-F]{64}$/
@@ -15,8 +16,8 @@ const SIGNATURE_65 = /^0x[0-9a-fA-F]{130}$/
 export { sha256 }
 
 /** ECDSA over SHA-256(message): 64 bytes `r || s`; `s` may be low or high. */
-export function sign(key: PrivateKey, message: Uint8Array): Uint8Array {
-  return signMessage(key, message)
+export function sign(key: SigningKey, message: Uint8Array): Uint8Array {
+  return 'd' in key ? signMessage(key, message) : key.signDigest(sha256(message))
 }
 
 /**
@@ -32,8 +33,9 @@ export function verify(key: PublicKey, message: Uint8Array, signature: Uint8Arra
   }
 }
 
-/** ECDSA over `digest32` itself: 64 bytes `r || s`, low `s`, deterministic (RFC 6979). */
-export function signDigest(key: PrivateKey, digest32: Uint8Array): Uint8Array {
+/** ECDSA over `digest32` itself: 64 bytes `r || s`, low `s`; deterministic (RFC 6979) unless the key is in a token. */
+export function signDigest(key: SigningKey, digest32: Uint8Array): Uint8Array {
+  if (!('d' in key)) return lowS(key.curve, key.signDigest(digest32))
   return suite(key.curve).sign(digest32, key.d, RAW_DIGEST)
 }
 
@@ -49,8 +51,9 @@ export function lowS(curve: Curve, signature: Uint8Array): Uint8Array {
  * Signs an EIP-712 digest as `MachineRegistry` verifies it. P-256: ECDSA over SHA-256 of the 32 bytes, 64 bytes
  * `r || s`, low `s`. secp256k1: ECDSA over the digest, 65 bytes `r || s || v`, low `s`, `v` 27 or 28.
  */
-export function signTypedDigest(key: PrivateKey, digest: Hex): Hex {
+export function signTypedDigest(key: SigningKey, digest: Hex): Hex {
   if (key.curve === 'P-256') return toHex(lowS('P-256', sign(key, fromHex(digest))))
+  if (!('d' in key)) return withRecovery(key, digest)
   const signature = secp256k1.sign(fromHex(digest), key.d, { ...RAW_DIGEST, format: 'recovered' })
   return toHex(concatBytes(signature.subarray(1), Uint8Array.of(27 + (signature[0] ?? 0))))
 }
@@ -111,6 +114,19 @@ export function recoverPublicKey(digest: Hex, signature: Hex): PublicKey | undef
 /** The account of a secp256k1 key, lower case. */
 export function accountOf(key: PublicKey): Hex {
   return `0x${keccak256(concatBytes(fromHex(key.x), fromHex(key.y))).slice(-40)}`
+}
+
+/** A token does not say which of the two points is its key's. @throws LiquefyError `KEY_DIFFERS`. */
+function withRecovery(key: TokenKey, digest: Hex): Hex {
+  const signature = signDigest(key, fromHex(digest))
+  const found = [27, 28]
+    .map((v) => toHex(concatBytes(signature, Uint8Array.of(v))))
+    .find((candidate) => verifyTypedDigest(key.publicKey, digest, candidate))
+  if (found) return found
+  throw new LiquefyError(
+    'KEY_DIFFERS',
+    'The token signs with another key than the one that it was asked for: look at its label in key.json.',
+  )
 }
 
 function recoverPoint(digest: Hex, signature: Hex): Uint8Array | undefined {

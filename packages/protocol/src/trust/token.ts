@@ -1,9 +1,9 @@
-import type { Curve, PrivateKey, PublicKey } from './key.ts'
+import type { Curve, PublicKey, SigningKey } from './key.ts'
 import { sign, verify } from './signature.ts'
 
 /** What a password token says (docs/protocol/transport.md). Times in seconds since 1970. */
 export type TokenInput = {
-  key: PrivateKey
+  key: SigningKey
   machineId: bigint
   /** CAIP-19 id of the registry: `registryAudience(chainId, registry)`. */
   audience: string

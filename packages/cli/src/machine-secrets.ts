@@ -4,3 +4,8 @@ import { readSecret } from '@liquefy/node/keys'
 export function machinePassphrase(): string | undefined {
   return readSecret(process.env, 'LIQUEFY_MACHINE_PASSPHRASE')
 }
+
+/** Of the token that a machine's key is in. */
+export function machinePin(): string | undefined {
+  return readSecret(process.env, 'LIQUEFY_MACHINE_PIN')
+}

@@ -1,0 +1,162 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  keyId,
+  rotateDigest,
+  sign,
+  signDigest,
+  signTypedDigest,
+  verify,
+  verifyTypedDigest,
+} from '@liquefy/protocol'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { CK, openToken } from '../src/cryptoki.ts'
+import {
+  adoptNextKey,
+  createKey,
+  createTokenKey,
+  loadKey,
+  nextKey,
+  nextTokenKey,
+} from '../src/index.ts'
+import { scratchFolder } from './folder.ts'
+import { hasSoftHsm, MODULE, makeToken, sayIfNoSoftHsm, useTokens } from './softhsm.ts'
+
+const PIN = '2468'
+const place = { module: MODULE, token: 'device' }
+const code = (code: string) => expect.objectContaining({ code })
+/** The private scalar, and whether the token made it itself. */
+const CKA_VALUE = 0x11
+const CKA_LOCAL = 0x163
+const ROTATION = {
+  chainId: 31_337,
+  registry: `0x${'11'.repeat(20)}`,
+  machineId: 1n,
+  newKeyId: `0x${'22'.repeat(32)}`,
+  newVerifier: `0x${'00'.repeat(20)}`,
+  headsHash: `0x${'33'.repeat(32)}`,
+  nonce: 1n,
+  deadline: 2_000_000_000n,
+} as const
+
+sayIfNoSoftHsm('a key in a PKCS#11 token')
+
+describe.runIf(hasSoftHsm)('a key in a PKCS#11 token (SoftHSM)', () => {
+  beforeAll(() => {
+    useTokens(scratchFolder())
+    makeToken('device', PIN)
+    makeToken('another', PIN)
+    makeToken('twice', PIN)
+    makeToken('twice', PIN)
+  })
+
+  test('a wrong PIN, a missing one, and tokens that are not there are told apart', () => {
+    const create = (from: object, pin?: string) => () =>
+      createTokenKey(scratchFolder(), { ...place, ...from }, 'P-256', pin)
+    expect(create({}, '1111')).toThrow(code('TOKEN_PIN_WRONG'))
+    expect(create({})).toThrow(code('TOKEN_PIN_MISSING'))
+    expect(create({ token: 'none' }, PIN)).toThrow(code('TOKEN_MISSING'))
+    expect(create({ token: 'none' }, PIN)).toThrow(/It shows: .*"device"/)
+    expect(create({ token: 'twice' }, PIN)).toThrow(code('TOKEN_AMBIGUOUS'))
+    expect(create({ module: '/nowhere/lib.so' }, PIN)).toThrow(code('PKCS11_MODULE_INVALID'))
+    expect(create({ module: process.execPath }, PIN)).toThrow(code('PKCS11_MODULE_INVALID'))
+  })
+
+  test.each(['P-256', 'secp256k1'] as const)(
+    'a %s key signs what a machine signs, and comes back as it was made',
+    (curve) => {
+      const folder = scratchFolder()
+      const made = createTokenKey(folder, place, curve, PIN)
+      const key = loadKey(folder, undefined, PIN)
+      expect(key.publicKey).toEqual(made.publicKey)
+      expect(key.curve).toBe(curve)
+      const message = new TextEncoder().encode('reading')
+      // ECDSA is random here: often enough to meet a high `s`, a leading zero of either, and both parities.
+      for (let time = 0; time < 40; time += 1) {
+        expect(verify(key.publicKey, message, sign(key, message))).toBe(true)
+        expect(signDigest(key, message.slice(0, 32)).length).toBe(64)
+        const digest = rotateDigest({ ...ROTATION, nonce: BigInt(time) })
+        const signature = signTypedDigest(key, digest)
+        expect(signature).toMatch(curve === 'P-256' ? /^0x.{128}$/ : /^0x.{128}1[bc]$/)
+        expect(verifyTypedDigest(key.publicKey, digest, signature)).toBe(true)
+      }
+    },
+  )
+
+  test('the folder names module, token and key, and holds no secret', () => {
+    const folder = scratchFolder()
+    createTokenKey(folder, place, 'P-256', PIN)
+    const text = readFileSync(join(folder, 'key.json'), 'utf8')
+    expect(Object.keys(JSON.parse(text)).sort()).toEqual(['crv', 'kty', 'pkcs11', 'x', 'y'])
+    expect(JSON.parse(text).pkcs11).toEqual({
+      module: MODULE,
+      token: 'device',
+      label: expect.stringMatching(/^liquefy-[0-9a-f]{16}$/),
+    })
+    expect(text).not.toContain(PIN)
+    expect(() => createTokenKey(folder, place, 'P-256', PIN)).toThrow(code('KEY_EXISTS'))
+    expect(() => createKey(folder)).toThrow(code('KEY_EXISTS'))
+  })
+
+  test('the token made the key, and nobody gets it out of there', () => {
+    const folder = scratchFolder()
+    createTokenKey(folder, place, 'P-256', PIN)
+    const { pkcs11 } = JSON.parse(readFileSync(join(folder, 'key.json'), 'utf8'))
+    const { cryptoki, session } = openToken(place, PIN)
+    cryptoki.C_FindObjectsInit(session, [
+      { type: CK.CLASS, value: CK.PRIVATE_KEY },
+      { type: CK.LABEL, value: pkcs11.label },
+    ])
+    const [key] = cryptoki.C_FindObjects(session, 1)
+    cryptoki.C_FindObjectsFinal(session)
+    const read = (type: number) => {
+      const [attribute] = cryptoki.C_GetAttributeValue(session, key as Buffer, [{ type }])
+      return attribute?.value
+    }
+    expect(read(CK.EXTRACTABLE)).toEqual(Buffer.of(0))
+    expect(read(CK.SENSITIVE)).toEqual(Buffer.of(1))
+    expect(read(CKA_LOCAL)).toEqual(Buffer.of(1))
+    expect(() => read(CKA_VALUE)).toThrow(/CKR_ATTRIBUTE_SENSITIVE/)
+  })
+
+  test('another token, another key and a damaged file are refused', () => {
+    const folder = scratchFolder()
+    createTokenKey(folder, place, 'P-256', PIN)
+    const path = join(folder, 'key.json')
+    const file = JSON.parse(readFileSync(path, 'utf8'))
+    const load = (changed: object) => () => {
+      writeFileSync(path, JSON.stringify({ ...file, ...changed }))
+      return loadKey(folder, undefined, PIN)
+    }
+    const inToken = (token: string) => ({ pkcs11: { ...file.pkcs11, token } })
+    expect(load(inToken('another'))).toThrow(code('TOKEN_KEY_MISSING'))
+    const other = scratchFolder()
+    createTokenKey(other, place, 'P-256', PIN)
+    const { pkcs11 } = JSON.parse(readFileSync(join(other, 'key.json'), 'utf8'))
+    expect(load({ pkcs11 })).toThrow(code('KEY_DIFFERS'))
+    expect(load({ x: file.y })).toThrow(code('KEY_INVALID'))
+    expect(load({ pkcs11: { module: MODULE } })).toThrow(code('KEY_INVALID'))
+  })
+
+  test('a rotation makes the next key in the same token; cut short, it goes on', () => {
+    const folder = scratchFolder()
+    const old = createTokenKey(folder, place, 'P-256', PIN)
+    const next = nextKey(folder, 'P-256', undefined, PIN)
+    expect(keyId(next.publicKey)).not.toBe(keyId(old.publicKey))
+    expect(nextKey(folder, 'P-256', undefined, PIN).publicKey).toEqual(next.publicKey)
+    adoptNextKey(folder)
+    expect(loadKey(folder, undefined, PIN).publicKey).toEqual(next.publicKey)
+  })
+
+  test('a machine moves from a file into a token, and from a token into another', () => {
+    const folder = scratchFolder()
+    createKey(folder, 'P-256', 'words')
+    const inDevice = nextTokenKey(folder, place, 'P-256', PIN)
+    expect(nextKey(folder, 'P-256', 'words', PIN).publicKey).toEqual(inDevice.publicKey)
+    adoptNextKey(folder)
+    expect(loadKey(folder, 'words', PIN).publicKey).toEqual(inDevice.publicKey)
+    const inAnother = nextTokenKey(folder, { ...place, token: 'another' }, 'P-256', PIN)
+    adoptNextKey(folder)
+    expect(loadKey(folder, undefined, PIN).publicKey).toEqual(inAnother.publicKey)
+  })
+})
