@@ -1,6 +1,6 @@
 import http from 'node:http'
 
-export interface Call {
+interface Call {
   id: number
   method: string
   params: unknown[]

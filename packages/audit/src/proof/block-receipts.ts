@@ -2,7 +2,7 @@ import { type Hex, isHex, toRlp } from 'viem'
 import { rlpItem } from './block-header.ts'
 
 /** A log as its block commits to it. */
-export interface ReceiptLog {
+interface ReceiptLog {
   address: Hex
   topics: Hex[]
   data: Hex

@@ -31,7 +31,7 @@ export function openProvenState(rpc: ProofRpc, block: BlockHeader): ProvenState 
       notProven(`the proof of ${what} does not lead to the state of the trusted block`, {
         block: String(block.number),
       })
-    if (!answer) throw fault(`account ${address}`)
+    if (answer?.storageProofs.length !== slots.length) throw fault(`account ${address}`)
     const value = await provenAt(block.stateRoot, address, answer.accountProof)
     if (value === undefined) throw fault(`account ${address}`)
     const account = value === null ? undefined : readAccount(value)
