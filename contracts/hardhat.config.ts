@@ -22,6 +22,8 @@ export default defineConfig({
           // No hash of sources and comments in the bytecode: only a change of code changes it.
           metadata: { bytecodeHash: 'none' },
           optimizer: { enabled: true, runs: 20_000 },
+          // Where a value stands in storage, for proofs of it (docs/protocol/ledger-proof.md).
+          outputSelection: { '*': { '*': ['storageLayout'] } },
         },
       },
     },

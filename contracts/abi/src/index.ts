@@ -1,5 +1,6 @@
 /** Typed ABIs and creation bytecode of Liquefy's contracts. `src/generated` is written by `contracts/generate.ts`. */
 export { clearingHouseAbi, clearingHouseBytecode } from './generated/clearing-house.ts'
+export { DEPLOYED_CODE } from './generated/deployed-code.ts'
 export { MACHINE_STATES, SKIP_REASONS } from './generated/enums.ts'
 export { erc7913P256VerifierBytecode } from './generated/erc7913-p256-verifier.ts'
 export { evidenceAnchorAbi, evidenceAnchorBytecode } from './generated/evidence-anchor.ts'
@@ -7,5 +8,6 @@ export { linearTariffAbi, linearTariffBytecode } from './generated/linear-tariff
 export { machineRegistryAbi, machineRegistryBytecode } from './generated/machine-registry.ts'
 export { p256Sha256VerifierBytecode } from './generated/p256-sha256-verifier.ts'
 export { planTariffAbi, planTariffBytecode } from './generated/plan-tariff.ts'
+export { STORAGE_LAYOUT } from './generated/storage-layout.ts'
 export { testEuroAbi, testEuroBytecode } from './generated/test-euro.ts'
 export { tieredTariffAbi, tieredTariffBytecode } from './generated/tiered-tariff.ts'

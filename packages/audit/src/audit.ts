@@ -24,6 +24,7 @@ import { checkLoggedTimes } from './logged-time-check.ts'
 import { type GrowingHistory, growingHistory, type MeterHistory } from './meter-history.ts'
 import { checkMeterSignatures, signerContext } from './meter-signature-check.ts'
 import { latestAsOf, type Price, priceOf } from './price.ts'
+import { LedgerProofError } from './proof/ledger-proof-error.ts'
 import type { AuditReport, PeriodReport } from './report.ts'
 import { checkSettlements, type PeriodMoney } from './settlement-check.ts'
 import {
@@ -80,13 +81,26 @@ interface Tally {
   signedBy: Set<string>
 }
 
+const emptyTally = (): Tally => ({ envelopes: 0, readings: 0, unanchored: 0, signedBy: new Set() })
+
 /**
  * Recomputes a bill from signed readings and compares it with the ledger, believing nothing that the bundle claims. Never throws on what
- * a bundle holds: it becomes the first fault. Throws if the ledger cannot be read.
+ * a bundle holds, nor on a ledger that does not prove what it says: it becomes the first fault. Throws if the ledger cannot be read.
  */
 export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   const faults = faultBook()
-  const tally: Tally = { envelopes: 0, readings: 0, unanchored: 0, signedBy: new Set() }
+  const report = await recompute(options, faults).catch((error: unknown) => {
+    if (!(error instanceof LedgerProofError)) throw error
+    faults.add(error.fault)
+    return reportOf(undefined, emptyTally(), faults, undefined)
+  })
+  return { ...report, ledgerProof: options.ledger.proof?.() ?? null }
+}
+
+type Recomputed = Omit<AuditReport, 'ledgerProof'>
+
+async function recompute(options: AuditOptions, faults: FaultBook): Promise<Recomputed> {
+  const tally = emptyTally()
   let header: HeaderLine | undefined
   let checked: Checked | undefined
   let queue: EnvelopeQueue | undefined
@@ -131,7 +145,7 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
     faults,
   )
   await queue?.end()
-  if (!header || !checked) return report(header, tally, faults, undefined)
+  if (!header || !checked) return reportOf(header, tally, faults, undefined)
 
   checkLoggedTimes(checked.context.head, checked.places, faults)
   const signed = [...rest.meterValues, ...rest.adjustments]
@@ -160,7 +174,7 @@ export async function auditBundle(options: AuditOptions): Promise<AuditReport> {
   const payments = await options.ledger.payments(header.clearingHouse, header.agreementId)
   const money = await checkSettlements({ ...setting, points }, payments)
   await checkClaimedMoney(setting, rest.claims, money, checked.price)
-  return report(header, tally, faults, {
+  return reportOf(header, tally, faults, {
     histories,
     periods: await sumUp(checked, histories, money, rest.claims),
     money,
@@ -377,7 +391,7 @@ async function bandOf(
   }
 }
 
-function report(
+function reportOf(
   header: HeaderLine | undefined,
   tally: Tally,
   faults: FaultBook,
@@ -389,7 +403,7 @@ function report(
         metersSignedBy: string
       }
     | undefined,
-): AuditReport {
+): Recomputed {
   const histories = result?.histories ?? []
   const money = [...(result?.money.values() ?? [])]
   const sum = (amounts: bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)

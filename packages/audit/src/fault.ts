@@ -1,5 +1,8 @@
 /** What an audit checks, in the order of docs/protocol/bundle.md: the first that does not fit is the first fault. */
 export const FAULT_CODES = [
+  'BLOCK_HASH_DIFFERS',
+  'LEDGER_PROOF_INVALID',
+  'CONTRACT_UNKNOWN',
   'BUNDLE_MALFORMED',
   'ENVELOPE_ARCHIVED',
   'ENVELOPE_ERASED',
@@ -20,11 +23,16 @@ export const FAULT_CODES = [
 
 export type FaultCode = (typeof FAULT_CODES)[number]
 
+/** What can be wrong with the ledger's answers themselves: nothing that rests on them is said then. */
+export type LedgerFaultCode = 'BLOCK_HASH_DIFFERS' | 'LEDGER_PROOF_INVALID' | 'CONTRACT_UNKNOWN'
+
 /** The first thing that does not fit, and where: `line` counts from 1, numbers beyond 2^53 are decimal strings. */
 export interface Fault {
   code: FaultCode
   message: string
   line?: number
+  /** Number of a block. */
+  block?: string
   stream?: string
   seq?: string
   logIndex?: string

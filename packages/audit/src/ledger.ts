@@ -6,7 +6,8 @@ import type { Hex } from 'viem'
  * Seconds are those of blocks.
  */
 export interface LedgerReader {
-  chainId(): Promise<number>
+  /** Id of the chain that this machine registry is on. */
+  chainId(registry: Hex): Promise<number>
   /** The registry that this clearing house resolves machines in. */
   registryOf(clearingHouse: Hex): Promise<Hex>
   /** The verifiers that this registry allows for P-256 keys. */
@@ -29,9 +30,26 @@ export interface LedgerReader {
     registers: bigint[],
     elapsedSeconds: bigint,
   ): Promise<bigint | undefined>
+  /** What of all that was proven, and against which block; absent where the endpoint is believed. */
+  proof?(): LedgerProof | null
+}
+
+/** What was proven of the ledger (docs/protocol/ledger-proof.md). */
+export interface LedgerProof {
+  blockHash: Hex
+  /** Decimal. */
+  blockNumber: string
+  blockSeconds: number
+  /** Headers linked from the trusted block down. */
+  headers: number
+  /** Blocks whose receipts were read whole. */
+  receiptBlocks: number
+  /** What was proven, a line each. */
+  facts: string[]
 }
 
 /**
+ * What happened to the money of an agreement. `transaction` is for people: nothing is computed from it, and no proof covers it.
  * `settled` carries a signed meter value and what it paid then; `collected` pays arrears of earlier ones; `adjusted` carries what late
  * evidence added to a final period, and what that paid then.
  */

@@ -1,5 +1,6 @@
 import type { Hex } from 'viem'
 import type { Fault } from './fault.ts'
+import type { LedgerProof } from './ledger.ts'
 
 /** What an audit found. Amounts, registers and positions are decimal strings in smallest units. */
 export interface AuditReport {
@@ -40,6 +41,8 @@ export interface AuditReport {
     evidenceAnchor: Hex
     log: Hex
   } | null
+  /** What of the ledger was proven against a trusted block; null if the RPC was believed. */
+  ledgerProof: LedgerProof | null
 }
 
 export interface PeriodReport {

@@ -54,7 +54,7 @@ export async function checkTerms(
       return fault(`the bundle is of another ${name}`, String(wanted), String(header[name]))
     }
   }
-  const chainId = await ledger.chainId()
+  const chainId = await ledger.chainId(header.registry)
   if (chainId !== header.chainId) {
     return fault('the RPC serves another ledger', String(header.chainId), String(chainId))
   }

@@ -39,16 +39,22 @@ const CURVES: Readonly<Record<number, Curve>> = { 1: 'P-256', 2: 'secp256k1' }
  */
 export function viemLedgerReader(options: ViemLedgerOptions): LedgerReader {
   const client: PublicClient = createPublicClient({ transport: http(options.rpcUrl) })
-  const source: Source = {
-    client,
+  const verifiers = kept((registry: Hex) => readVerifiers(client, registry))
+  const source: LogSource = {
+    verifiers,
     seconds: kept((blockNumber: bigint) =>
       client.getBlock({ blockNumber }).then((block) => Number(block.timestamp)),
     ),
-    logs: (address, topics) =>
+    logs: (address, topic) =>
       client.request({
         method: 'eth_getLogs',
         params: [
-          { address, topics, fromBlock: numberToHex(options.fromBlock ?? 0n), toBlock: 'latest' },
+          {
+            address,
+            topics: [null, topic],
+            fromBlock: numberToHex(options.fromBlock ?? 0n),
+            toBlock: 'latest',
+          },
         ],
       }),
   }
@@ -56,7 +62,6 @@ export function viemLedgerReader(options: ViemLedgerOptions): LedgerReader {
   const registryOf = kept((address: Hex) =>
     client.readContract({ address, abi: clearingHouseAbi, functionName: 'registry' }),
   )
-  const verifiers = kept((registry: Hex) => readVerifiers(client, registry))
   const agreement = kept((name: string) => {
     const [clearingHouse, agreementId] = name.split('/') as [Hex, Hex]
     return readAgreement(source, clearingHouse, agreementId)
@@ -72,7 +77,7 @@ export function viemLedgerReader(options: ViemLedgerOptions): LedgerReader {
   return {
     chainId: () => chainId(''),
     registryOf,
-    verifiers: (registry) => verifiers(registry),
+    verifiers,
     opening: async (clearingHouse, id) => (await agreement(`${clearingHouse}/${id}`)).opening,
     payments: async (clearingHouse, id) => (await agreement(`${clearingHouse}/${id}`)).payments,
     machine: (registry, machineId) => machine(`${registry}/${machineId}`),
@@ -107,16 +112,20 @@ function isRevert(error: unknown): boolean {
   )
 }
 
-interface Source {
-  client: PublicClient
+/** Where events come from: an endpoint that is believed, or blocks that were proven. */
+export interface LogSource {
+  /** The verifiers that this registry allows for P-256 keys. */
+  verifiers(registry: Hex): Promise<{ p256Sha256Verifier: Hex; p256RawVerifier: Hex }>
   /** Time of a block. */
   seconds(blockNumber: bigint): Promise<number>
-  /** Logs of a contract whose indexed fields are these; null for any event. */
-  logs(address: Hex, topics: (Hex | null)[]): Promise<RpcLog[]>
+  /** Logs of a contract whose first indexed field is this one, of any event, in the order of the ledger. */
+  logs(address: Hex, topic: Hex): Promise<RpcLog[]>
 }
 
 /** Asks each question once. A failed answer is not kept. */
-function kept<Key, Answer>(ask: (key: Key) => Promise<Answer>): (key: Key) => Promise<Answer> {
+export function kept<Key, Answer>(
+  ask: (key: Key) => Promise<Answer>,
+): (key: Key) => Promise<Answer> {
   const answers = new Map<Key, Promise<Answer>>()
   return (key) => {
     const known = answers.get(key) ?? ask(key)
@@ -139,8 +148,12 @@ async function readVerifiers(
   return { p256Sha256Verifier, p256RawVerifier }
 }
 
-async function readAnchors(source: Source, evidenceAnchor: Hex, log: Hex): Promise<LedgerAnchor[]> {
-  const logs = await source.logs(evidenceAnchor, [null, pad(log, { size: 32 })])
+export async function readAnchors(
+  source: LogSource,
+  evidenceAnchor: Hex,
+  log: Hex,
+): Promise<LedgerAnchor[]> {
+  const logs = await source.logs(evidenceAnchor, pad(log, { size: 32 }))
   const events = parseEventLogs({ abi: evidenceAnchorAbi, logs, eventName: 'Anchored' })
   return Promise.all(
     events.map(async ({ args, blockNumber, transactionHash }) => ({
@@ -153,15 +166,15 @@ async function readAnchors(source: Source, evidenceAnchor: Hex, log: Hex): Promi
 }
 
 /** Every event of a clearing house that is of one agreement bears its id as the first indexed field. */
-async function readAgreement(
-  source: Source,
+export async function readAgreement(
+  source: LogSource,
   clearingHouse: Hex,
   agreementId: Hex,
 ): Promise<{
   opening: { openedSeconds: number; closedSeconds?: number } | undefined
   payments: Payment[]
 }> {
-  const logs = await source.logs(clearingHouse, [null, agreementId])
+  const logs = await source.logs(clearingHouse, agreementId)
   const events = parseEventLogs({
     abi: clearingHouseAbi,
     logs,
@@ -198,18 +211,18 @@ async function readAgreement(
   return { opening, payments }
 }
 
-async function readMachine(
-  source: Source,
+export async function readMachine(
+  source: LogSource,
   registry: Hex,
   machineId: bigint,
 ): Promise<LedgerMachine | undefined> {
-  const logs = await source.logs(registry, [null, numberToHex(machineId, { size: 32 })])
+  const logs = await source.logs(registry, numberToHex(machineId, { size: 32 }))
   const events = parseEventLogs({
     abi: machineRegistryAbi,
     logs,
     eventName: ['MachineRegistered', 'KeyChanged', 'KeyRevoked', 'StateChanged'],
   })
-  const { p256RawVerifier } = await readVerifiers(source.client, registry)
+  const { p256RawVerifier } = await source.verifiers(registry)
   let machine: LedgerMachine | undefined
   for (const event of events) {
     const fromSeconds = await source.seconds(BigInt(event.blockNumber))

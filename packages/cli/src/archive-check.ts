@@ -164,7 +164,7 @@ async function notAnchored(
   ledger: Ledger,
   expected: ExpectedLog,
 ): Promise<string | undefined> {
-  const ours = await ledger.chainId()
+  const ours = await ledger.chainId(registry)
   if (chainId !== ours || (expected.chainId ?? ours) !== ours) {
     return `it is of chain ${chainId}, and the ledger is chain ${ours}`
   }

@@ -1,13 +1,15 @@
-import { type AuditReport, auditBundle, viemLedgerReader } from '@liquefy/audit'
+import { type AuditReport, auditBundle, type LedgerReader, viemLedgerReader } from '@liquefy/audit'
+import { provenLedgerReader } from '@liquefy/audit/proof'
 import { startSignatureWorkers } from '@liquefy/audit/workers'
 import type { Hex } from '@liquefy/protocol'
 import { isAddress } from 'viem'
 import { withArchived } from './archived-lines.ts'
 import { linesOf } from './bundle-file.ts'
 import type { Context } from './context.ts'
-import { knownContracts, knownLog, readRunning } from './data-folder.ts'
+import { type KnownContracts, knownContracts, knownLog, readRunning } from './data-folder.ts'
 import { CliError } from './failure.ts'
 import { withKept } from './kept-lines.ts'
+import { blockHashOf, newestBlockHash } from './trusted-block.ts'
 
 /** Where evidence and ledger come from. */
 export interface AuditSource {
@@ -20,6 +22,10 @@ export interface AuditSource {
   rpc?: string
   /** Account of the log that is trusted to be the only one; default: the data folder's own. */
   log?: string
+  /** Hash of a block that is trusted: then the ledger's answers are proven against it. */
+  blockHash?: string
+  /** Proves the ledger's answers, against the newest block that the RPC names if no hash is given. */
+  prove?: boolean
 }
 
 /**
@@ -39,10 +45,7 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
     return await auditBundle({
       lines,
       verifyMany: workers.verifyMany,
-      ledger: viemLedgerReader({
-        rpcUrl,
-        ...(known ? { tariffs: known } : {}),
-      }),
+      ledger: await ledgerOf(context, rpcUrl, source, known),
       expected: {
         ...(source.agreement ? { agreementId: source.agreement } : {}),
         ...(log ? { log: addressOf(log) } : {}),
@@ -60,6 +63,22 @@ export async function runAudit(context: Context, source: AuditSource): Promise<A
   } finally {
     await workers.stop()
   }
+}
+
+async function ledgerOf(
+  context: Context,
+  rpcUrl: string,
+  { blockHash, prove }: AuditSource,
+  known: KnownContracts | undefined,
+): Promise<LedgerReader> {
+  if (blockHash === undefined && !prove) {
+    return viemLedgerReader({ rpcUrl, ...(known ? { tariffs: known } : {}) })
+  }
+  return provenLedgerReader({
+    rpcUrl,
+    blockHash: blockHash === undefined ? await newestBlockHash(rpcUrl) : blockHashOf(blockHash),
+    onProgress: ({ headers, of }) => context.out.progress.show('proving blocks', headers, of),
+  })
 }
 
 /** An address that was typed in. @throws CliError `LOG_INVALID`. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { auditBundle, viemLedgerReader } from '@liquefy/audit'
+import { auditBundle } from '@liquefy/audit'
+import { provenLedgerReader } from '@liquefy/audit/proof'
 import { activateMachine, registerControlledMachine } from '@liquefy/client'
 import { createKey, type Machine, openMachine } from '@liquefy/machine'
 import type { Hex, MeterRule, PrivateKey } from '@liquefy/protocol'
@@ -58,12 +59,14 @@ async function newSensor(): Promise<bigint> {
   return machineId
 }
 
-const audited = (agreementId: Hex) =>
-  auditBundle({
+const audited = async (agreementId: Hex) => {
+  const { hash: blockHash } = await live.node.chain.publicClient.getBlock()
+  return auditBundle({
     lines: live.client.bundle(agreementId),
-    ledger: viemLedgerReader({ rpcUrl: live.node.rpcUrl, tariffs: live.node.deployment }),
+    ledger: provenLedgerReader({ rpcUrl: live.node.rpcUrl, blockHash }),
     expected: { ...live.node.deployment, agreementId },
   })
+}
 
 test.each([
   ['named by the terms', () => edgeId],

@@ -39,6 +39,10 @@ const OFFER = {
   fundMinor: '100000000',
 }
 
+type Report = Record<string, unknown> & {
+  ledgerProof: { facts: string[]; blockHash: string } | null
+}
+
 let node: RunningNode
 let machine: Machine
 let agreement: string
@@ -196,6 +200,42 @@ describe('from a new key to settled money', () => {
   })
 })
 
+describe('an audit that believes no RPC', () => {
+  test('--prove says what was proven, and against which block', async () => {
+    const { ledgerProof: believed, ...plain } = (await run('audit', agreement)).json() as Report
+    const proven = await run('audit', agreement, '--prove')
+    const { ledgerProof, ...report } = proven.json() as Report
+    expect({ code: proven.code, report }).toEqual({ code: 0, report: plain })
+    expect(believed).toBeNull()
+    expect(ledgerProof?.facts).toHaveLength(7)
+    const { hash } = await node.chain.publicClient.getBlock()
+    expect(ledgerProof?.blockHash).toBe(hash)
+    const { stdout } = await liquefy(['audit', agreement, '--block-hash', hash], {
+      LIQUEFY_DATA_DIR: dataDir,
+    })
+    expect(stdout).toContain(`${hash}: compare it with another source`)
+    expect(stdout).toMatch(/proven\s+agreement 0x/)
+  })
+
+  test('--block-hash of another ledger is the first fault, and what is no hash is refused', async () => {
+    const foreign = await run('audit', agreement, '--block-hash', `0x${'ab'.repeat(32)}`)
+    expect(foreign.code).toBe(1)
+    expect(foreign.json()).toMatchObject({ firstFault: { code: 'BLOCK_HASH_DIFFERS' } })
+    expect((await run('audit', agreement, '--block-hash', '0xab')).json()).toMatchObject({
+      error: { code: 'BLOCK_HASH_INVALID' },
+    })
+  })
+
+  test('a block from before the payment does not vouch for it', async () => {
+    const { publicClient } = node.chain
+    const head = await publicClient.getBlockNumber()
+    const early = await publicClient.getBlock({ blockNumber: head - 2n })
+    const audited = await run('audit', agreement, '--block-hash', early.hash)
+    expect(audited.code).toBe(1)
+    expect(audited.json()).toMatchObject({ firstFault: { code: 'CHECKPOINT_INVALID' } })
+  })
+})
+
 describe('INV-23 the database tampered with: exit 1, and it names which', () => {
   const tampered: [what: string, change: string, undo: string, fault: object][] = [
     [
@@ -299,6 +339,8 @@ describe('a bundle outlives the node', () => {
         firstFault: null,
       })
       expect(audited.code).toBe(0)
+      const proven = await run('audit', agreement, '--bundle', bundle, '--prove')
+      expect(proven.json()).toMatchObject({ settledMinor: '8000', firstFault: null })
       const stranger = `0x${'ab'.repeat(20)}`
       const another = await run('audit', agreement, '--bundle', bundle, '--log', stranger)
       expect(another.code).toBe(1)

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { auditBundle, viemLedgerReader } from '@liquefy/audit'
+import { auditBundle } from '@liquefy/audit'
+import { provenLedgerReader } from '@liquefy/audit/proof'
 import { createClient, refund, type Wallet } from '@liquefy/client'
 import { createKey, type Machine, openMachine, saveIdentity } from '@liquefy/machine'
 import { type RunningNode, startNode } from '@liquefy/node'
@@ -128,9 +129,10 @@ const audit = async (change: (line: string) => string = (line) => line) => {
   const { chainId, registry, clearingHouse, evidenceAnchor } = node.deployment
   const lines: string[] = []
   for await (const line of createClient({ url: node.url }).bundle(id)) lines.push(change(line))
+  const { hash: blockHash } = await node.chain.publicClient.getBlock()
   return auditBundle({
     lines,
-    ledger: viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: node.deployment }),
+    ledger: provenLedgerReader({ rpcUrl: node.rpcUrl, blockHash }),
     expected: { agreementId: id, chainId, registry, clearingHouse, evidenceAnchor },
   })
 }

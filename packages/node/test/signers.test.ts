@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clearingHouseAbi } from '@liquefy/abi'
-import { auditBundle, viemLedgerReader } from '@liquefy/audit'
+import { auditBundle, type LedgerReader, viemLedgerReader } from '@liquefy/audit'
+import { provenLedgerReader } from '@liquefy/audit/proof'
 import {
   activateMachine,
   approve,
@@ -119,12 +120,19 @@ const signed = (value: CoveringValue, sign: (digest: Hex) => Hex) =>
     signature: sign(meterValueDigest({ ...node.deployment, value })),
   })
 const includedMinor = async (id: Hex) => (await client.agreement(id)).includedMinor
+/** Audits twice, believing the RPC and proving what it says: the same comes of it. */
 const audited = async (agreementId: Hex) => {
-  return auditBundle({
-    lines: client.bundle(agreementId),
-    ledger: viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: node.deployment }),
-    expected: { ...node.deployment, agreementId },
-  })
+  const { rpcUrl, deployment } = node
+  const lines: string[] = []
+  for await (const line of client.bundle(agreementId)) lines.push(line)
+  const { hash: blockHash } = await node.chain.publicClient.getBlock()
+  const auditOn = (ledger: LedgerReader) =>
+    auditBundle({ lines, ledger, expected: { ...deployment, agreementId } })
+  const believed = await auditOn(viemLedgerReader({ rpcUrl, tariffs: deployment }))
+  const { ledgerProof, ...proven } = await auditOn(provenLedgerReader({ rpcUrl, blockHash }))
+  expect({ ...proven, ledgerProof: null }).toEqual(believed)
+  expect(ledgerProof?.facts.length).toBeGreaterThan(4)
+  return believed
 }
 
 describe("the buyer's voucher", () => {

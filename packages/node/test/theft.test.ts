@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clearingHouseAbi } from '@liquefy/abi'
-import { auditBundle, viemLedgerReader } from '@liquefy/audit'
+import { auditBundle } from '@liquefy/audit'
+import { provenLedgerReader } from '@liquefy/audit/proof'
 import {
   activateMachine,
   approve,
@@ -474,9 +475,10 @@ async function perform(story: Story, one: Act): Promise<void> {
 }
 
 async function audited(agreementId: Hex) {
+  const { hash: blockHash } = await node.chain.publicClient.getBlock()
   return auditBundle({
     lines: client.bundle(agreementId),
-    ledger: viemLedgerReader({ rpcUrl: node.rpcUrl, tariffs: node.deployment }),
+    ledger: provenLedgerReader({ rpcUrl: node.rpcUrl, blockHash }),
     expected: { ...node.deployment, agreementId },
   })
 }

@@ -15,6 +15,8 @@ interface AuditFlags {
   copy?: string
   rpc?: string
   log?: string
+  blockHash?: string
+  prove?: boolean
 }
 
 /** `liquefy audit`: from money back to the sensor. Exit code 1 names the first thing that does not fit. */
@@ -38,6 +40,11 @@ export function auditCommand(done: (exitCode: number) => void): Command {
       '--log <address>',
       'account of the log you trust, instead of the one of this data folder',
     )
+    .option(
+      '--block-hash <hash>',
+      'hash of a block you trust, from another source than the RPC: all that the RPC says is proven against it',
+    )
+    .option('--prove', 'the same against the newest block of the RPC; say what was proven')
     .action(async (given: string, options: AuditFlags, command: Command) => {
       const context = contextOf(command)
       const agreement = options.bundle
@@ -91,6 +98,7 @@ function auditText(report: AuditReport, money: (minor: string) => string): strin
           ],
         ]
       : []),
+    ...proofRows(report.ledgerProof),
   ]
   const verdict = fault
     ? `FAULT ${fault.code}${whereOf(fault)}: ${fault.message}${compared(fault)}`
@@ -104,6 +112,20 @@ function auditText(report: AuditReport, money: (minor: string) => string): strin
   return `${table(rows)}\n${verdict}${unchecked}`
 }
 
+function proofRows(proof: AuditReport['ledgerProof']): string[][] {
+  if (!proof) return []
+  const { blockHash, blockNumber, blockSeconds, headers, receiptBlocks, facts } = proof
+  const time = new Date(blockSeconds * 1_000).toISOString()
+  return [
+    [
+      'proven against',
+      `block ${blockNumber} of ${time}, ${blockHash}: compare it with another source`,
+    ],
+    ['proven by', `${headers} headers, and all receipts of ${receiptBlocks} blocks`],
+    ...facts.map((fact) => ['proven', fact]),
+  ]
+}
+
 type Fault = NonNullable<AuditReport['firstFault']>
 
 function whereOf(fault: Fault): string {
@@ -113,6 +135,7 @@ function whereOf(fault: Fault): string {
     fault.logIndex && `log index ${fault.logIndex}`,
     fault.period !== undefined && `period ${fault.period}`,
     fault.line && `line ${fault.line}`,
+    fault.block && `block ${fault.block}`,
   ].filter(Boolean)
   return places.length === 0 ? '' : ` at ${places.join(', ')}`
 }
