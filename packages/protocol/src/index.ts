@@ -259,6 +259,28 @@ export {
   verifyTypedDigest,
 } from './trust/signature.ts'
 export {
+  type AccountAuthorization,
+  type AccountContext,
+  type AccountPayment,
+  accountPaymentDigest,
+  authorizationHash,
+  bookingDay,
+  bookingDigest,
+  machineAccountAddress,
+  machineSignature,
+  ownerSignature,
+  ownerSignatureTypedData,
+} from './trust/machine-account.ts'
+export {
+  compressedPoint,
+  didEthr,
+  didKey,
+  didKeyMethod,
+  multikey,
+  type ParsedDidKey,
+  parseDidKey,
+} from './trust/did.ts'
+export {
   encodeToken,
   type TokenExpectation,
   type TokenInput,

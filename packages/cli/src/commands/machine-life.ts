@@ -14,6 +14,7 @@ import { isAddress } from 'viem'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase } from '../machine-passphrase.ts'
 import { type Ledger, senderOf } from '../transactions.ts'
 import { personOf, walletOf } from '../wallet.ts'
@@ -165,12 +166,7 @@ async function isCurrent(
 }
 
 async function actionOf(command: Command, given: string, who: Acting) {
-  if (!/^[1-9]\d{0,76}$/.test(given)) {
-    throw new CliError(
-      'MACHINE_INVALID',
-      `${given} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-    )
-  }
+  const machineId = BigInt(machineIdOf(given))
   const context = contextOf(command)
   const wallet = walletOf(context.folder, who)
   const { ledger, contracts } = await ledgerOf(context)
@@ -178,6 +174,6 @@ async function actionOf(command: Command, given: string, who: Acting) {
   return {
     context,
     ledger,
-    action: { ...senderOf(ledger, wallet), deployment, machineId: BigInt(given) },
+    action: { ...senderOf(ledger, wallet), deployment, machineId },
   }
 }

@@ -14,11 +14,19 @@ import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase } from '../machine-passphrase.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { walletOf } from '../wallet.ts'
+import {
+  accountCommand,
+  didCommand,
+  payCommand,
+  policyCommand,
+  publishKeyCommand,
+} from './machine-account.ts'
 import {
   rekeyCommand,
   resumeCommand,
@@ -48,6 +56,11 @@ export function machineCommand(): Command {
   command.addCommand(revokeCommand())
   command.addCommand(rekeyCommand())
   command.addCommand(transferCommand())
+  command.addCommand(accountCommand())
+  command.addCommand(policyCommand())
+  command.addCommand(payCommand())
+  command.addCommand(didCommand())
+  command.addCommand(publishKeyCommand())
   return command
 }
 
@@ -232,6 +245,7 @@ function show(): Command {
           ['machine', `${machine.machineId} ${machine.name}`],
           ['state', machine.state],
           ['owner', machine.owner],
+          ...(machine.did ? [['did', machine.did]] : []),
           ...(machine.controller ? [['controller', machine.controller]] : []),
           ['key', machine.key ? `${machine.key.curve} ${machine.key.keyId}` : 'none'],
           ...machine.streams.map(({ stream, envelopes, lastSeq, unit }) => [
@@ -245,12 +259,4 @@ function show(): Command {
         ]),
       )
     })
-}
-
-function machineIdOf(text: string): string {
-  if (/^[1-9]\d{0,76}$/.test(text)) return text
-  throw new CliError(
-    'MACHINE_INVALID',
-    `${text} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-  )
 }

@@ -5,7 +5,14 @@ import type {
   MachineSummary,
   TimelineEntry,
 } from '@liquefy/client'
-import { type Declaration, formatDecimal, VERDICTS, type VerdictCode } from '@liquefy/protocol'
+import {
+  type Declaration,
+  didEthr,
+  formatDecimal,
+  machineAccountAddress,
+  VERDICTS,
+  type VerdictCode,
+} from '@liquefy/protocol'
 import { listEnvelopes, readStreams, type StreamFigures } from '../store/envelopes.ts'
 import { readDeclarations, readUnpriced } from '../store/notable.ts'
 import {
@@ -126,6 +133,7 @@ export async function machineView(
   if (!summary) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
   return {
     ...summary,
+    ...identityOf(context, machineId),
     key,
     streams: streams.map(({ firstIndex: _, ...stream }) => ({
       ...stream,
@@ -137,6 +145,18 @@ export async function machineView(
       .filter((one) => one.machineId === machineId)
       .map(({ agreementId }) => agreementId),
   }
+}
+
+/** Account and DID of a machine: they follow from its id. Null where the ledger has no accounts. */
+export function identityOf(
+  { deployment }: ApiContext,
+  machineId: bigint,
+): Pick<Machine, 'account' | 'did'> {
+  const { chainId, registry, accounts } = deployment
+  if (!accounts) return { account: null, did: null }
+  const implementation = accounts.machineAccount
+  const account = machineAccountAddress({ chainId, registry, implementation, machineId })
+  return { account, did: didEthr({ chainId, account }) }
 }
 
 /** One machine's streams as `createStreamFigures` reads those of all. */

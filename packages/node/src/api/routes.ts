@@ -25,6 +25,7 @@ import { addOperationRoutes } from './operation-routes.ts'
 import { ownerOnly } from './owner.ts'
 import { createPacedFigures } from './paced-figures.ts'
 import { addPartyRoutes } from './party-routes.ts'
+import { addAccountRoutes } from './account-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
@@ -57,6 +58,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartyRoutes(app, context)
   addDocumentRoutes(app, context)
   addPlaceRoutes(app, context)
+  addAccountRoutes(app, context)
   addProposalRoutes(app, context)
   app.get(
     '/v1/events',
