@@ -11,8 +11,6 @@ import {
 import { loadIdentity, loadKey } from '@liquefy/machine'
 import { didEthr, type Hex } from '@liquefy/protocol'
 import { Command } from 'commander'
-import { Resolver } from 'did-resolver'
-import { getResolver } from 'ethr-did-resolver'
 import { isAddress, toHex } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
@@ -193,6 +191,9 @@ export function didCommand(): Command {
         rpcUrl: ledger.chain.rpcUrls.default.http[0],
         registry: contracts.accounts?.didRegistry,
       }
+      // What no other command needs is loaded here: it is large.
+      const { Resolver } = await import('did-resolver')
+      const { getResolver } = await import('ethr-did-resolver')
       const answer = await new Resolver(getResolver({ networks: [network] })).resolve(did)
       const { didDocument, didDocumentMetadata, didResolutionMetadata } = answer
       if (!didDocument) {
