@@ -265,7 +265,7 @@ function amountOf(text: string): bigint {
 function secondsOf(text: string): bigint {
   const ms = Date.parse(text)
   if (Number.isFinite(ms) && ms > 0) return BigInt(Math.floor(ms / 1_000))
-  throw new CliError('TIME_INVALID', `${text} is no time: say it as 2027-01-01T12:00Z.`)
+  throw new CliError('DATE_INVALID', `${text} is no time: say it as 2027-01-01T12:00Z.`)
 }
 
 function inText(policy: { perPayment: bigint; perDay: bigint; expiry: bigint; counterparties: Hex[] }) {

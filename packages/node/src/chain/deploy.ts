@@ -140,8 +140,14 @@ export async function gasToDeploy(options: DeployOptions): Promise<bigint> {
 
 /** ERC-6551 names one registry for all chains, and how it gets there. */
 async function missingErc6551(client: PublicClient): Promise<Step[]> {
-  const stands = (await client.getCode({ address: ERC6551_REGISTRY })) !== undefined
-  return stands ? [] : [ERC6551_REGISTRY_DEPLOYMENT]
+  if ((await client.getCode({ address: ERC6551_REGISTRY })) !== undefined) return []
+  const { to } = ERC6551_REGISTRY_DEPLOYMENT
+  if ((await client.getCode({ address: to })) === undefined) {
+    throw new DeploymentError(
+      `This chain has neither the registry of ERC-6551 nor the deterministic deployment proxy at ${to}, which puts it at its address. Put the proxy there first: its repository (deterministic-deployment-proxy) has the signed transaction.`,
+    )
+  }
+  return [ERC6551_REGISTRY_DEPLOYMENT]
 }
 
 /**
