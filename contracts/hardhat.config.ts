@@ -4,7 +4,9 @@ import { defineConfig } from 'hardhat/config'
 const require = createRequire(import.meta.url)
 
 const testProfile = {
-  fsPermissions: { readDirectory: ['../docs/protocol/vectors'] },
+  fsPermissions: {
+    readDirectory: ['../docs/protocol/vectors', '../node_modules/ethr-did-registry/artifacts'],
+  },
   fuzz: { runs: 128, seed: '0x6c697175656679' },
   invariant: { runs: 24, depth: 60, failOnRevert: true },
   blockTimestamp: 1_800_000_000n,

@@ -1,10 +1,12 @@
 /** Typed ABIs and creation bytecode of Liquefy's contracts. `src/generated` is written by `contracts/generate.ts`. */
 export { clearingHouseAbi, clearingHouseBytecode } from './generated/clearing-house.ts'
 export { DEPLOYED_CODE } from './generated/deployed-code.ts'
+export { didRegistryAbi, didRegistryBytecode } from './generated/did-registry.ts'
 export { MACHINE_STATES, SKIP_REASONS } from './generated/enums.ts'
 export { erc7913P256VerifierBytecode } from './generated/erc7913-p256-verifier.ts'
 export { evidenceAnchorAbi, evidenceAnchorBytecode } from './generated/evidence-anchor.ts'
 export { linearTariffAbi, linearTariffBytecode } from './generated/linear-tariff.ts'
+export { machineAccountAbi, machineAccountBytecode } from './generated/machine-account.ts'
 export { machineRegistryAbi, machineRegistryBytecode } from './generated/machine-registry.ts'
 export { p256Sha256VerifierBytecode } from './generated/p256-sha256-verifier.ts'
 export { planTariffAbi, planTariffBytecode } from './generated/plan-tariff.ts'

@@ -7,6 +7,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {CodeStore} from "../CodeStore.sol";
 import {CURVE_P256, CURVE_SECP256K1, Key, Keys} from "./Key.sol";
+import {AccountAddress} from "./account/AccountAddress.sol";
 
 /// @notice Life of a machine. Decommissioned is terminal.
 enum State {
@@ -57,12 +58,20 @@ contract MachineRegistry is ERC721, EIP712 {
     address public immutable p256Sha256Verifier;
     /// @notice Verifier of P-256 keys that sign the digest itself.
     address public immutable p256RawVerifier;
+    /// @notice Code of the machines' accounts (`MachineAccount`).
+    address public immutable accountImplementation;
+
+    /// @notice A machine may be owned by the account of another one, that one by the account of a third, and so on this often.
+    uint256 public constant MAX_OWNERSHIP_DEPTH = 8;
 
     /// @notice Number of machines ever registered, and the newest one's id.
     uint256 public machineCount;
     /// @notice Machine that a key id was ever registered for, zero if none. Never cleared.
     mapping(bytes32 keyId => uint256 machineId) public machineOfKey;
+    /// @notice Machine whose account this address is, whether it was created yet or not; zero if none's.
+    mapping(address account => uint256 machineId) public machineOfAccount;
     mapping(uint256 machineId => Machine) private _machines;
+    mapping(uint256 machineId => uint256) private _handovers;
     mapping(bytes32 digest => bool) private _usedRegistrations;
 
     event MachineRegistered(uint256 indexed machineId, address indexed owner, uint256 controller);
@@ -98,15 +107,21 @@ contract MachineRegistry is ERC721, EIP712 {
     error RegistrationUsed(bytes32 digest);
     /// @dev A reason has 1 to `most` bytes.
     error ReasonLengthRefused(uint256 have, uint256 most);
+    /// @dev The machine would own itself, through its account: nobody could move it ever again.
+    error OwnershipCycle(uint256 machineId, address to);
+    error OwnershipTooDeep(uint256 machineId, uint256 most);
 
     /// @param p256Sha256Verifier_ `P256Sha256Verifier`
     /// @param p256RawVerifier_ OpenZeppelin's `ERC7913P256Verifier`
+    /// @param accountImplementation_ `MachineAccount`
     constructor(
         address p256Sha256Verifier_,
-        address p256RawVerifier_
+        address p256RawVerifier_,
+        address accountImplementation_
     ) ERC721("Liquefy Machine", "MACHINE") EIP712("Liquefy MachineRegistry", "1") {
         p256Sha256Verifier = p256Sha256Verifier_;
         p256RawVerifier = p256RawVerifier_;
+        accountImplementation = accountImplementation_;
     }
 
     /// @notice Registers a machine that has a key of its own. Anyone may send it; the token goes to `owner`.
@@ -260,6 +275,23 @@ contract MachineRegistry is ERC721, EIP712 {
         return _machines[machineId].controller;
     }
 
+    /// @notice Address of the machine's own account, whether it was created yet or not.
+    function accountOf(uint256 machineId) public view returns (address) {
+        return AccountAddress.compute(accountImplementation, address(this), machineId);
+    }
+
+    /// @notice The same while the machine is in the same hands, and never again: it changes with each transfer of the machine, and of
+    /// the machines whose accounts it belongs to.
+    function tenureOf(uint256 machineId) external view returns (bytes32 tenure) {
+        uint256 current = machineId;
+        for (uint256 depth = 0; depth <= MAX_OWNERSHIP_DEPTH; ++depth) {
+            tenure = keccak256(abi.encode(tenure, current, _handovers[current]));
+            current = machineOfAccount[_requireOwned(current)];
+            if (current == 0) return tenure;
+        }
+        revert OwnershipTooDeep(machineId, MAX_OWNERSHIP_DEPTH);
+    }
+
     /// @notice True if the machine, and its controller if it has one, are active and a key is there to verify by.
     function isActive(uint256 machineId) external view returns (bool) {
         (bool active,,, address point) = _signerOf(machineId);
@@ -281,9 +313,29 @@ contract MachineRegistry is ERC721, EIP712 {
         Machine storage machine = _machines[machineId];
         machine.state = State.Registered;
         machine.controller = uint40(controller); // an existing id: it has just verified
+        machineOfAccount[accountOf(machineId)] = machineId;
         _mint(owner, machineId);
         emit MachineRegistered(machineId, owner, controller);
         emit StateChanged(machineId, uint8(State.None), uint8(State.Registered));
+    }
+
+    /// @dev Every way to move a token comes by here, minting too.
+    function _update(address to, uint256 machineId, address auth) internal override returns (address from) {
+        _requireNoCycle(to, machineId);
+        from = super._update(to, machineId, auth);
+        if (from != address(0)) ++_handovers[machineId];
+    }
+
+    /// @dev Owners by accounts are followed upwards: there is no cycle yet, so this ends.
+    function _requireNoCycle(address to, uint256 machineId) private view {
+        address holder = to;
+        for (uint256 depth = 0; depth <= MAX_OWNERSHIP_DEPTH; ++depth) {
+            uint256 owning = machineOfAccount[holder];
+            if (owning == 0) return;
+            if (owning == machineId) revert OwnershipCycle(machineId, to);
+            holder = _ownerOf(owning);
+        }
+        revert OwnershipTooDeep(machineId, MAX_OWNERSHIP_DEPTH);
     }
 
     function _adoptKey(

@@ -28,7 +28,9 @@ abstract contract Fixture is Signing {
     uint64 internal start;
 
     function deployWorld() internal {
-        registry = new MachineRegistry(address(new P256Sha256Verifier()), address(new ERC7913P256Verifier()));
+        registry = new MachineRegistry(
+            address(new P256Sha256Verifier()), address(new ERC7913P256Verifier()), account("account code")
+        );
         house = new ClearingHouse(registry);
         euro = new TestEuro();
         linear = new LinearTariff();

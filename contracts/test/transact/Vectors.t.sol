@@ -37,7 +37,7 @@ contract VectorsTest is Signing {
         address sha = vm.parseJsonAddress(json, ".p256Sha256Verifier");
         vm.etch(sha, address(new P256Sha256Verifier()).code);
         registry = MachineRegistry(vm.parseJsonAddress(json, ".domains.registry.verifyingContract"));
-        vm.etch(address(registry), address(new MachineRegistry(sha, address(new ERC7913P256Verifier()))).code);
+        vm.etch(address(registry), address(new MachineRegistry(sha, address(new ERC7913P256Verifier()), address(0))).code);
         house = ClearingHouse(vm.parseJsonAddress(json, ".domains.house.verifyingContract"));
         vm.etch(address(house), address(new ClearingHouse(registry)).code);
     }

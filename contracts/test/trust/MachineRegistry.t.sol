@@ -19,7 +19,7 @@ contract MachineRegistryTest is Signing {
     function setUp() public {
         sha = address(new P256Sha256Verifier());
         raw = address(new ERC7913P256Verifier());
-        registry = new MachineRegistry(sha, raw);
+        registry = new MachineRegistry(sha, raw, account("account code"));
     }
 
     function noHeads() private pure returns (StreamHead[] memory) {
@@ -177,7 +177,7 @@ contract MachineRegistryTest is Signing {
         registry.register(stranger, key, FAR, proof);
         vm.expectPartialRevert(MachineRegistry.ProofInvalid.selector);
         registry.register(owner, key, FAR + 1, proof);
-        MachineRegistry another = new MachineRegistry(sha, raw);
+        MachineRegistry another = new MachineRegistry(sha, raw, account("account code"));
         vm.expectPartialRevert(MachineRegistry.ProofInvalid.selector);
         another.register(owner, key, FAR, proof);
         vm.chainId(HOME_CHAIN + 1);

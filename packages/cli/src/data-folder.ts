@@ -22,6 +22,8 @@ export interface KnownContracts {
   linearTariff: Hex
   tieredTariff: Hex
   planTariff: Hex
+  /** Absent where an earlier version deployed the contracts. */
+  accounts?: { erc6551Registry: Hex; machineAccount: Hex; didRegistry: Hex } | null
   asset: { address: Hex; symbol: string; decimals: number }
 }
 

@@ -227,6 +227,13 @@ test('devices keep sending while a node is replaced by one with a newer schema: 
       { envelopes: sent[index], lastSeq: String(sent[index]) },
     ])
   }
+  // Its contracts are those of then, and nobody changes them: its machines have no accounts.
+  expect((await next.client.deployment()).accounts).toBeNull()
+  const machineId = machineIds[0] ?? ''
+  expect(await next.client.machine(machineId)).toMatchObject({ account: null, did: null })
+  await expect(next.client.machineAccount(machineId)).rejects.toMatchObject({
+    code: 'ACCOUNTS_MISSING',
+  })
   const health = await fetch(new URL('/healthz', next.url))
   expect(await health.json()).toMatchObject({ ok: true, money: { ok: true } })
 }, 300_000)

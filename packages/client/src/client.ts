@@ -30,6 +30,7 @@ import type {
   LogHead,
   LogKey,
   Machine,
+  MachineAccount,
   MachineSummary,
   MoneyHistory,
   NodeEvent,
@@ -63,6 +64,8 @@ export interface Client {
   machine(machineId: string, query?: { sinceMs?: number }): Promise<Machine>
   /** Names a machine for pages. For its owner, signed in; throws `NOT_OWNER`. */
   nameMachine(machineId: string, name: string): Promise<void>
+  /** Its account as the ledger has it now; throws `ACCOUNTS_MISSING` on a ledger without accounts. */
+  machineAccount(machineId: string): Promise<MachineAccount>
   /** Says where a machine stands that does not measure it. For its owner, signed in; throws `NOT_OWNER`. */
   placeMachine(machineId: string, place: Place): Promise<void>
   /** Takes that back. For its owner, signed in; throws `NOT_OWNER`. */
@@ -288,6 +291,7 @@ export const createClient = ({
     nameMachine: async (machineId, name) => {
       await send('PUT', `machines/${machineId}/name`, { name })
     },
+    machineAccount: (machineId) => get(`machines/${machineId}/account`),
     placeMachine: async (machineId, place) => {
       await send('PUT', `machines/${machineId}/place`, place)
     },

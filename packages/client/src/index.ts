@@ -1,4 +1,20 @@
 export {
+  accountAddress,
+  bookTransfer,
+  createAccount,
+  explainTransfer,
+  type OneAccount,
+  pauseSpending,
+  payFromAccount,
+  publishMachineKey,
+  type SignedPayment,
+  type SignedTransfer,
+  type SpendingPolicy,
+  setSpendingPolicy,
+  signAccountPayment,
+  signTransfer,
+} from './account-ledger.ts'
+export {
   type AgreementAction,
   adjust,
   authorizeAgreement,

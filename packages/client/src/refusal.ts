@@ -18,6 +18,8 @@ const timeText = (seconds: unknown) => {
   return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString()
 }
 
+const dayText = (day: unknown) => timeText(Number(day) * 86_400).slice(0, 10)
+
 const stateText = (state: unknown) => MACHINE_STATES[Number(state)]?.toLowerCase() ?? String(state)
 
 const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = {
@@ -85,6 +87,31 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
     `This key was registered before, for machine ${machineId}. Make a new one: liquefy machine keygen`,
   DeadlineExpired: ([deadline]) => `This was signed to be sent until ${timeText(deadline)}.`,
   ProofInvalid: ([keyId]) => `The key ${keyId} has not signed this.`,
+  PolicyMissing: ([asset]) =>
+    `The owner lets the machine's key spend nothing of ${asset}: liquefy machine policy set.`,
+  PolicyPaused: () => "The owner has paused all spending by the machine's key.",
+  PolicyExpired: ([expiry]) => `The owner's spending policy was good until ${timeText(expiry)}.`,
+  CounterpartyRefused: ([counterparty]) =>
+    `${counterparty} is not among those whom the owner lets the machine pay.`,
+  PaymentAboveLimit: ([amount, perPayment]) =>
+    `The owner lets the machine pay ${perPayment} smallest units at once, and these are ${amount}.`,
+  DayLimitExceeded: ([day, spent, amount, perDay]) =>
+    `The owner lets the machine spend ${perDay} smallest units a day: ${spent} are spent on ${dayText(day)}, and these are ${amount} more.`,
+  TooManyCounterparties: ([have, most]) =>
+    `A policy names at most ${most} counterparties, and these are ${have}.`,
+  NotAccountOwner: ([caller, owner]) =>
+    `The account belongs to ${owner}, not to ${caller}: only the machine's owner may do this.`,
+  MachineNotActive: ([machineId]) =>
+    `Machine ${machineId} may not sign now: it, or its controller, is not active, or has no key.`,
+  MachineSignatureInvalid: ([machineId]) =>
+    `This is not signed by the key that now speaks for machine ${machineId}, or was signed for another owner's time.`,
+  PaymentUsed: () => 'This was paid or booked already; each counts once. Sign a new one for more.',
+  BookingOfOtherDay: ([day, today]) =>
+    `This was signed for ${dayText(day)}, and today is ${dayText(today)}. Sign it anew.`,
+  BookingMissing: () => 'This is signed and within the policy, and not booked yet: book it first.',
+  OwnershipCycle: ([machineId, to]) =>
+    `${to} is the account of machine ${machineId}, or belongs to it: a machine cannot own itself.`,
+  OwnershipTooDeep: ([, most]) => `Accounts of machines own machines at most ${most} deep.`,
   ERC721NonexistentToken: ([tokenId]) => {
     const id = BigInt(String(tokenId))
     return id < 2n ** 64n

@@ -22,6 +22,8 @@ export interface Deployment {
   linearTariff: Hex
   tieredTariff: Hex
   planTariff: Hex
+  /** What the machines' accounts and DIDs need; null on a ledger whose contracts an earlier version deployed: its machines have none. */
+  accounts: { erc6551Registry: Hex; machineAccount: Hex; didRegistry: Hex } | null
   /** Account that signs checkpoints and sends anchors. */
   log: Hex
   asset: { address: Hex; symbol: string; decimals: number }
@@ -94,6 +96,10 @@ export interface MachineSummary {
 }
 
 export interface Machine extends MachineSummary {
+  /** Its own account on the ledger, whether it was created yet or not; null on a ledger without accounts. */
+  account: Hex | null
+  /** `did:ethr:<chain>:<account>`. */
+  did: string | null
   key: { keyId: Hex; curve: 'P-256' | 'secp256k1'; epoch: string; x: Hex; y: Hex } | null
   streams: {
     stream: string
@@ -133,6 +139,25 @@ export interface StreamCalibration {
   uniqueIdentifier: string
   item: string
   documentDigest: Hex | null
+}
+
+/** A machine's account as the ledger has it now; amounts are of the deployment's asset. */
+export interface MachineAccount {
+  machineId: string
+  account: Hex
+  did: string
+  /** False: its address stands, and can be paid to; nobody has created it yet. */
+  created: boolean
+  balanceMinor: string
+  /** What its owner lets the machine's key spend; null: nothing. */
+  policy: {
+    perPaymentMinor: string
+    perDayMinor: string
+    expiryMs: number
+    counterparties: Hex[]
+  } | null
+  spentTodayMinor: string
+  paused: boolean
 }
 
 /** One point of a chart. `timeMs` is a multiple of the series' `bucketMs`, and all readings from then until the next one are in it. */

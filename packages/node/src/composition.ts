@@ -104,6 +104,7 @@ export function deploymentOf(
     linearTariff: deployment.linearTariff,
     tieredTariff: deployment.tieredTariff,
     planTariff: deployment.planTariff,
+    accounts: deployment.accounts ?? null,
     log,
     asset: deployment.asset,
     mqttUrl: mqttUrl

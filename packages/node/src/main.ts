@@ -1,3 +1,4 @@
+import { accountReader } from './chain/account-reader.ts'
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Deployment, Place } from '@liquefy/client'
@@ -251,6 +252,7 @@ async function start(
     ledgerLag: () => follower.lag(),
     operatorBalance: () => chain.publicClient.getBalance({ address: keys.operator.address }),
     costOf: costReader(chain.publicClient),
+    readAccount: accountReader(chain.publicClient, chain.deployment.asset.address),
     frames: () => pipeline.counts(),
     connectedMachines: () => running.connectedMachines().length,
     notices: () => notices.current(),

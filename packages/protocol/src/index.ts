@@ -223,7 +223,6 @@ export {
   sigStructure,
 } from './trust/cose.ts'
 export type { Declaration } from './trust/declaration.ts'
-export { didKey, parseDidKey } from './trust/did.ts'
 export {
   type DecodedEnvelope,
   decodeEnvelope,
@@ -349,6 +348,26 @@ export {
   type SplitStatement,
   splitStatement,
 } from './trust/statement.ts'
+  type AccountAuthorization,
+  type AccountContext,
+  type AccountPayment,
+  accountPaymentDigest,
+  authorizationHash,
+  bookingDay,
+  bookingDigest,
+  machineAccountAddress,
+  machineSignature,
+  ownerSignature,
+  ownerSignatureTypedData,
+} from './trust/machine-account.ts'
+export {
+  compressedPoint,
+  didEthr,
+  didKey,
+  didKeyMethod,
+  multikey,
+  parseDidKey,
+} from './trust/did.ts'
 export {
   encodeToken,
   type TokenExpectation,

@@ -21,6 +21,7 @@ const deployment: Deployment = {
   linearTariff: address('44'),
   tieredTariff: address('55'),
   planTariff: address('56'),
+  accounts: null,
   log: address('66'),
   asset: { address: address('77'), symbol: 'tEUR', decimals: 6 },
   mqttUrl: 'mqtt://127.0.0.1:1',

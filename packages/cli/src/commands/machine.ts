@@ -23,6 +23,13 @@ import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { type TokenOptions, tokenPlaceOf } from '../token-place.ts'
 import { walletOf } from '../wallet.ts'
+import {
+  accountCommand,
+  didCommand,
+  payCommand,
+  policyCommand,
+  publishKeyCommand,
+} from './machine-account.ts'
 import { describeCommand } from './machine-describe.ts'
 import { eraseCommand } from './machine-erase.ts'
 import { historyCommand } from './machine-history.ts'
@@ -61,6 +68,11 @@ export function machineCommand(): Command {
   command.addCommand(decommissionCommand())
   command.addCommand(eraseCommand())
   command.addCommand(historyCommand())
+  command.addCommand(accountCommand())
+  command.addCommand(policyCommand())
+  command.addCommand(payCommand())
+  command.addCommand(didCommand())
+  command.addCommand(publishKeyCommand())
   return command
 }
 
@@ -266,6 +278,7 @@ function show(): Command {
               ]
             : []),
           ['owner', machine.owner],
+          ...(machine.did ? [['did', machine.did]] : []),
           ...(machine.controller ? [['controller', machine.controller]] : []),
           ['key', machine.key ? `${machine.key.curve} ${machine.key.keyId}` : 'none'],
           ...(machine.credential ? [['maker', makerText(machine.credential)]] : []),

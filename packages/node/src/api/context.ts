@@ -1,5 +1,6 @@
 import type { Deployment, Hex, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
+import type { AccountOnLedger } from '../chain/account-reader.ts'
 import type { PeopleWallets } from '../chain/people-wallets.ts'
 import type { Clock } from '../clock.ts'
 import type { HttpIngest } from '../connect/http-ingest.ts'
@@ -33,6 +34,8 @@ export interface ApiContext {
   operatorBalance(): Promise<bigint>
   /** What a transaction used, and what that cost in smallest units of the coin. */
   costOf(txHash: Hex): Promise<{ gas: bigint; feeWei: bigint }>
+  /** Reads a machine's account from the ledger. */
+  readAccount(account: Hex): Promise<AccountOnLedger>
   /** Frames since the start, and what is held now. */
   frames(): Record<'received' | 'logged' | 'duplicate' | 'refused' | 'held' | 'heldBytes', number>
   measures: Measures

@@ -10,7 +10,9 @@ import {
   certificateInForce,
   type Declaration,
   decimalText,
+  didEthr,
   formatDecimal,
+  machineAccountAddress,
   ppmText,
   type Replacement,
   readCalibrationCertificate,
@@ -146,6 +148,7 @@ export async function machineView(
   if (!summary) throw unknown('MACHINE_UNKNOWN', `Machine ${machineId}`)
   return {
     ...summary,
+    ...identityOf(context, machineId),
     key,
     streams: streams.map(({ firstIndex: _, ...stream }) => ({
       ...stream,
@@ -190,6 +193,18 @@ function calibrationOf(
     item: certificate.item,
     documentDigest: certificate.documentDigest ?? null,
   }
+}
+
+/** Account and DID of a machine: they follow from its id. Null where the ledger has no accounts. */
+export function identityOf(
+  { deployment }: ApiContext,
+  machineId: bigint,
+): Pick<Machine, 'account' | 'did'> {
+  const { chainId, registry, accounts } = deployment
+  if (!accounts) return { account: null, did: null }
+  const implementation = accounts.machineAccount
+  const account = machineAccountAddress({ chainId, registry, implementation, machineId })
+  return { account, did: didEthr({ chainId, account }) }
 }
 
 /** One machine's streams as `createStreamFigures` reads those of all. */

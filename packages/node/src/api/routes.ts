@@ -28,6 +28,7 @@ import { ownerOnly } from './owner.ts'
 import { createPacedFigures } from './paced-figures.ts'
 import { addPartRoutes } from './part-routes.ts'
 import { addPartyRoutes } from './party-routes.ts'
+import { addAccountRoutes } from './account-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
 import { ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
@@ -64,6 +65,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addPartRoutes(app, context)
   addLifeRoutes(app, context)
   addCredentialRoutes(app, context)
+  addAccountRoutes(app, context)
   addProposalRoutes(app, context)
   addThingRoutes(app, context)
   app.get(

@@ -43,6 +43,7 @@ export const deployment = object({
   linearTariff: hex,
   tieredTariff: hex,
   planTariff: hex,
+  accounts: objectOrNull({ erc6551Registry: hex, machineAccount: hex, didRegistry: hex }),
   log: hex,
   asset: object({ address: hex, symbol: text, decimals: integer }),
   mqttUrl: text,
@@ -142,6 +143,8 @@ export const issuers = list(object({ did: text, name: text }))
 
 export const machine = object({
   ...machineSummaryFields,
+  account: orNull(hex),
+  did: orNull(text),
   key: objectOrNull({
     keyId: hex,
     curve: { type: 'string', enum: ['P-256', 'secp256k1'] },
@@ -176,6 +179,22 @@ export const machine = object({
   agreements: list(hex),
   suspension: objectOrNull({ atMs: integer, by: hex, reason: orNull(text) }),
   credential: objectOrNull(credentialFields),
+})
+
+export const machineAccount = object({
+  machineId: digits,
+  account: hex,
+  did: text,
+  created: boolean,
+  balanceMinor: digits,
+  policy: objectOrNull({
+    perPaymentMinor: digits,
+    perDayMinor: digits,
+    expiryMs: integer,
+    counterparties: list(hex),
+  }),
+  spentTodayMinor: digits,
+  paused: boolean,
 })
 
 export const readingSeries = list(

@@ -1,9 +1,12 @@
 import {
   clearingHouseAbi,
   clearingHouseBytecode,
+  didRegistryBytecode,
   erc7913P256VerifierBytecode,
   evidenceAnchorBytecode,
   linearTariffBytecode,
+  machineAccountAbi,
+  machineAccountBytecode,
   machineRegistryAbi,
   machineRegistryBytecode,
   p256Sha256VerifierBytecode,
@@ -27,6 +30,7 @@ import {
   contractAddresses,
   DeploymentError,
 } from './deployment.ts'
+import { ERC6551_REGISTRY, ERC6551_REGISTRY_DEPLOYMENT } from './erc6551.ts'
 import { type Fees, feesNow } from './fees.ts'
 
 /** Ten million test euros each: worth nothing, and enough for every demo. */
@@ -43,7 +47,10 @@ const create = (bytecode: Hex, abi: Abi = EMPTY, args: unknown[] = []): Step => 
   data: encodeDeployData({ abi, bytecode, args }),
 })
 
-/** The contracts in their order: the address of each follows from the deployer and its place. The test euro is the last of them. */
+/**
+ * The contracts in their order: the address of each follows from the deployer and its place. The test euro is the last of them.
+ * The registry of ERC-6551 is not among them: it may stand already, and stands at the same address whoever sent it.
+ */
 function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) {
   const at = (nonce: number): Hex =>
     getContractAddress({ from: deployer, nonce: BigInt(nonce) }).toLowerCase() as Hex
@@ -56,18 +63,25 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     linearTariff: at(5),
     tieredTariff: at(6),
     planTariff: at(7),
-    asset: asset ?? { address: at(8), symbol: 'tEUR', decimals: 6 },
+    accounts: { erc6551Registry: ERC6551_REGISTRY, didRegistry: at(8), machineAccount: at(9) },
+    asset: asset ?? { address: at(10), symbol: 'tEUR', decimals: 6 },
   }
-  const { p256Sha256Verifier, p256RawVerifier, registry } = addresses
+  const { p256Sha256Verifier, p256RawVerifier, registry, accounts } = addresses
   const steps: Step[] = [
     create(p256Sha256VerifierBytecode),
     create(erc7913P256VerifierBytecode),
-    create(machineRegistryBytecode, machineRegistryAbi, [p256Sha256Verifier, p256RawVerifier]),
+    create(machineRegistryBytecode, machineRegistryAbi, [
+      p256Sha256Verifier,
+      p256RawVerifier,
+      accounts.machineAccount,
+    ]),
     create(clearingHouseBytecode, clearingHouseAbi, [registry]),
     create(evidenceAnchorBytecode),
     create(linearTariffBytecode),
     create(tieredTariffBytecode),
     create(planTariffBytecode),
+    create(didRegistryBytecode),
+    create(machineAccountBytecode, machineAccountAbi, [accounts.didRegistry]),
   ]
   if (asset) return { addresses, steps }
   const mints = holders.map((holder) => ({
@@ -120,7 +134,20 @@ export async function gasToDeploy(options: DeployOptions): Promise<bigint> {
   const { client, deployer, holders, asset } = options
   const { steps } = plan(deployer.address, holders, asset)
   const done = await client.getTransactionCount({ address: deployer.address })
-  return steps.slice(done).reduce((sum, step) => sum + gasOf(step), 0n)
+  const missing = [...steps.slice(done), ...(await missingErc6551(client))]
+  return missing.reduce((sum, step) => sum + gasOf(step), 0n)
+}
+
+/** ERC-6551 names one registry for all chains, and how it gets there. */
+async function missingErc6551(client: PublicClient): Promise<Step[]> {
+  if ((await client.getCode({ address: ERC6551_REGISTRY })) !== undefined) return []
+  const { to } = ERC6551_REGISTRY_DEPLOYMENT
+  if ((await client.getCode({ address: to })) === undefined) {
+    throw new DeploymentError(
+      `This chain has neither the registry of ERC-6551 nor the deterministic deployment proxy at ${to}, which puts it at its address. Put the proxy there first: its repository (deterministic-deployment-proxy) has the signed transaction.`,
+    )
+  }
+  return [ERC6551_REGISTRY_DEPLOYMENT]
 }
 
 /**
@@ -137,7 +164,9 @@ export async function deployContracts(
   const done = await client.getTransactionCount({ address: deployer.address })
   const fees = options.fees ?? (await feesNow(client))
   const raws: Hex[] = []
-  for (const [nonce, step] of [...steps.entries()].slice(done)) {
+  const missing = [...steps.slice(done), ...(await missingErc6551(client))]
+  for (const [index, step] of missing.entries()) {
+    const nonce = done + index
     raws.push(
       await deployer.signTransaction({ ...step, ...fees, chainId, nonce, gas: gasOf(step) }),
     )

@@ -14,7 +14,16 @@ export interface ContractDeployment {
   linearTariff: Hex
   tieredTariff: Hex
   planTariff: Hex
+  /** What the machines' accounts and DIDs need; undefined on a ledger whose contracts an earlier version deployed: its machines have none. */
+  accounts: AccountContracts | undefined
   asset: Asset
+}
+
+/** The registry of ERC-6551, the code of the accounts, and the registry of ERC-1056 that keeps their DIDs. */
+export interface AccountContracts {
+  erc6551Registry: Hex
+  machineAccount: Hex
+  didRegistry: Hex
 }
 
 /** The token that agreements are paid in. */
@@ -45,7 +54,8 @@ const CONTRACTS = [
 /** The addresses of a deployment that must have code. */
 export function contractAddresses(deployment: ContractDeployment): Record<string, Hex> {
   const named = CONTRACTS.map((name): [string, Hex] => [name, deployment[name]])
-  return Object.fromEntries([...named, ['asset', deployment.asset.address]])
+  const accounts = Object.entries(deployment.accounts ?? {})
+  return Object.fromEntries([...named, ...accounts, ['asset', deployment.asset.address]])
 }
 
 function address(json: Record<string, unknown>, name: string): Hex {
@@ -54,6 +64,16 @@ function address(json: Record<string, unknown>, name: string): Hex {
     throw new DeploymentError(`The deployment lacks the address "${name}".`)
   }
   return value.toLowerCase() as Hex
+}
+
+function accountContracts(json: Record<string, unknown>): AccountContracts | undefined {
+  if (json.accounts === undefined) return undefined
+  const accounts = json.accounts as Record<string, unknown>
+  return {
+    erc6551Registry: address(accounts, 'erc6551Registry'),
+    machineAccount: address(accounts, 'machineAccount'),
+    didRegistry: address(accounts, 'didRegistry'),
+  }
 }
 
 function wholeNumber(json: Record<string, unknown>, name: string): number {
@@ -84,6 +104,7 @@ export function parseDeployment(text: string): ContractDeployment {
     linearTariff: address(json, 'linearTariff'),
     tieredTariff: address(json, 'tieredTariff'),
     planTariff: address(json, 'planTariff'),
+    accounts: accountContracts(json),
     asset: {
       address: address(asset, 'address'),
       symbol: typeof asset.symbol === 'string' ? asset.symbol : '',

@@ -26,6 +26,7 @@ const deployment: ContractDeployment = {
   linearTariff: at('6'),
   tieredTariff: at('7'),
   planTariff: at('9'),
+  accounts: undefined,
   asset: { address: at('8'), symbol: 'tEUR', decimals: 6 },
 }
 
