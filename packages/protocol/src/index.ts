@@ -188,6 +188,15 @@ export {
 } from './trust/cose.ts'
 export type { Declaration } from './trust/declaration.ts'
 export {
+  compressedPoint,
+  didEthr,
+  didKey,
+  didKeyMethod,
+  multikey,
+  type ParsedDidKey,
+  parseDidKey,
+} from './trust/did.ts'
+export {
   type DecodedEnvelope,
   decodeEnvelope,
   type Envelope,
@@ -238,6 +247,19 @@ export {
   verifyInclusion,
 } from './trust/log.ts'
 export {
+  type AccountAuthorization,
+  type AccountContext,
+  type AccountPayment,
+  accountPaymentDigest,
+  authorizationHash,
+  bookingDay,
+  bookingDigest,
+  machineAccountAddress,
+  machineSignature,
+  ownerSignature,
+  ownerSignatureTypedData,
+} from './trust/machine-account.ts'
+export {
   type DecimalFraction,
   MAX_RECORDS,
   type Reading,
@@ -258,28 +280,6 @@ export {
   verifyRawDigest,
   verifyTypedDigest,
 } from './trust/signature.ts'
-export {
-  type AccountAuthorization,
-  type AccountContext,
-  type AccountPayment,
-  accountPaymentDigest,
-  authorizationHash,
-  bookingDay,
-  bookingDigest,
-  machineAccountAddress,
-  machineSignature,
-  ownerSignature,
-  ownerSignatureTypedData,
-} from './trust/machine-account.ts'
-export {
-  compressedPoint,
-  didEthr,
-  didKey,
-  didKeyMethod,
-  multikey,
-  type ParsedDidKey,
-  parseDidKey,
-} from './trust/did.ts'
 export {
   encodeToken,
   type TokenExpectation,
