@@ -87,7 +87,8 @@ const CONTRACTS = [
 ] as const
 
 /** The ERC-1056 registry is deployed as its package has it: others wrote, compiled and looked through it. */
-const DID_REGISTRY = 'ethr-did-registry/artifacts/contracts/EthereumDIDRegistry.sol/EthereumDIDRegistry.json'
+const DID_REGISTRY =
+  'ethr-did-registry/artifacts/contracts/EthereumDIDRegistry.sol/EthereumDIDRegistry.json'
 
 /** Members of a Solidity enum, in order, read from the source: an ABI does not carry them. */
 function enumMembers(sourceFile: string, name: string): string[] {

@@ -59,7 +59,7 @@ contract MachineRegistry is ERC721, EIP712 {
     /// @notice Verifier of P-256 keys that sign the digest itself.
     address public immutable p256RawVerifier;
     /// @notice Code of the machines' accounts (`MachineAccount`).
-    address public immutable accountImplementation;
+    address public immutable machineAccount;
 
     /// @notice A machine may be owned by the account of another one, that one by the account of a third, and so on this often.
     uint256 public constant MAX_OWNERSHIP_DEPTH = 8;
@@ -113,15 +113,15 @@ contract MachineRegistry is ERC721, EIP712 {
 
     /// @param p256Sha256Verifier_ `P256Sha256Verifier`
     /// @param p256RawVerifier_ OpenZeppelin's `ERC7913P256Verifier`
-    /// @param accountImplementation_ `MachineAccount`
+    /// @param machineAccount_ `MachineAccount`
     constructor(
         address p256Sha256Verifier_,
         address p256RawVerifier_,
-        address accountImplementation_
+        address machineAccount_
     ) ERC721("Liquefy Machine", "MACHINE") EIP712("Liquefy MachineRegistry", "1") {
         p256Sha256Verifier = p256Sha256Verifier_;
         p256RawVerifier = p256RawVerifier_;
-        accountImplementation = accountImplementation_;
+        machineAccount = machineAccount_;
     }
 
     /// @notice Registers a machine that has a key of its own. Anyone may send it; the token goes to `owner`.
@@ -277,7 +277,7 @@ contract MachineRegistry is ERC721, EIP712 {
 
     /// @notice Address of the machine's own account, whether it was created yet or not.
     function accountOf(uint256 machineId) public view returns (address) {
-        return AccountAddress.compute(accountImplementation, address(this), machineId);
+        return AccountAddress.compute(machineAccount, address(this), machineId);
     }
 
     /// @notice The same while the machine is in the same hands, and never again: it changes with each transfer of the machine, and of

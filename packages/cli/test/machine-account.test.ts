@@ -51,10 +51,10 @@ afterAll(async () => {
 
 /** Test euros for an account that nobody has created yet. */
 async function fund(account: `0x${string}`, amount: bigint): Promise<void> {
-  const { chain, publicClient } = { chain: node.chain.publicClient.chain, ...node.chain }
+  const { publicClient } = node.chain
   const wallet = createWalletClient({
     account: node.keys.operator,
-    chain,
+    chain: publicClient.chain,
     transport: http(node.rpcUrl),
   })
   const hash = await wallet.writeContract({
@@ -62,6 +62,7 @@ async function fund(account: `0x${string}`, amount: bigint): Promise<void> {
     abi: testEuroAbi,
     functionName: 'mint',
     args: [account, amount],
+    chain: publicClient.chain ?? null,
   })
   await publicClient.waitForTransactionReceipt({ hash })
 }
@@ -116,7 +117,10 @@ test.each([
   [['account', 'show', '99'], 'MACHINE_UNKNOWN'],
   [['pay', folder, '--to', 'nobody', '--amount', '1', '--as', 'silowerk'], 'PERSON_UNKNOWN'],
   [['pay', folder, '--to', 'nordmühle', '--amount', '1.5', '--as', 'silowerk'], 'AMOUNT_INVALID'],
-  [['pay', '/nowhere', '--to', 'nordmühle', '--amount', '1', '--as', 'silowerk'], 'MACHINE_UNREGISTERED'],
+  [
+    ['pay', '/nowhere', '--to', 'nordmühle', '--amount', '1', '--as', 'silowerk'],
+    'MACHINE_UNREGISTERED',
+  ],
 ])('%j is refused: %s', async (args, code) => {
   expect((await run(...args)).json()).toMatchObject({ error: { code } })
 })

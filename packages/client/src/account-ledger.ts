@@ -157,7 +157,12 @@ async function accountContext(by: OneAccount): Promise<AccountContext> {
 }
 
 function call(action: AccountAction, functionName: string, args: readonly unknown[]) {
-  return send(action, { address: accountAddress(action), abi: machineAccountAbi, functionName, args })
+  return send(action, {
+    address: accountAddress(action),
+    abi: machineAccountAbi,
+    functionName,
+    args,
+  })
 }
 
 function accountsOf({ accounts }: OneAccount['deployment']) {

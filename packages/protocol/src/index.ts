@@ -224,6 +224,15 @@ export {
 } from './trust/cose.ts'
 export type { Declaration } from './trust/declaration.ts'
 export {
+  compressedPoint,
+  didEthr,
+  didKey,
+  didKeyMethod,
+  multikey,
+  type ParsedDidKey,
+  parseDidKey,
+} from './trust/did.ts'
+export {
   type DecodedEnvelope,
   decodeEnvelope,
   type Envelope,
@@ -284,6 +293,19 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './trust/log.ts'
+export {
+  type AccountAuthorization,
+  type AccountContext,
+  type AccountPayment,
+  accountPaymentDigest,
+  authorizationHash,
+  bookingDay,
+  bookingDigest,
+  machineAccountAddress,
+  machineSignature,
+  ownerSignature,
+  ownerSignatureTypedData,
+} from './trust/machine-account.ts'
 export {
   type Build,
   checkOrigin,
@@ -348,26 +370,6 @@ export {
   type SplitStatement,
   splitStatement,
 } from './trust/statement.ts'
-  type AccountAuthorization,
-  type AccountContext,
-  type AccountPayment,
-  accountPaymentDigest,
-  authorizationHash,
-  bookingDay,
-  bookingDigest,
-  machineAccountAddress,
-  machineSignature,
-  ownerSignature,
-  ownerSignatureTypedData,
-} from './trust/machine-account.ts'
-export {
-  compressedPoint,
-  didEthr,
-  didKey,
-  didKeyMethod,
-  multikey,
-  parseDidKey,
-} from './trust/did.ts'
 export {
   encodeToken,
   type TokenExpectation,

@@ -57,7 +57,10 @@ export function accountCommand(): Command {
             ...(policy
               ? [
                   ['at once', money(policy.perPaymentMinor)],
-                  ['a day', `${money(policy.perDayMinor)}; today ${money(account.spentTodayMinor)}`],
+                  [
+                    'a day',
+                    `${money(policy.perDayMinor)}; today ${money(account.spentTodayMinor)}`,
+                  ],
                   ['until', new Date(policy.expiryMs).toISOString()],
                   ...policy.counterparties.map((one) => ['may pay', one]),
                   ['paused', account.paused ? 'yes' : 'no'],
@@ -149,7 +152,11 @@ export function payCommand(): Command {
     .requiredOption('--to <who>', 'address, or one of the embedded chain’s people')
     .requiredOption('--amount <amount>', 'smallest units of the asset')
     .action(
-      async (folder: string, options: Acting & { to: string; amount: string }, command: Command) => {
+      async (
+        folder: string,
+        options: Acting & { to: string; amount: string },
+        command: Command,
+      ) => {
         const identity = loadIdentity(folder)
         if (!identity) {
           throw new CliError(
@@ -268,7 +275,12 @@ function secondsOf(text: string): bigint {
   throw new CliError('DATE_INVALID', `${text} is no time: say it as 2027-01-01T12:00Z.`)
 }
 
-function inText(policy: { perPayment: bigint; perDay: bigint; expiry: bigint; counterparties: Hex[] }) {
+function inText(policy: {
+  perPayment: bigint
+  perDay: bigint
+  expiry: bigint
+  counterparties: Hex[]
+}) {
   const { perPayment, perDay, expiry, counterparties } = policy
   return {
     perPaymentMinor: String(perPayment),

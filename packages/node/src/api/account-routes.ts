@@ -10,9 +10,13 @@ import * as schemas from './schemas.ts'
 export function addAccountRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Params: { id: string } }>(
     '/v1/machines/:id/account',
-    route("A machine's account on the ledger, and its owner's spending policy", schemas.machineAccount, {
-      params: schemas.machineParams,
-    }),
+    route(
+      "A machine's account on the ledger, and its owner's spending policy",
+      schemas.machineAccount,
+      {
+        params: schemas.machineParams,
+      },
+    ),
     (request) => accountView(context, BigInt(request.params.id)),
   )
 }

@@ -26,7 +26,12 @@ export function accountReader(
   return async (account) => {
     const [code, balanceMinor] = await Promise.all([
       client.getCode({ address: account }),
-      client.readContract({ address: asset, abi: erc20Abi, functionName: 'balanceOf', args: [account] }),
+      client.readContract({
+        address: asset,
+        abi: erc20Abi,
+        functionName: 'balanceOf',
+        args: [account],
+      }),
     ])
     const nothing = { policy: undefined, spentTodayMinor: 0n, paused: false }
     if (code === undefined) return { created: false, balanceMinor, ...nothing }

@@ -20,7 +20,7 @@ export interface ContractDeployment {
 }
 
 /** The registry of ERC-6551, the code of the accounts, and the registry of ERC-1056 that keeps their DIDs. */
-export interface AccountContracts {
+interface AccountContracts {
   erc6551Registry: Hex
   machineAccount: Hex
   didRegistry: Hex

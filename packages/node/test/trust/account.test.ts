@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module'
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { testEuroAbi } from '@liquefy/abi'
 import {
   accountAddress,
@@ -10,13 +10,13 @@ import {
   explainTransfer,
   pauseSpending,
   payFromAccount,
+  resumeMachine,
   type SignedTransfer,
   type SpendingPolicy,
   setSpendingPolicy,
   signAccountPayment,
   signTransfer,
   suspendMachine,
-  resumeMachine,
   transferMachine,
   type Wallet,
 } from '@liquefy/client'
@@ -24,12 +24,10 @@ import {
   type AccountAuthorization,
   bookingDay,
   bookingDigest,
-
   type Hex,
   lowS,
   machineAccountAddress,
   machineSignature,
-
 } from '@liquefy/protocol'
 import { type Abi, bytesToHex, hexToBytes, parseAbi, toHex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -107,7 +105,10 @@ async function onToken(wallet: Wallet, address: Hex, functionName: string, args:
 
 /** With its library linked, initialised for a hundred thousand euros in the machine's account. */
 async function deployFiatToken(wallet: Wallet): Promise<Hex> {
-  const checker = await deploy(wallet, artifact('util/SignatureChecker.sol/SignatureChecker').bytecode)
+  const checker = await deploy(
+    wallet,
+    artifact('util/SignatureChecker.sol/SignatureChecker').bytecode,
+  )
   const { bytecode } = artifact('v2/FiatTokenV2_2.sol/FiatTokenV2_2')
   const linked = bytecode.replace(/__\$[0-9a-f]{34}\$__/g, checker.slice(2).toLowerCase())
   const address = await deploy(wallet, linked)
@@ -148,7 +149,10 @@ const book = (transfer: SignedTransfer) =>
   bookTransfer({ ...world.machine, wallet: world.relayer, ...transfer })
 
 /** What anybody sends to Circle's contract. */
-function move({ authorization: a, accountSignature }: Pick<SignedTransfer, 'authorization' | 'accountSignature'>) {
+function move({
+  authorization: a,
+  accountSignature,
+}: Pick<SignedTransfer, 'authorization' | 'accountSignature'>) {
   const args = [account, a.to, a.amount, a.validAfter, a.validBefore, a.nonce, accountSignature]
   return onToken(world.relayer, token, 'transferWithAuthorization', args)
 }
@@ -168,7 +172,12 @@ test('the account stands where protocol and ledger say, and the API tells of it'
   if (!accounts) throw new Error('a new ledger has accounts')
   const { machineId } = machine
   expect(
-    machineAccountAddress({ chainId, registry, implementation: accounts.machineAccount, machineId }),
+    machineAccountAddress({
+      chainId,
+      registry,
+      implementation: accounts.machineAccount,
+      machineId,
+    }),
   ).toBe(account)
   expect(accounts.erc6551Registry).toBe('0x000000006551c19487814612e58fe06813775758')
   const client = createClient({ url: node.url })
@@ -250,7 +259,12 @@ test('the machine pays by itself, relayed by anybody, and its owner’s policy i
   const mint = { address: asset, abi: testEuroAbi, functionName: 'mint' } as const
   const chain = relayer.chain ?? null
   await mined(
-    await relayer.writeContract({ ...mint, args: [account, 100n * EURO], chain, account: relayer.account }),
+    await relayer.writeContract({
+      ...mint,
+      args: [account, 100n * EURO],
+      chain,
+      account: relayer.account,
+    }),
   )
   await setSpendingPolicy({ ...machine, wallet: buyer, asset, policy })
   const salt = toHex(randomBytes(32))

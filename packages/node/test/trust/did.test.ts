@@ -86,7 +86,10 @@ function issue(issuer: string, key: PrivateKey, subject: string): Promise<string
     credentialSubject: { id: subject, calibrated: true },
   }
   const nbf = Math.floor(Date.now() / 1_000) - 60
-  return createVerifiableCredentialJwt({ sub: subject, nbf, vc }, { did: issuer, signer, alg: 'ES256' })
+  return createVerifiableCredentialJwt(
+    { sub: subject, nbf, vc },
+    { did: issuer, signer, alg: 'ES256' },
+  )
 }
 
 /** did-jwt-vc takes any resolver; its types are those of an older did-resolver. */
@@ -127,7 +130,10 @@ test('a credential about the machine verifies, by a did:key and by the machine i
   expect(issuer).toBe(`did:key:${multikey(laboratory.publicKey)}`)
   const jwt = await issue(issuer, laboratory, did)
   const verified = await verify(jwt)
-  expect(verified).toMatchObject({ issuer, verifiableCredential: { credentialSubject: { id: did } } })
+  expect(verified).toMatchObject({
+    issuer,
+    verifiableCredential: { credentialSubject: { id: did } },
+  })
 })
 
 test('after a rotation the document names the new key alone', async () => {
