@@ -1,6 +1,6 @@
 import { type Agreement, createClient, type Hex, type Notice } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
 import {
   amountOf,
@@ -106,7 +106,16 @@ describe('machine', () => {
   })
 
   test('says who vouches for a sensor, until when and how closely', async () => {
-    const machine = await createClient({ url: demo.url }).machine('1')
+    // The demo is set up while the first pages are looked at.
+    await firstAgreement()
+    const machine = await vi.waitFor(
+      async () => {
+        const found = await createClient({ url: demo.url }).machine('1')
+        expect(found.streams).not.toEqual([])
+        return found
+      },
+      { timeout: 60_000, interval: 200 },
+    )
     const calibration = {
       digest: `0x${'ab'.repeat(32)}`,
       calibrationLaboratory: 'Prüfstelle Bern',
@@ -124,8 +133,7 @@ describe('machine', () => {
       streams: machine.streams.map((stream) => ({ ...stream, calibration })),
     }
     await visit('/machines/1', async (page) => {
-      await page.context().route('**/v1/machines/1?*', (route) => route.fulfill({ json }))
-      await page.context().route('**/v1/machines/1', (route) => route.fulfill({ json }))
+      await page.context().route(/\/v1\/machines\/1(\?|$)/, (route) => route.fulfill({ json }))
       await page.reload()
       await page.getByText(/Calibrated by Prüfstelle Bern.*within 0\.25 %/).waitFor()
       await page
