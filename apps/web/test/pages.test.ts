@@ -1,6 +1,6 @@
 import { type Agreement, createClient, type Hex, type Notice } from '@liquefy/client'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Demo, startBrowser, startDemo } from './harness.ts'
 import {
   amountOf,
@@ -105,6 +105,45 @@ describe('machine', () => {
     })
   })
 
+  test('says who vouches for a sensor, until when and how closely', async () => {
+    // The demo is set up while the first pages are looked at.
+    await firstAgreement()
+    const machine = await vi.waitFor(
+      async () => {
+        const found = await createClient({ url: demo.url }).machine('1')
+        expect(found.streams).not.toEqual([])
+        return found
+      },
+      { timeout: 60_000, interval: 200 },
+    )
+    const calibration = {
+      digest: `0x${'ab'.repeat(32)}`,
+      calibrationLaboratory: 'Prüfstelle Bern',
+      laboratory: `0x${'cd'.repeat(32)}`,
+      unit: 'g',
+      validFromMs: Date.UTC(2026, 0, 1),
+      validUntilMs: Date.UTC(2099, 0, 1),
+      expandedUncertaintyPpm: 2_500,
+      uniqueIdentifier: 'PB-2026-0017',
+      item: 'SN-4711',
+      documentDigest: null,
+    }
+    const json = {
+      ...machine,
+      streams: machine.streams.map((stream) => ({ ...stream, calibration })),
+    }
+    await visit('/machines/1', async (page) => {
+      await page.context().route(/\/v1\/machines\/1(\?|$)/, (route) => route.fulfill({ json }))
+      await page.reload()
+      await page.getByText(/Calibrated by Prüfstelle Bern.*within 0\.25 %/).waitFor()
+      await page
+        .getByText(/certificate PB-2026-0017, sensor SN-4711\. Unit \S+ \(UCUM \S+\)/)
+        .waitFor()
+      await page.setViewportSize(phone.viewport)
+      expect(await overflowOf(page)).toBe(0)
+    })
+  })
+
   test('draws its chart where the browser names a language that is none', async () => {
     await visit('/', async (page) => {
       await page.addInitScript(() => {
@@ -170,6 +209,7 @@ describe('an agreement that has seen more', () => {
     adjustedMinor: '1200000',
     refundedMinor: '250000',
     heads: [],
+    band: { lowerMinor: '9950000', upperMinor: '10050000', uncertaintyPpm: 5_000 },
   }
   const kinds = ['settled', 'collected', 'adjusted', 'refunded']
   const settlement = (kind: Agreement['settlements'][number]['kind'], paidMinor: string) => ({
@@ -202,6 +242,7 @@ describe('an agreement that has seen more', () => {
         arrearsMinor: '0',
         adjustedMinor: '0',
         refundedMinor: '0',
+        band: null,
       },
     ],
     settlements: [
@@ -220,6 +261,7 @@ describe('an agreement that has seen more', () => {
         /\+1\.20 tEUR for late evidence/,
         /0\.70 tEUR in arrears/,
         /−0\.25 tEUR refunded/,
+        /^9\.95 tEUR to 10\.05 tEUR, within 0\.5 %$/,
       ]) {
         await page.locator('td').getByText(words).waitFor()
       }

@@ -69,6 +69,7 @@ describe('an untouched agreement', () => {
         settledRegisters: ['3000', '300'],
         adjustedMinor: '0',
         refundedMinor: '0',
+        band: null,
       },
       {
         period: 1,
@@ -79,6 +80,7 @@ describe('an untouched agreement', () => {
         settledRegisters: ['4000', '400'],
         adjustedMinor: '0',
         refundedMinor: '0',
+        band: null,
       },
     ])
   })

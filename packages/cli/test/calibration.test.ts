@@ -55,6 +55,9 @@ const day = (days: number) => startMs + days * DAY_MS
 const iso = (days: number) => new Date(day(days)).toISOString()
 const file = (name: string) => join(folder, name)
 
+const optionsOf = (options: Record<string, string>) =>
+  Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+
 /** A certificate as the laboratory issues it on the command line. */
 async function issued(
   number: string,
@@ -66,9 +69,11 @@ async function issued(
 ): Promise<Uint8Array> {
   const out = file(`${number}.calibration`)
   const answer = await liquefy([
-    ...['calibration', 'issue', join(folder, 'laboratory'), '--of', of, '--unit', 'Wh'],
-    ...['--from', iso(days[0]), '--until', iso(days[1]), '--uncertainty', percent],
-    ...['--number', number, '--item', 'SN-4711', '--name', 'Prüfstelle Bern', '--out', out],
+    'calibration',
+    'issue',
+    join(folder, 'laboratory'),
+    ...optionsOf({ of, unit: 'Wh', from: iso(days[0]), until: iso(days[1]), uncertainty: percent }),
+    ...optionsOf({ number, item: 'SN-4711', name: 'Prüfstelle Bern', out }),
   ])
   expect(answer.code, answer.stderr).toBe(0)
   return new Uint8Array(readFileSync(out))
@@ -324,9 +329,13 @@ describe('liquefy calibration', () => {
     ['an end before the beginning', ['--until', '2020-01-01'], 'CERTIFICATE_INVALID'],
   ])('issue refuses %s', async (_, wrong, code) => {
     const answer = await liquefy([
-      ...['calibration', 'issue', join(folder, 'laboratory'), '--of', '7/level', '--unit', 'mm'],
-      ...['--from', '2026-01-01', '--until', '2027-01-01', '--uncertainty', '1'],
-      ...['--number', '1', '--item', '2', '--name', 'x', '--json', ...wrong],
+      'calibration',
+      'issue',
+      join(folder, 'laboratory'),
+      ...optionsOf({ of: '7/level', unit: 'mm', from: '2026-01-01', until: '2027-01-01' }),
+      ...optionsOf({ uncertainty: '1', number: '1', item: '2', name: 'x' }),
+      '--json',
+      ...wrong,
     ])
     expect(answer.code).toBe(2)
     expect(answer.json()).toMatchObject({ error: { code } })

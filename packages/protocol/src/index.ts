@@ -229,7 +229,6 @@ export {
   didKey,
   didKeyMethod,
   multikey,
-  type ParsedDidKey,
   parseDidKey,
 } from './trust/did.ts'
 export {

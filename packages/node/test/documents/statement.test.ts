@@ -46,6 +46,24 @@ describe('what a statement says', () => {
     })
   })
 
+  test('between what and what an amount lies, where meters must be calibrated', async () => {
+    const band = { lowerMinor: '515925550', upperMinor: '521110731', uncertaintyPpm: 5_000 }
+    const [first, ...others] = periodsOf(2)
+    const banded = statementOf(statementInput([{ ...PERIOD, ...first, band }, ...others]))
+    const [row, next] = read(await csvOf(banded)).filter(({ record }) => record === 'period')
+    expect(row).toMatchObject({
+      'owed at least (tEUR)': '515.925550',
+      'owed at most (tEUR)': '521.110731',
+      'uncertainty (ppm, k = 2)': '5000',
+    })
+    expect(next?.['owed at least (tEUR)']).toBe('')
+    expect(await csvOf(content)).not.toContain('owed at least')
+    const pdf = await getDocumentProxy(new Uint8Array(await pdfOf(banded)))
+    const { text } = await extractText(pdf, { mergePages: true })
+    expect(text).toContain('515.925550 to')
+    expect(text).toContain('within 0.5 %')
+  })
+
   test('where and how it can be checked: agreement, chain, contracts, the command', () => {
     const said = content.about.map(({ value }) => value).join('\n')
     for (const known of [

@@ -1,5 +1,5 @@
 /** SenML units (RFC 8428 section 12.1, RFC 8798) whose UCUM code is known, that is whose meaning is the same without a conversion. */
-const UCUM_BY_SENML: ReadonlyMap<string, string> = new Map([
+export const UCUM_BY_SENML: ReadonlyMap<string, string> = new Map([
   ['m', 'm'],
   ['kg', 'kg'],
   ['g', 'g'],

@@ -1,5 +1,6 @@
 import './machines.css'
 import type { Machine, TimelineEntry } from '@liquefy/client'
+import { ppmText } from '@liquefy/protocol'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { Suspense, useCallback, useEffect } from 'react'
 import { lazyPart } from '../../failures/lazy-part.ts'
@@ -161,9 +162,24 @@ const Streams = ({ machine }: { machine: Machine }) => {
           onView={onView}
         />
       </Suspense>
+      <Calibration stream={stream} />
     </Card>
   )
 }
+
+/** Who vouches for the sensor, until when and how closely; nothing where nobody does. */
+const Calibration = ({ stream: { calibration, unit, ucum } }: { stream: Stream }) =>
+  calibration === null ? null : (
+    <p className="note">
+      Calibrated by {calibration.calibrationLaboratory} (
+      <span title={calibration.laboratory}>{shorten(calibration.laboratory)}</span>) until{' '}
+      <At timeMs={calibration.validUntilMs} />, within {ppmText(calibration.expandedUncertaintyPpm)}
+      : certificate {calibration.uniqueIdentifier}, sensor {calibration.item}. Unit {unit} (UCUM{' '}
+      {ucum}).
+    </p>
+  )
+
+type Stream = Machine['streams'][number]
 
 const Timeline = ({ machineId }: { machineId: string }) => {
   const timeline = useTimeline(machineId)

@@ -77,7 +77,9 @@ const TopUpHint = ({ agreement, isSpent }: { agreement: Agreement; isSpent: bool
   const { agreementId, payer, open } = agreement
   const deployment = useDeployment().data
   const me = useSession()?.address
-  const isLow = useNotices().data?.some((one) => one.agreementId === agreementId) ?? false
+  const isLow =
+    useNotices().data?.some((one) => one.agreementId === agreementId && 'escrowMinor' in one) ??
+    false
   if (!open || (!isLow && !isSpent)) return null
   return (
     <p className="top-up-hint">

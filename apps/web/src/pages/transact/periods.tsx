@@ -1,4 +1,5 @@
-import type { Agreement } from '@liquefy/client'
+import type { Agreement, PeriodView } from '@liquefy/client'
+import { ppmText } from '@liquefy/protocol'
 import { usePeriodsBefore } from '../../queries.ts'
 import { Money } from '../../ui/money.tsx'
 import { At, Card } from '../../ui/parts.tsx'
@@ -48,6 +49,7 @@ export const Periods = ({ agreement }: { agreement: Agreement }) => {
                   <td className="number">
                     <Money minor={period.owedMinor} />
                     <Besides minor={period.adjustedMinor} sign="+" what="for late evidence" />
+                    <BandOfPeriod band={period.band} />
                   </td>
                   <td className="number">
                     <Money minor={period.includedMinor} />
@@ -68,6 +70,15 @@ export const Periods = ({ agreement }: { agreement: Agreement }) => {
     </Card>
   )
 }
+
+/** Between what and what the amount lies, by the calibration of the meters; nothing where none must be calibrated. */
+const BandOfPeriod = ({ band }: Pick<PeriodView, 'band'>) =>
+  band === null ? null : (
+    <span className="note">
+      <Money minor={band.lowerMinor} /> to <Money minor={band.upperMinor} />, within{' '}
+      {ppmText(band.uncertaintyPpm)}
+    </span>
+  )
 
 /** An amount beside another one; nothing where it is zero. */
 const Besides = ({ minor, sign, what }: { minor: string; sign: string; what: string }) =>
