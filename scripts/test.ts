@@ -2,6 +2,9 @@
  * `npm test`: builds the page, runs the TypeScript and browser suites (vitest) and the Solidity suites (Hardhat), and
  * closes with what failed and one line that counts all tests. Fails if any part fails or ran nothing.
  *
+ * Two lanes run beside each other. The suites of `faults`, which mostly wait for what they broke, and then Solidity go in a lane of their own; what it says is
+ * printed when the other lane has ended.
+ *
  * A file with a failed test is run once more, alone: on two shared cores a deadline of a suite that starts a database, a ledger and a
  * broker may pass. What then passes is named as unsteady, what fails again has failed.
  */
@@ -9,6 +12,10 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+
+const scratch = mkdtempSync(join(tmpdir(), 'liquefy-test-'))
+/** Most of what a short process does is to compile the same modules again. */
+const env = { NODE_COMPILE_CACHE: join(scratch, 'compiled'), ...process.env }
 
 interface Count {
   passed: number
@@ -36,28 +43,34 @@ interface Failure {
   why: string
 }
 
-/** Runs one command in the foreground and gives its exit code and what it printed. */
-const run = (command: string, args: string[]) =>
+/** Runs one command and gives its exit code and what it printed, which `print` is told as it comes. */
+const run = (command: string, args: readonly string[], print: (chunk: Buffer) => void) =>
   new Promise<{ code: number; output: string }>((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk
-      process.stdout.write(chunk)
+      print(chunk)
     })
+    child.stderr.on('data', print)
     child.on('close', (code) => resolve({ code: code ?? 1, output }))
   })
 
-/** Runs vitest over all files, or over those named. */
-async function runVitest(reportFile: string, args: readonly string[]) {
-  const { code } = await run('npx', [
-    'vitest',
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${reportFile}`,
-    ...args,
-  ])
+/** Runs vitest over the files that `args` name. */
+async function runVitest(name: string, args: readonly string[], print: (chunk: Buffer) => void) {
+  const reportFile = join(scratch, `${name}.json`)
+  const { code } = await run(
+    'npx',
+    [
+      'vitest',
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${reportFile}`,
+      ...args,
+    ],
+    print,
+  )
   const report = JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport
   return { code, report, failures: failuresOf(report) }
 }
@@ -81,37 +94,55 @@ function firstLine(text = 'no reason given'): string {
   return text.split('\n', 1)[0]?.slice(0, 200) ?? ''
 }
 
-const scratch = mkdtempSync(join(tmpdir(), 'liquefy-test-'))
 const counts: Record<string, Count> = {}
 const broken: string[] = []
 const describe = ({ file, name, why }: Failure) => `${file}: ${name} (${why})`
+const show = (chunk: Buffer) => process.stdout.write(chunk)
 
-const built = await run('npm', ['run', 'build', '--silent', '-w', '@liquefy/web'])
+const built = await run('npm', ['run', 'build', '--silent', '-w', '@liquefy/web'], show)
 if (built.code !== 0) broken.push('the page does not build')
 
-const first = await runVitest(join(scratch, 'vitest.json'), [])
-const failedFiles = [...new Set(first.failures.map(({ file }) => file))]
-let failed = first.report.numFailedTests
+/** Its output is kept: that of two lanes together nobody could read. */
+async function runBeside() {
+  const kept: Buffer[] = []
+  const keep = (chunk: Buffer) => kept.push(chunk)
+  const faults = await runVitest('faults', ['--maxWorkers=1', 'faults/test/'], keep)
+  const hardhat = await run('npm', ['run', 'test', '--silent', '-w', '@liquefy/contracts'], keep)
+  return { faults, hardhat, kept }
+}
+
+const [most, { faults, hardhat, kept }] = await Promise.all([
+  runVitest('most', ['--exclude=faults/**'], show),
+  runBeside(),
+])
+for (const chunk of kept) show(chunk)
+
+const runs = [most, faults]
+const failures = runs.flatMap((one) => one.failures)
+const failedFiles = [...new Set(failures.map(({ file }) => file))]
+const sum = (pick: (report: VitestReport) => number) =>
+  runs.reduce((total, { report }) => total + pick(report), 0)
+const firstFailed = sum(({ numFailedTests }) => numFailedTests)
+let failed = firstFailed
 let unsteady: Failure[] = []
 if (failedFiles.length > 0) {
   process.stdout.write(`\nOnce more, alone: ${failedFiles.join(', ')}\n`)
-  const args = ['--maxWorkers=1', ...failedFiles]
-  const second = await runVitest(join(scratch, 'again.json'), args)
+  const second = await runVitest('again', ['--maxWorkers=1', ...failedFiles], show)
   failed = second.report.numFailedTests
   broken.push(...second.failures.map(describe))
   const again = new Set(second.failures.map(({ file, name }) => `${file} ${name}`))
-  unsteady = first.failures.filter(({ file, name }) => !again.has(`${file} ${name}`))
+  unsteady = failures.filter(({ file, name }) => !again.has(`${file} ${name}`))
   if (second.code !== 0 && second.failures.length === 0) broken.push('vitest')
-} else if (first.code !== 0) {
+} else if (runs.some(({ code }) => code !== 0)) {
   broken.push('vitest')
 }
+if (faults.report.numPassedTests === 0) broken.push('faults: ran nothing')
 counts['TypeScript and browser'] = {
-  passed: first.report.numPassedTests + first.report.numFailedTests - failed,
+  passed: sum(({ numPassedTests }) => numPassedTests) + firstFailed - failed,
   failed,
-  skipped: first.report.numPendingTests + first.report.numTodoTests,
+  skipped: sum(({ numPendingTests, numTodoTests }) => numPendingTests + numTodoTests),
 }
 
-const hardhat = await run('npm', ['run', 'test', '--silent', '-w', '@liquefy/contracts'])
 const lastCount = (word: string) =>
   Number([...hardhat.output.matchAll(new RegExp(`(\\d+) ${word}`, 'g'))].at(-1)?.[1] ?? 0)
 counts.Solidity = {

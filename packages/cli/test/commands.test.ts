@@ -64,14 +64,15 @@ const measure = async (...litres: bigint[]) => {
 }
 const view = async () => (await run('agreement', 'show', agreement)).json() as Shown
 
-/** What does not change by the time that passes, as the outlook of escrow does. */
+/** What does not change by the time that passes, as the outlook of escrow and the warnings of it do. */
 const still = async () => {
-  const { outlook: _, ...rest } = await view()
+  const { outlook: _, notices: _later, ...rest } = await view()
   return rest
 }
 
 interface Shown {
   outlook: unknown
+  notices: unknown
   open: boolean
   owedMinor: string
   includedMinor: string

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { run } from '../src/program.ts'
 
 /** What one run of the program said. */
 export interface Run {
@@ -12,15 +13,48 @@ export interface Run {
 
 const bin = join(import.meta.dirname, '../bin/liquefy.js')
 
-/** Runs `liquefy` as a user does, to its end. */
+const NOWHERE = { LIQUEFY_DATA_DIR: '/nowhere/liquefy' }
+let last: Promise<unknown> = Promise.resolve()
+
+/** Runs a command line to its end within this process, one at a time: a process of its own takes a second to start. */
 export function liquefy(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  const mine = last.then(() => runHere(args, { ...NOWHERE, ...env }))
+  last = mine.catch(() => undefined)
+  return mine
+}
+
+async function runHere(args: readonly string[], env: Record<string, string>): Promise<Run> {
+  const before = Object.keys(env).map((name) => [name, process.env[name]] as const)
+  const { stdout, stderr } = process
+  const writes = [stdout.write, stderr.write] as const
+  const out: string[] = []
+  const err: string[] = []
+  Object.assign(process.env, env)
+  stdout.write = (chunk: unknown) => out.push(String(chunk)) > 0
+  stderr.write = (chunk: unknown) => err.push(String(chunk)) > 0
+  try {
+    return runOf(await run(args), out.join(''), err.join(''))
+  } finally {
+    ;[stdout.write, stderr.write] = writes
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+}
+
+/** Runs `liquefy` as a user does, in a process of its own, to its end. */
+export function liquefyAlone(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Run> {
   return finished(start(args, env))
 }
 
 /** Starts `liquefy` and leaves it running. */
 export function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [bin, ...args], {
-    env: { ...process.env, LIQUEFY_DATA_DIR: '/nowhere/liquefy', ...env },
+    env: { ...process.env, ...NOWHERE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
@@ -33,16 +67,14 @@ export function finished(child: ChildProcess): Promise<Run> {
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => {
-      const stdout = Buffer.concat(out).toString()
-      const stderr = Buffer.concat(err).toString()
-      resolve({
-        code,
-        stdout,
-        stderr,
-        json: () => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as never,
-      })
+      resolve(runOf(code, Buffer.concat(out).toString(), Buffer.concat(err).toString()))
     })
   })
+}
+
+function runOf(code: number | null, stdout: string, stderr: string): Run {
+  const json = () => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as never
+  return { code, stdout, stderr, json }
 }
 
 /** The first line of a running program that `isIt` accepts. */

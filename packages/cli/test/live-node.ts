@@ -55,6 +55,7 @@ export async function startLiveNode(options: Pick<NodeOptions, 'settle'>): Promi
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     anchorIntervalMs: 2 ** 31 - 1,
     logger: pino({ level: process.env.LIQUEFY_LOG_LEVEL ?? 'silent' }),
   })

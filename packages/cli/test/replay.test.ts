@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { finished, liquefy, start } from './liquefy.ts'
+import { finished, liquefyAlone, start } from './liquefy.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'liquefy-replay-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -37,7 +37,7 @@ test('a few bins over three days: signed, settled, audited; nothing is left behi
     ].join('\n'),
   )
   const TMPDIR = join(folder, 'scratch')
-  const run = await liquefy(['replay', 'bins', file, '--json'], { TMPDIR: ensured(TMPDIR) })
+  const run = await liquefyAlone(['replay', 'bins', file, '--json'], { TMPDIR: ensured(TMPDIR) })
   expect(run.code, run.stdout + run.stderr).toBe(0)
   const volume = 87_213n + 40_000n + 70_000n + 60_000n
   const mass = 6_105n + 2_800n + 4_900n + 4_000n
@@ -77,7 +77,7 @@ test.runIf(existsSync(EDINBURGH) || process.env.CI)(
   'Edinburgh, June 2016: all 3,528 rows accounted for, settled = tariff(registers), difference 0',
   { timeout: 600_000 },
   async () => {
-    const run = await liquefy(['replay', 'bins', EDINBURGH, '--json'])
+    const run = await liquefyAlone(['replay', 'bins', EDINBURGH, '--json'])
     expect(run.code, run.stdout + run.stderr).toBe(0)
     expect(run.json()).toMatchObject({
       rows: 3_528,
@@ -112,7 +112,7 @@ test('a few charging sessions over a month border: each site pays its own, by ti
     ].join('\n'),
   )
   const TMPDIR = ensured(join(folder, 'sessions'))
-  const run = await liquefy(['replay', 'ev-charging', file, '--json'], { TMPDIR })
+  const run = await liquefyAlone(['replay', 'ev-charging', file, '--json'], { TMPDIR })
   expect(run.code, run.stdout + run.stderr).toBe(0)
   // Thursday the 5th of January 08:00 to 09:00; Sunday night; the 5th of February 2017 is a Sunday too.
   const peakWh = 12_001n + 500n
@@ -155,7 +155,7 @@ describe.runIf(existsSync(CHARGING) || process.env.CI)('Perth & Kinross, chargin
     '%s: every row accounted for, Wh exact, settled = tariff(registers), difference 0',
     { timeout: 900_000 },
     async (name, rows, quarantined) => {
-      const run = await liquefy(['replay', 'ev-charging', join(CHARGING, name), '--json'])
+      const run = await liquefyAlone(['replay', 'ev-charging', join(CHARGING, name), '--json'])
       expect(run.code, run.stdout + run.stderr).toBe(0)
       const result = run.json() as {
         accepted: number

@@ -4,7 +4,7 @@ import { atEnd } from '../../node/test/chain/support.ts'
 import { connectDevice } from '../../node/test/device.ts'
 import { hasMosquitto, sayIfNoMosquitto } from '../../node/test/mosquitto.ts'
 import { openBusiness, openSite, type Site } from '../../node/test/scale/deployment.ts'
-import { finished, lineOf, liquefy, start } from './liquefy.ts'
+import { finished, lineOf, liquefyAlone, start } from './liquefy.ts'
 
 sayIfNoMosquitto('roles in processes of their own')
 
@@ -20,14 +20,14 @@ async function up(site: Site, role: RunningRole['role']): Promise<{ role: string
 }
 
 test('a role without what its processes share: refused with what to give', async () => {
-  const refused = await liquefy(['up', '--role', 'meter', '--json'], {
+  const refused = await liquefyAlone(['up', '--role', 'meter', '--json'], {
     DATABASE_URL: 'postgres://127.0.0.1/liquefy',
   })
   expect(refused.code).toBe(2)
   expect(refused.json()).toMatchObject({
     error: { code: 'CONFIG_INVALID', message: expect.stringContaining('MQTT_URL and RPC_URL') },
   })
-  const unknown = await liquefy(['up', '--role', 'boss'])
+  const unknown = await liquefyAlone(['up', '--role', 'boss'])
   expect(unknown.code).toBe(2)
   expect(unknown.stderr).toContain('ingest')
 })

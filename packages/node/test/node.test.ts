@@ -49,6 +49,7 @@ const start = () =>
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     settle: { minMinor: 1n, maxAgeMs: 1_000 },
     anchorIntervalMs: 2_000,
     logger,

@@ -67,6 +67,7 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     settle: { minMinor: 1n, maxAgeMs: 1_000 },
     anchorIntervalMs: 3_600_000,
     logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),

@@ -23,6 +23,7 @@ async function start(): Promise<void> {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     settle: { minMinor: 1n, maxAgeMs: 1_000 },
     anchorIntervalMs: 2_000,
     logger: pino({ level: process.env.LIQUEFY_LOG_LEVEL ?? 'silent' }),

@@ -41,6 +41,7 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     anchorIntervalMs: 3_600_000,
     logger: pino({ level: 'silent' }),
   })

@@ -73,6 +73,7 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     settle: { minMinor: 1n, maxAgeMs: 1_000 },
     clock: { nowMs: () => Date.now() + aheadMs },
     logger: pino({ level: 'silent' }),

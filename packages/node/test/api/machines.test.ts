@@ -39,6 +39,7 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     logger: pino({ level: 'silent' }),
   })
   const { publicClient } = node.chain

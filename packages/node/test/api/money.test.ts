@@ -35,6 +35,7 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     settle: { minMinor: 1n, maxAgeMs: 500 },
     anchorIntervalMs: 500,
     logger: pino({ level: 'silent' }),

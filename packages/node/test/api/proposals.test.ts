@@ -53,6 +53,7 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    blockMs: 100,
     clock: { nowMs: () => Date.now() + aheadMs },
     logger: pino({ level: 'silent' }),
   })
