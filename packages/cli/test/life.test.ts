@@ -473,7 +473,10 @@ describe('erasure', () => {
       erasures: [{ keptRoot: statement.keptRoot, isSigned: true }],
     })
     expect(await live.node.checkMoney()).toMatchObject({ ok: true })
-    expect(await live.client.agreement(scrapped.id)).toMatchObject({ settledMinor: OWED })
+    expect(await live.client.agreement(scrapped.id)).toMatchObject({
+      owedMinor: OWED,
+      includedMinor: OWED,
+    })
   })
 })
 
@@ -490,12 +493,35 @@ describe('origin', () => {
     if (!design || !build) throw new Error('two records')
     const firmware = file('firmware.bin', 'firmware 2.1')
     const { issuer } = await done(
-      ...['origin', 'design', folder, '--name', 'radar', '--design-version', '2.1'],
-      ...['--file', file('board.txt', 'board'), file('case.txt', 'case'), '--out', design],
+      'origin',
+      'design',
+      folder,
+      '--name',
+      'radar',
+      '--design-version',
+      '2.1',
+      '--file',
+      file('board.txt', 'board'),
+      file('case.txt', 'case'),
+      '--out',
+      design,
     )
     await done(
-      ...['origin', 'build', folder, '--model', 'SR-2', '--serial', '000417', '--out', build],
-      ...['--artefact', firmware, '--design', design, '--input', file('gcc.txt', 'gcc')],
+      'origin',
+      'build',
+      folder,
+      '--model',
+      'SR-2',
+      '--serial',
+      '000417',
+      '--out',
+      build,
+      '--artefact',
+      firmware,
+      '--design',
+      design,
+      '--input',
+      file('gcc.txt', 'gcc'),
     )
     const id = String(sold.machineId)
     expect(await refusalOf('origin', 'add', id, build, '--as', SELLER)).toMatchObject({
@@ -509,9 +535,7 @@ describe('origin', () => {
     const served = join(live.folder, 'served.cose')
     writeFileSync(served, await live.client.record(id, recordId as Hex))
     const check = (...more: string[]) => run('origin', 'check', served, ...more)
-    const good = await check(
-      ...['--design', design, '--artefact', firmware, '--maker', String(issuer)],
-    )
+    const good = await check('--design', design, '--artefact', firmware, '--maker', String(issuer))
     expect(good.code, good.stdout).toBe(0)
     expect(good.json()).toMatchObject({ faults: [], build: { serial: '000417' } })
     const bad = await check('--artefact', file('other.bin', 'firmware 2.2'))
