@@ -194,6 +194,26 @@ describe('INV-23 each fault is named', () => {
     )
   })
 
+  test('ENVELOPE_ERASED: where bytes are nowhere, that is said plainly', async () => {
+    const business = await honestBusiness()
+    const erased = edit('envelope', ({ raw: _, ...line }: Record<string, unknown>) => ({
+      ...line,
+      type: 'erased',
+      digest: `0x${'ab'.repeat(32)}`,
+      metered: [],
+    }))
+    const { firstFault } = await audit(business, erased)
+    expect(firstFault).toMatchObject({ code: 'ENVELOPE_ERASED', line: 4, seq: '1' })
+    const strange = edit('envelope', ({ raw: _, ...line }: Record<string, unknown>) => ({
+      ...line,
+      type: 'erased',
+      digest: '0x12',
+    }))
+    expect((await audit(business, strange)).firstFault).toEqual(
+      fault('BUNDLE_MALFORMED', { line: 4 }),
+    )
+  })
+
   test('ENVELOPE_ARCHIVED: where bytes are in a file alone, it is named, whatever else stands in the bundle', async () => {
     const business = await honestBusiness()
     const file = 'envelopes-000000000000-000000000009-0123456789ab.parquet'

@@ -6,8 +6,12 @@ import { nodeUrl } from './data-folder.ts'
 import { CliError } from './failure.ts'
 import type { Signer } from './transactions.ts'
 
-/** A client of the running node for what only this person may do (EIP-4361). Its session ends with `signOut`. */
-export async function signedIn(context: Context, signer: Signer): Promise<Client> {
+/** Does what only this person may do at the running node, signed in (EIP-4361) for as long as it takes. */
+export async function asPerson<Done>(
+  context: Context,
+  signer: Signer,
+  work: (client: Client) => Promise<Done>,
+): Promise<Done> {
   const url = nodeUrl(context.folder)
   const anybody = createClient({ url })
   const [{ nonce }, { chainId }] = await Promise.all([anybody.signInNonce(), anybody.deployment()])
@@ -24,5 +28,10 @@ export async function signedIn(context: Context, signer: Signer): Promise<Client
     throw new CliError('WALLET_MISSING', 'This account cannot sign a message to sign in with.')
   }
   const { token } = await anybody.signIn({ message, signature })
-  return createClient({ url, token: () => token })
+  const client = createClient({ url, token: () => token })
+  try {
+    return await work(client)
+  } finally {
+    await client.signOut()
+  }
 }

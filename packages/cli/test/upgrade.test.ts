@@ -13,7 +13,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createClient } from '@liquefy/client'
+import { createClient, suspendMachine } from '@liquefy/client'
 import { createKey, openMachine } from '@liquefy/machine'
 import { openKeys } from '@liquefy/node'
 import {
@@ -26,7 +26,7 @@ import {
 import { afterAll, expect, test } from 'vitest'
 import { openAgreements } from '../src/agreement-opening.ts'
 import { registerMachines } from '../src/machine-registration.ts'
-import { openLedger } from '../src/transactions.ts'
+import { openLedger, senderOf } from '../src/transactions.ts'
 
 /** The last commit before migration 0006: schema, code and contracts of then. */
 const OLD = '5dc0d89'
@@ -171,6 +171,28 @@ async function doBusiness(old: Awaited<ReturnType<typeof start>>, dataDir: strin
   return { devices, machineIds: machineIds.map(String), ids }
 }
 
+/** The ledger of then goes on, with a registry that knows no reasons: that is said, and all else works. */
+async function suspendOnOldRegistry(
+  { client, rpcUrl }: Awaited<ReturnType<typeof start>>,
+  dataDir: string,
+  machineId: string,
+): Promise<void> {
+  const payee = (await openKeys(dataDir)).people[1]?.account
+  if (!payee) throw new Error('nobody is there')
+  const action = {
+    ...senderOf(await openLedger(rpcUrl), payee),
+    deployment: await client.deployment(),
+    machineId: BigInt(machineId),
+  }
+  await expect(suspendMachine({ ...action, reason: 'worn out' })).rejects.toMatchObject({
+    code: 'REASON_UNKNOWN',
+  })
+  await suspendMachine(action)
+  await expect
+    .poll(() => client.machine(machineId), { timeout: 60_000 })
+    .toMatchObject({ state: 'suspended', suspension: { reason: null } })
+}
+
 test('devices keep sending while a node is replaced by one with a newer schema: nothing is lost, nothing counts twice', async (context) => {
   if (!hasHistory) {
     const isShallow = git(['rev-parse', '--is-shallow-repository']).stdout.trim() !== 'false'
@@ -234,6 +256,7 @@ test('devices keep sending while a node is replaced by one with a newer schema: 
   await expect(next.client.machineAccount(machineId)).rejects.toMatchObject({
     code: 'ACCOUNTS_MISSING',
   })
+  await suspendOnOldRegistry(next, dataDir, machineIds[0] ?? '')
   const health = await fetch(new URL('/healthz', next.url))
   expect(await health.json()).toMatchObject({ ok: true, money: { ok: true } })
 }, 300_000)

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
-import { signedIn } from '../sign-in.ts'
+import { asPerson } from '../sign-in.ts'
 import { walletOf } from '../wallet.ts'
 
 /** `liquefy machine erase`: what people measured goes, what proves stays. */
@@ -27,8 +27,8 @@ export function eraseCommand(): Command {
           )
         }
         const context = contextOf(command)
-        const client = await signedIn(context, walletOf(context.folder, options))
-        const statement = await client.eraseMachine(machineId).finally(() => client.signOut())
+        const owner = walletOf(context.folder, options)
+        const statement = await asPerson(context, owner, (client) => client.eraseMachine(machineId))
         const sum = (field: 'envelopes' | 'bytes') =>
           statement.streams.reduce((total, stream) => total + BigInt(stream[field]), 0n)
         context.out.result(

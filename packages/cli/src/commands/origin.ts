@@ -20,7 +20,7 @@ import { CliError, EXIT } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { table } from '../output.ts'
-import { signedIn } from '../sign-in.ts'
+import { asPerson } from '../sign-in.ts'
 import { walletOf } from '../wallet.ts'
 
 /** `liquefy origin`: signed records of where a machine's parts come from. */
@@ -148,8 +148,10 @@ function addCommand(): Command {
         const context = contextOf(command)
         const machineId = machineIdOf(given)
         const bytes = bytesOf(path)
-        const client = await signedIn(context, walletOf(context.folder, options))
-        const record = await client.addRecord(machineId, bytes).finally(() => client.signOut())
+        const owner = walletOf(context.folder, options)
+        const record = await asPerson(context, owner, (client) =>
+          client.addRecord(machineId, bytes),
+        )
         context.out.result(
           record,
           `Machine ${given} has the ${record.kind} record of ${record.subject}, by ${record.issuer}.`,

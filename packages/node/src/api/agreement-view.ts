@@ -252,8 +252,10 @@ export function metersSignedBy(
   return explainSigner(terms, signer === undefined ? undefined : agreements.controllerOf(signer))
 }
 
-function archiveProblem(file: string | undefined): string | undefined {
+function archiveProblem(file: string | null | undefined): string | undefined {
   if (file === undefined) return undefined
+  if (file === null)
+    return 'It begins before envelopes that were erased: nothing meters them again.'
   return `It begins before envelopes that were archived to ${file}; the operator puts them back: liquefy archive restore.`
 }
 

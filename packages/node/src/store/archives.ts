@@ -251,19 +251,19 @@ export async function readArchiveFiles(
   return new Map(rows.map((row) => [row.log_index, row.file]))
 }
 
-/** The file of the first archived envelope that the folds of an agreement still have before them; undefined if there is none. */
+/** The file of the first envelope without bytes that the folds of an agreement still have before them, null if it was erased; undefined if there is none. */
 export async function readArchivedAhead(
   db: Queryable,
   agreementId: Hex,
-): Promise<string | undefined> {
+): Promise<string | null | undefined> {
   const { rows } = await db.query(
     `SELECT ahead.file FROM agreements a
       CROSS JOIN LATERAL jsonb_array_elements(a.terms->'meters') WITH ORDINALITY AS m (meter, place)
        LEFT JOIN folds f ON f.agreement_id = a.agreement_id AND f.meter = m.place - 1
        LEFT JOIN envelopes s ON s.digest = decode(substr(m.meter->>'startHead', 3), 'hex')
       CROSS JOIN LATERAL (
-        SELECT r.file FROM envelopes e JOIN archives r USING (archive_id)
-         WHERE e.machine_id = a.machine_id AND e.stream = m.meter->>'stream'
+        SELECT r.file FROM envelopes e LEFT JOIN archives r USING (archive_id)
+         WHERE e.raw IS NULL AND e.machine_id = a.machine_id AND e.stream = m.meter->>'stream'
            AND e.seq >= coalesce((f.state->>'nextSeq')::bigint, s.seq + 1, 1)
          ORDER BY e.seq LIMIT 1) AS ahead
       WHERE a.agreement_id = $1 LIMIT 1`,

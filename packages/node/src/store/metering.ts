@@ -58,12 +58,12 @@ class EnvelopeDamagedError extends LiquefyError {
   }
 }
 
-/** A fold needs an envelope whose bytes were archived: its agreement begins before what the database still has. */
+/** A fold needs an envelope whose bytes are out: its agreement begins before what the database still has. */
 export class EnvelopeArchivedError extends LiquefyError {
   constructor(logIndex: bigint) {
     super(
       'ARCHIVED',
-      `Envelope ${logIndex} is needed and was archived. Put it back: liquefy archive restore --from <folder of the archive>.`,
+      `Envelope ${logIndex} is needed, and its bytes were archived or erased. Archived ones come back: liquefy archive restore --from <folder of the archive>.`,
     )
   }
 }

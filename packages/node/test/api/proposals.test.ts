@@ -12,6 +12,7 @@ import {
   openAgreement,
   type ProposalRequest,
   registerMachine,
+  transferMachine,
   type Wallet,
 } from '@liquefy/client'
 import {
@@ -546,4 +547,38 @@ test('what could not be opened for 90 days is forgotten, whoever proposes next',
   await expect(plant.client.proposal(proposalId)).rejects.toMatchObject({
     code: 'PROPOSAL_UNKNOWN',
   })
+})
+
+test('a proposal is over when its machine is sold to a third, and stands again if it comes back', async () => {
+  const key = privateKeyFromBytes('P-256', randomBytes(32))
+  const own = await registerMachine({ ...actionOf(stranger), key })
+  await activateMachine({ ...actionOf(stranger), machineId: own })
+  await node.idle()
+  const terms = newTerms({
+    machineId: own,
+    signer: machineSigner(own),
+    payee: stranger.address,
+  })
+  const { proposalId } = await stranger.client.propose(await offerOf(stranger, terms))
+  const seen = async (by: Person) => (await by.client.proposal(proposalId)).offers[0]
+  const stateIn = async (by: Person) =>
+    (await by.client.proposals()).find((one) => one.proposalId === proposalId)?.state
+  expect(await seen(mill)).toMatchObject({ state: 'waiting', signature: expect.any(String) })
+
+  await transferMachine({ ...actionOf(stranger), machineId: own, to: plant.address })
+  await node.idle()
+  expect(await seen(mill)).toMatchObject({ state: 'ended', signature: null })
+  expect(await stateIn(mill)).toBe('ended')
+  await expect(mill.client.declineProposal(proposalId, '')).rejects.toMatchObject({
+    code: 'PROPOSAL_ANSWERED',
+    message: expect.stringContaining('belongs to neither party'),
+  })
+  await expect(stranger.client.propose(await offerOf(stranger, terms))).rejects.toMatchObject({
+    code: 'MACHINE_OWNER_NOT_PARTY',
+  })
+
+  await transferMachine({ ...actionOf(plant), machineId: own, to: stranger.address })
+  await node.idle()
+  expect(await stateIn(stranger)).toBe('waiting')
+  await stranger.client.withdrawProposal(proposalId, '')
 })

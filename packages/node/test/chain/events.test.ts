@@ -46,6 +46,20 @@ function logOf(address: Hex, topics: readonly unknown[], data: Hex) {
 
 const read = (log: Log<bigint, number, false>) => readLedgerEvent(deployment, log, 1_000)
 
+test('a reason has no zero character, which PostgreSQL could not keep', () => {
+  const topics = encodeEventTopics({
+    abi: machineRegistryAbi,
+    eventName: 'SuspensionReason',
+    args: { machineId: 5n, owner: zeroAddress },
+  })
+  const data = encodeAbiParameters([{ type: 'string' }], ['pump\0dry'])
+  expect(read(logOf(deployment.registry, topics, data))).toMatchObject({
+    kind: 'machine-suspension',
+    machineId: 5n,
+    reason: 'pump\uFFFDdry',
+  })
+})
+
 test('a state is named as the tables name it, with its place on the ledger', () => {
   const topics = encodeEventTopics({
     abi: machineRegistryAbi,
