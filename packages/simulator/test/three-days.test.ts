@@ -16,10 +16,15 @@ async function runSeed(seed: number, handicap: Handicap = {}) {
   const folders = ['undisturbed', 'disturbed'].map((name) => join(root, `${seed}-${name}`))
   for (const folder of folders) await cp(join(root, 'key'), folder, { recursive: true })
   const [own = '', other = ''] = folders
-  const undisturbed = await runUndisturbed(story, key, own)
-  const disturbed = await runDisturbed(story, { key, folder: other, seed }, handicap)
-  for (const folder of folders) await rm(folder, { recursive: true })
-  return { story, undisturbed, disturbed }
+  try {
+    const undisturbed = await runUndisturbed(story, key, own)
+    const disturbed = await runDisturbed(story, { key, folder: other, seed }, handicap)
+    return { story, undisturbed, disturbed }
+  } catch (cause) {
+    throw new Error(`seed ${seed}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  } finally {
+    for (const folder of folders) await rm(folder, { recursive: true })
+  }
 }
 
 test(`three days offline with duplicates, reordering, a two-hour clock jump and a replaced probe: registers and money as undisturbed, over ${SEEDS} seeds`, async () => {
@@ -54,3 +59,14 @@ test(`three days offline with duplicates, reordering, a two-hour clock jump and 
   expect(seen.handovers).toBeGreaterThanOrEqual(SEEDS)
   expect(seen.minor).toBeGreaterThan(0n)
 }, 600_000)
+
+test('the story bites: a machine that follows its wall clock, or loses what flowed before the swap, is paid otherwise', async () => {
+  for (const handicap of [{ wallClockOnly: true }, { noHandover: true }]) {
+    const paid: boolean[] = []
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const { undisturbed, disturbed } = await runSeed(seed, handicap)
+      paid.push(undisturbed.minor.join() === disturbed.minor.join())
+    }
+    expect({ handicap, paid }).toEqual({ handicap, paid: paid.map(() => false) })
+  }
+})
