@@ -14,6 +14,7 @@ import { isAddress, zeroAddress } from 'viem'
 import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase } from '../machine-passphrase.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { moneyText } from '../money.ts'
@@ -27,6 +28,7 @@ import {
   suspendCommand,
   transferCommand,
 } from './machine-life.ts'
+import { partsCommand } from './machine-parts.ts'
 
 const TOKEN_SECONDS = 3_600
 /** So long the owner may take to register what a device has signed. */
@@ -42,6 +44,7 @@ export function machineCommand(): Command {
   command.addCommand(token())
   command.addCommand(list())
   command.addCommand(show())
+  command.addCommand(partsCommand())
   command.addCommand(suspendCommand())
   command.addCommand(resumeCommand())
   command.addCommand(rotateCommand())
@@ -245,12 +248,4 @@ function show(): Command {
         ]),
       )
     })
-}
-
-function machineIdOf(text: string): string {
-  if (/^[1-9]\d{0,76}$/.test(text)) return text
-  throw new CliError(
-    'MACHINE_INVALID',
-    `${text} is no machine id: a number from 1. See \`liquefy machine list\`.`,
-  )
 }
