@@ -245,6 +245,32 @@ describe('money', () => {
 describe("a machine's life", () => {
   const state = async () => ((await run('machine', 'show', '1')).json() as { state: string }).state
 
+  test('of which parts it was made', async () => {
+    expect((await words('machine', 'parts', '1')).stdout).toContain('No part of machine 1')
+    const machine = await openMachine({ folder, signEveryMs: NEVER_MS })
+    const whole = (mantissa: bigint) => ({ mantissa, exponent: 0 })
+    await machine.declareReplacement('pressure', {
+      reason: 'worn',
+      oldPart: 'SN 1',
+      newPart: 'SN 2',
+      handover: { last: { mantissa: 1_205n, exponent: -1 }, first: whole(3n) },
+    })
+    await machine.declareReplacement('pressure', { reason: 'worn again' })
+    await machine.flushed(60_000)
+    await machine.close()
+    const none = { oldPart: null, newPart: null, last: null, first: null }
+    expect((await run('machine', 'parts', '1')).json()).toMatchObject([
+      { stream: 'pressure', seq: '2', ...none },
+      { seq: '1', oldPart: 'SN 1', newPart: 'SN 2', last: '120.5', first: '3' },
+    ])
+    expect((await words('machine', 'parts', '1')).stdout).toMatch(
+      /pressure +SN 1 +120\.5 +SN 2 +3 +1/,
+    )
+    expect((await run('machine', 'parts', 'x')).json()).toMatchObject({
+      error: { code: 'MACHINE_INVALID' },
+    })
+  })
+
   test('suspended, what it signs is logged and not priced; resumed, it goes on', async () => {
     expect((await run('machine', 'suspend', '1', '--as', 'silowerk')).code).toBe(0)
     await expect.poll(state).toBe('suspended')

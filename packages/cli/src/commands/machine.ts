@@ -42,6 +42,7 @@ import {
   suspendCommand,
   transferCommand,
 } from './machine-life.ts'
+import { partsCommand } from './machine-parts.ts'
 
 const TOKEN_SECONDS = 3_600
 /** So long the owner may take to register what a device has signed. */
@@ -59,6 +60,7 @@ export function machineCommand(): Command {
   command.addCommand(show())
   command.addCommand(describeCommand())
   command.addCommand(attest())
+  command.addCommand(partsCommand())
   command.addCommand(suspendCommand())
   command.addCommand(resumeCommand())
   command.addCommand(rotateCommand())
