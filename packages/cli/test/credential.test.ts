@@ -18,6 +18,7 @@ const device = join(root, 'device')
 const issuers = join(root, 'issuers.json')
 const file = join(root, 'credential.jwt')
 const statusList = join(maker, 'status-list.jwt')
+const PRODUCT = ['--manufacturer', 'Silotech GmbH', '--model', 'Level 3000']
 
 let node: RunningNode
 let did: string
@@ -26,10 +27,7 @@ const run = (...args: string[]): Promise<Run> =>
   liquefy([...args, '--json'], { LIQUEFY_DATA_DIR: dataDir })
 
 const issue = (subject: string, ...more: string[]) =>
-  run(
-    ...['credential', 'issue', maker, '--subject', subject],
-    ...['--manufacturer', 'Silotech GmbH', '--model', 'Level 3000', '--out', file, ...more],
-  )
+  run('credential', 'issue', maker, '--subject', subject, ...PRODUCT, '--out', file, ...more)
 
 beforeAll(async () => {
   const makerDid = didKey(createKey(maker).publicKey)

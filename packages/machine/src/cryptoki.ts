@@ -100,6 +100,17 @@ const CURVE_REFUSED = [
   'CKR_ATTRIBUTE_VALUE_INVALID',
   'CKR_TEMPLATE_INCONSISTENT',
 ]
+/** Answers of a token that was away: the session, and what was found in it, is gone. */
+const SESSION_LOST = [
+  'CKR_SESSION_HANDLE_INVALID',
+  'CKR_SESSION_CLOSED',
+  'CKR_DEVICE_REMOVED',
+  'CKR_DEVICE_ERROR',
+  'CKR_TOKEN_NOT_PRESENT',
+  'CKR_USER_NOT_LOGGED_IN',
+  'CKR_KEY_HANDLE_INVALID',
+  'CKR_OBJECT_HANDLE_INVALID',
+]
 const ALREADY_INITIALIZED = 'CKR_CRYPTOKI_ALREADY_INITIALIZED'
 const ALREADY_LOGGED_IN = 'CKR_USER_ALREADY_LOGGED_IN'
 
@@ -133,6 +144,20 @@ export function openToken(place: TokenPlace, pin: string | undefined): TokenSess
     }
   }
   return { cryptoki, session, slot }
+}
+
+/** Ends a session; one that is gone has ended. */
+export function closeSession({ cryptoki, session }: TokenSession): void {
+  try {
+    cryptoki.C_CloseSession(session)
+  } catch (error) {
+    if (!SESSION_LOST.includes(answerOf(error))) throw error
+  }
+}
+
+/** Whether a session failed since its token was away: another one may do. */
+export function isSessionLost(error: unknown): boolean {
+  return error instanceof LiquefyError && SESSION_LOST.includes(answerOf(error.cause))
 }
 
 /** @throws LiquefyError `TOKEN_MECHANISM_MISSING` if the token does not name it. */

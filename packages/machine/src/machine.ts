@@ -174,6 +174,8 @@ const SPOOL_LIMITS: SpoolLimits = {
 }
 const DELIVERY_LIMITS: DeliveryLimits = { window: 128, resendMs: 10_000 }
 /** A window is a body; an answer may take a minute. */
+/** So long a key that failed to sign meter values is left in peace. */
+const KEY_REST_MS = 10_000
 const HTTP_LIMITS: DeliveryLimits = { window: 1_000, resendMs: 90_000 }
 
 /**
@@ -230,6 +232,7 @@ function startMachine(input: {
     },
   })
   time.steady = clock
+  let keyRestsUntilMs = 0
 
   const delivery = createDelivery({
     spool,
@@ -290,7 +293,18 @@ function startMachine(input: {
     if (from === topic('receipt')) onReceipt(json)
     else if (from === topic('refused')) onRefused(json)
     else if (from === topic('agreement')) metering.onAgreement(json)
-    else if (from === topic('meter/answer')) metering.onAnswer(json)
+    else if (from === topic('meter/answer')) signing(() => metering.onAnswer(json))
+  }
+
+  /** A key in a token may fail while the machine runs, and come back: what is unsigned then is signed later. */
+  function signing(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if ('d' in key || !(error instanceof LiquefyError)) throw error
+      keyRestsUntilMs = performance.now() + KEY_REST_MS
+      events.emit('meter', { kind: 'unsigned', code: error.code, message: error.message })
+    }
   }
 
   function onReceipt(json: unknown): void {
@@ -328,7 +342,7 @@ function startMachine(input: {
     if (closed) return
     packs.flush(clock.nowMs())
     delivery.pump()
-    if (online) metering.sign()
+    if (online && performance.now() >= keyRestsUntilMs) signing(() => metering.sign())
   }
 
   async function append(

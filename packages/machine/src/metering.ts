@@ -45,6 +45,8 @@ export type MeterEvent =
   /** The node computed otherwise, and this machine stands by its own registers. Nothing else is signed. */
   | { kind: 'mismatch'; agreementId: Hex; period: number; own: readonly bigint[]; answer: unknown }
   | { kind: 'refused'; agreementId: Hex; period: number; code: string }
+  /** The key is in a token that does not sign at present: it is tried again. */
+  | { kind: 'unsigned'; code: string; message: string }
   | AdjustmentEvent
 
 export interface Metering {

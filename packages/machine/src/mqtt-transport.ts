@@ -1,3 +1,4 @@
+import { LiquefyError } from '@liquefy/protocol'
 import { connect, type MqttClient } from 'mqtt'
 import { requireEncrypted } from './encrypted.ts'
 import type { OpenTransport } from './transport.ts'
@@ -32,10 +33,12 @@ export function mqttTransport(options: {
     function open(): void {
       let reason = 'the broker does not answer'
       let isOver = false
+      const password = passwordNow()
+      if (password === undefined) return
       const opened = connect(options.url, {
         clientId: options.machineId.toString(),
         username: options.machineId.toString(),
-        password: options.password(),
+        password,
         protocolVersion: 4,
         clean: true,
         reconnectPeriod: 0,
@@ -70,10 +73,28 @@ export function mqttTransport(options: {
         opened.end(true)
         if (closed) return
         handlers.onOffline(reason)
-        // Spread, so that a fleet does not come back in one second.
-        timer = setTimeout(open, retryMs * (0.5 + Math.random() / 2))
-        retryMs = Math.min(retryMs * 2, MOST_RETRY_MS)
+        openLater()
       })
+    }
+
+    function openLater(): void {
+      // Spread, so that a fleet does not come back in one second.
+      timer = setTimeout(open, retryMs * (0.5 + Math.random() / 2))
+      retryMs = Math.min(retryMs * 2, MOST_RETRY_MS)
+    }
+
+    /** Undefined while the key does not sign, as one in a token that was unplugged; it is asked again. */
+    function passwordNow(): string | undefined {
+      try {
+        return options.password()
+      } catch (error) {
+        if (!(error instanceof LiquefyError)) throw error
+        const { message } = error
+        // Not before whoever opens the transport has it.
+        queueMicrotask(() => !closed && handlers.onOffline(message))
+        openLater()
+        return undefined
+      }
     }
 
     return {

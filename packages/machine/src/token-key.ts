@@ -12,6 +12,8 @@ import {
 import {
   asking,
   CK,
+  closeSession,
+  isSessionLost,
   openToken,
   requireMechanism,
   type TokenPlace,
@@ -44,21 +46,25 @@ const POINT_BYTES = 65
  * @throws LiquefyError `TOKEN_…` and `PKCS11_…`, as `openToken`; `TOKEN_MECHANISM_MISSING`, `TOKEN_CURVE_MISSING`.
  */
 export function generateTokenKey(
-  place: TokenPlace,
+  { module, token }: TokenPlace,
   curve: Curve,
   pin: string | undefined,
 ): PlacedTokenKey {
   // Made anew for each key: what a process that was killed has left behind gets in nobody's way.
-  const label = `liquefy-${randomBytes(8).toString('hex')}`
-  return inToken(place, pin, (token) => {
-    const pair = generatePair(token, label, curve)
-    const key = signerOf(token, pair.privateKey, pointOf(token, pair.publicKey, curve))
-    return { key: tried(key, label), place: { ...place, label } }
-  })
+  const place = { module, token, label: `liquefy-${randomBytes(8).toString('hex')}` }
+  const session = openSession(place, pin)
+  try {
+    const pair = generatePair(session, place.label, curve)
+    const publicKey = pointOf(session, pair.publicKey, curve)
+    return { key: openTokenKey(place, publicKey, pin), place }
+  } finally {
+    closeSession(session)
+  }
 }
 
 /**
  * Opens the key of a token. One signature is made and checked, so that a key that cannot sign is found here and not with the first reading.
+ * A token that was away signs again once it is back; one that refuses the PIN then is not asked again.
  *
  * @throws LiquefyError as `generateTokenKey`; `TOKEN_KEY_MISSING` if the token has no such key, `KEY_DIFFERS` if it is another one.
  */
@@ -67,32 +73,77 @@ export function openTokenKey(
   publicKey: PublicKey,
   pin: string | undefined,
 ): TokenKey {
-  return inToken(place, pin, (token) => {
-    const handle = find(token, place.label)
-    if (!handle) {
-      throw new LiquefyError(
-        'TOKEN_KEY_MISSING',
-        `The token "${place.token}" has no key "${place.label}". Is it the token that the key was made in?`,
-      )
+  let held = openHandle(place, pin)
+  let refusal: LiquefyError | undefined
+  const openAgain = (): HeldKey => {
+    if (refusal) throw refusal
+    try {
+      return openHandle(place, pin)
+    } catch (error) {
+      // Tokens lock themselves after a few wrong ones.
+      if (error instanceof LiquefyError && error.code.startsWith('TOKEN_PIN_')) refusal = error
+      throw error
     }
-    return tried(signerOf(token, handle, publicKey), place.label)
-  })
+  }
+  const key: TokenKey = {
+    curve: publicKey.curve,
+    publicKey,
+    signDigest(digest32) {
+      try {
+        return signWith(held, digest32)
+      } catch (error) {
+        if (!isSessionLost(error)) throw error
+        closeSession(held)
+        held = openAgain()
+        return signWith(held, digest32)
+      }
+    },
+  }
+  const message = new Uint8Array(randomBytes(32))
+  if (verify(publicKey, message, sign(key, message))) return key
+  closeSession(held)
+  throw new LiquefyError(
+    'KEY_DIFFERS',
+    `The key "${place.label}" of the token is not the one that the folder's key.json names.`,
+  )
 }
 
-/** The session lasts as long as the process, unless it comes to nothing. */
-function inToken<T>(
-  place: TokenPlace,
-  pin: string | undefined,
-  use: (token: TokenSession) => T,
-): T {
+interface HeldKey extends TokenSession {
+  handle: Buffer
+}
+
+function openHandle(place: TokenKeyPlace, pin: string | undefined): HeldKey {
+  const session = openSession(place, pin)
+  try {
+    const handle = find(session, place.label)
+    if (handle) return { ...session, handle }
+    throw new LiquefyError(
+      'TOKEN_KEY_MISSING',
+      `The token "${place.token}" has no key "${place.label}". Is it the token that the key was made in?`,
+    )
+  } catch (error) {
+    closeSession(session)
+    throw error
+  }
+}
+
+function openSession(place: TokenPlace, pin: string | undefined): TokenSession {
   const token = openToken(place, pin)
   try {
     requireMechanism(token, CK.ECDSA)
-    return use(token)
+    return token
   } catch (error) {
-    token.cryptoki.C_CloseSession(token.session)
+    closeSession(token)
     throw error
   }
+}
+
+function signWith({ cryptoki, session, handle }: HeldKey, digest32: Uint8Array): Uint8Array {
+  return asking('sign', () => {
+    cryptoki.C_SignInit(session, { mechanism: CK.ECDSA }, handle)
+    const into = Buffer.alloc(SIGNATURE_BYTES)
+    return Uint8Array.from(cryptoki.C_Sign(session, Buffer.from(digest32), into))
+  })
 }
 
 function generatePair(token: TokenSession, label: string, curve: Curve) {
@@ -148,30 +199,4 @@ function pointOf({ cryptoki, session }: TokenSession, publicKey: Buffer, curve: 
   const parsed = parsePublicKey({ curve, x: hex(1), y: hex(33) })
   if (parsed.ok) return parsed.key
   throw new LiquefyError('TOKEN_FAILED', `The token made no ${curve} key: ${parsed.message}.`)
-}
-
-function signerOf(
-  { cryptoki, session }: TokenSession,
-  handle: Buffer,
-  publicKey: PublicKey,
-): TokenKey {
-  return {
-    curve: publicKey.curve,
-    publicKey,
-    signDigest: (digest32) =>
-      asking('sign', () => {
-        cryptoki.C_SignInit(session, { mechanism: CK.ECDSA }, handle)
-        const into = Buffer.alloc(SIGNATURE_BYTES)
-        return Uint8Array.from(cryptoki.C_Sign(session, Buffer.from(digest32), into))
-      }),
-  }
-}
-
-function tried(key: TokenKey, label: string): TokenKey {
-  const message = new Uint8Array(randomBytes(32))
-  if (verify(key.publicKey, message, sign(key, message))) return key
-  throw new LiquefyError(
-    'KEY_DIFFERS',
-    `The key "${label}" of the token is not the one that the folder's key.json names.`,
-  )
 }

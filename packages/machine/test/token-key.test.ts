@@ -9,18 +9,23 @@ import {
   verify,
   verifyTypedDigest,
 } from '@liquefy/protocol'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { CK, openToken } from '../src/cryptoki.ts'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { CK, openToken, type TokenPlace } from '../src/cryptoki.ts'
 import {
   adoptNextKey,
   createKey,
   createTokenKey,
   loadKey,
+  type MeterEvent,
   nextKey,
   nextTokenKey,
+  openMachine,
+  saveIdentity,
 } from '../src/index.ts'
 import { scratchFolder } from './folder.ts'
 import { hasSoftHsm, MODULE, makeToken, sayIfNoSoftHsm, useTokens } from './softhsm.ts'
+import { tinyBroker } from './tiny-broker.ts'
+import { ledger, silo, siloTerms, tinyNode } from './tiny-node.ts'
 
 const PIN = '2468'
 const place = { module: MODULE, token: 'device' }
@@ -39,6 +44,20 @@ const ROTATION = {
   deadline: 2_000_000_000n,
 } as const
 
+/** What an officer does to a token, beside what a machine asks of it. */
+type Officer = {
+  C_SetPIN(session: Buffer, pin: string, next: string): void
+  C_CloseAllSessions(slot: Buffer): void
+}
+
+/** As if it had been pulled out and put in again, perhaps with another PIN. */
+function unplug(from: TokenPlace, nextPin?: string): void {
+  const { cryptoki, session, slot } = openToken(from, PIN)
+  const officer = cryptoki as typeof cryptoki & Officer
+  if (nextPin) officer.C_SetPIN(session, PIN, nextPin)
+  officer.C_CloseAllSessions(slot)
+}
+
 sayIfNoSoftHsm('a key in a PKCS#11 token')
 
 describe.runIf(hasSoftHsm)('a key in a PKCS#11 token (SoftHSM)', () => {
@@ -46,6 +65,8 @@ describe.runIf(hasSoftHsm)('a key in a PKCS#11 token (SoftHSM)', () => {
     useTokens(scratchFolder())
     makeToken('device', PIN)
     makeToken('another', PIN)
+    makeToken('changed', PIN)
+    makeToken('running', PIN)
     makeToken('twice', PIN)
     makeToken('twice', PIN)
   })
@@ -136,6 +157,66 @@ describe.runIf(hasSoftHsm)('a key in a PKCS#11 token (SoftHSM)', () => {
     expect(load({ pkcs11 })).toThrow(code('KEY_DIFFERS'))
     expect(load({ x: file.y })).toThrow(code('KEY_INVALID'))
     expect(load({ pkcs11: { module: MODULE } })).toThrow(code('KEY_INVALID'))
+  })
+
+  test('a token that was away signs again when it is back', () => {
+    const folder = scratchFolder()
+    const key = createTokenKey(folder, place, 'P-256', PIN)
+    const message = new Uint8Array(32)
+    unplug(place)
+    expect(verify(key.publicKey, message, sign(key, message))).toBe(true)
+  })
+
+  test('ATK a PIN that was changed while it was away is asked for once: tokens lock', () => {
+    const folder = scratchFolder()
+    const changed = { ...place, token: 'changed' }
+    const key = createTokenKey(folder, changed, 'P-256', PIN)
+    unplug(changed, '1357')
+    const message = new Uint8Array(32)
+    expect(() => sign(key, message)).toThrow(code('TOKEN_PIN_WRONG'))
+    // Another program logs in with the new one: this key stays with its word.
+    expect(loadKey(folder, undefined, '1357').publicKey).toEqual(key.publicKey)
+    expect(() => sign(key, message)).toThrow(code('TOKEN_PIN_WRONG'))
+  })
+
+  test('a machine outlives its token: it says so, signs nothing meanwhile, and goes on', async () => {
+    const folder = scratchFolder()
+    const running = { ...place, token: 'running' }
+    const { publicKey } = createTokenKey(folder, running, 'P-256', PIN)
+    const node = tinyNode({ key: publicKey, clock: { nowMs: () => Date.now() }, mqttId: 7n })
+    const broker = await tinyBroker({ node, key: publicKey })
+    onTestFinished(() => broker.close())
+    saveIdentity(folder, { machineId: 7n, ...ledger, mqttUrl: broker.url })
+    const machine = await openMachine({ folder, pin: PIN, signEveryMs: 1 })
+    onTestFinished(() => machine.close())
+    const said: MeterEvent[] = []
+    machine.on('meter', (event) => said.push(event))
+    const nowMs = Date.now()
+    const level = (value: bigint) => machine.sample('level', { unit: 'mm', value })
+    await expect.poll(() => machine.isOnline()).toBe(true)
+    broker.publish(node.openAgreement(siloTerms(7n, nowMs - 60_000), [silo]))
+    await expect.poll(() => said.map(({ kind }) => kind)).toContain('agreement')
+    await level(9_000n)
+
+    unplug(running)
+    await level(8_950n)
+    await machine.flushed()
+    expect((await machine.meterNow()).at(-1)?.kind ?? 'accepted').toBe('accepted')
+
+    // Before its receipt can come: the value over it is not signed yet.
+    await level(8_900n)
+    unplug(running, '1357')
+    await expect
+      .poll(() => said.at(-1))
+      .toMatchObject({ kind: 'unsigned', code: 'TOKEN_PIN_WRONG' })
+    await expect(level(8_850n)).rejects.toMatchObject({ code: 'TOKEN_PIN_WRONG' })
+    await expect(machine.meterNow()).rejects.toMatchObject({ code: 'TOKEN_PIN_WRONG' })
+    const offline = new Promise<string>((resolve) => {
+      machine.on('offline', (reason) => reason.includes('PIN') && resolve(reason))
+    })
+    broker.cut()
+    expect(await offline).toMatch(/PIN does not open the token/)
+    expect(node.log.map(({ seq }) => seq)).toEqual([1n, 2n, 3n])
   })
 
   test('a rotation makes the next key in the same token; cut short, it goes on', () => {

@@ -11,6 +11,7 @@ import {
   sign,
   signDigest,
   signTypedDigest,
+  type TokenKey,
   verify,
   verifyTypedDigest,
 } from '../../src/index.ts'
@@ -36,6 +37,18 @@ const otherS = (curve: Curve, signature: Uint8Array): Uint8Array => {
   return fromHex(`${toHex(signature.subarray(0, 32))}${s.toString(16).padStart(64, '0')}`)
 }
 
+it('a token that signs with another key than it was asked for is found out', () => {
+  const other = privateKeyFromBytes('secp256k1', new Uint8Array(32).fill(9))
+  const wrong: TokenKey = {
+    curve: 'secp256k1',
+    publicKey: KEYS.secp256k1.publicKey,
+    signDigest: (digest32) => signDigest(other, digest32),
+  }
+  expect(() => signTypedDigest(wrong, digest)).toThrow(
+    expect.objectContaining({ code: 'KEY_DIFFERS' }),
+  )
+})
+
 describe.each(curves)('%s', (curve) => {
   const key = KEYS[curve]
   const other = privateKeyFromBytes(curve, new Uint8Array(32).fill(9))
@@ -51,6 +64,24 @@ describe.each(curves)('%s', (curve) => {
       expect(verify(key.publicKey, message.with(0, 0), signature)).toBe(false)
     }
     expect(node.sha256(message)).toEqual(browser.sha256(message))
+  })
+
+  it('a key that signs digests alone, as one in a token, signs all that a machine signs', () => {
+    for (const twin of [false, true]) {
+      const inToken: TokenKey = {
+        curve,
+        publicKey: key.publicKey,
+        signDigest: (digest32) => {
+          const signature = signDigest(key, digest32)
+          return twin ? otherS(curve, signature) : signature
+        },
+      }
+      expect(verify(key.publicKey, message, sign(inToken, message))).toBe(true)
+      expect(signDigest(inToken, fromHex(digest))).toEqual(signDigest(key, fromHex(digest)))
+      const typed = signTypedDigest(inToken, digest)
+      expect(verifyTypedDigest(key.publicKey, digest, typed)).toBe(true)
+      expect(2n * BigInt(`0x${typed.slice(66, 130)}`)).toBeLessThan(ORDER[curve])
+    }
   })
 
   it('low and high s verify; lowS makes both the same', () => {
