@@ -250,6 +250,12 @@ export {
   verifyInclusion,
 } from './trust/log.ts'
 export {
+  type LogStatement,
+  type ReadLogStatement,
+  readCheckpoint,
+  readSignedStatement,
+} from './trust/log-statement.ts'
+export {
   coseKey,
   coseThumbprint,
   type DecodedReceipt,

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { LogKey, StatementJudged } from '@liquefy/client'
+import type { LogKey, SplitViewStatement, StatementJudged } from '@liquefy/client'
 import {
   accountOf,
   checkpointDigest,
@@ -12,8 +12,11 @@ import {
   encodeStatement,
   type Hex,
   type LogIdentity,
+  type LogStatement,
   MAX_STATEMENT_BYTES,
   type PublicKey,
+  readCheckpoint,
+  readSignedStatement,
   recoverPublicKey,
   type SignedRoot,
 } from '@liquefy/protocol'
@@ -22,7 +25,6 @@ import { readArchiveFiles } from '../store/archives.ts'
 import { type LogEntry, readEnvelope, readStretch, stretchFacts } from '../store/envelopes.ts'
 import { readNewestAnchor, readNewestCheckpoint } from '../store/log.ts'
 import { readSplitViews } from '../store/split-views.ts'
-import { readCheckpoint, readSignedStatement } from '../trust/log-statement.ts'
 import type { ApiContext } from './context.ts'
 import { archived, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
@@ -278,9 +280,15 @@ async function judged(
   const read =
     body instanceof Uint8Array ? readSignedStatement(body, log) : readCheckpoint(body, log)
   if (!read.ok) throw new ProblemError(422, read.code, read.message)
-  const splitView = await evidence.contradicts(read.stated)
+  const { size, root } = read.stated
+  const splitView = await evidence.contradicts({ size, root, statement: jsonOf(read.stated) })
   if (splitView) return { verdict: 'SPLIT_VIEW', splitView }
-  return { verdict: 'CONSISTENT', size: String(read.stated.size), root: read.stated.root }
+  return { verdict: 'CONSISTENT', size: String(size), root }
+}
+
+function jsonOf(stated: LogStatement): SplitViewStatement {
+  if (stated.form === 'checkpoint') return { ...stated, size: String(stated.size) }
+  return { form: 'cose', signed: Buffer.from(stated.signed).toString('base64') }
 }
 
 function identityOf({ deployment }: ApiContext): LogIdentity {
