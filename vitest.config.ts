@@ -11,6 +11,8 @@ export default defineConfig({
       'faults/test/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**'],
+    // Its modules name each other without an ending, as bundlers want it.
+    server: { deps: { inline: ['@ldclabs/cose-ts'] } },
     maxWorkers: 2,
     testTimeout: 180_000,
     hookTimeout: 300_000,

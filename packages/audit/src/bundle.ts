@@ -60,8 +60,13 @@ export async function readBundle(
   let header: HeaderLine | undefined
   let checkpoint: CheckpointLine | undefined
   let streams = streamOrder()
-  const fault = (message: string) =>
-    faults.add({ code: 'BUNDLE_MALFORMED', message, line: lineNumber })
+  const fault = (message: string, at?: Pick<EnvelopeLine, 'stream' | 'seq' | 'logIndex'>) =>
+    faults.add({
+      code: 'BUNDLE_MALFORMED',
+      message,
+      line: lineNumber,
+      ...(at ? { stream: at.stream, seq: String(at.seq), logIndex: String(at.logIndex) } : {}),
+    })
 
   const take = async (
     line: Exclude<BundleLine, ArchivedLine | ErasedLine>,
@@ -135,7 +140,7 @@ export async function readBundle(
       problem = await take(line)
     }
     if (problem !== undefined) {
-      fault(problem)
+      fault(problem, line.type === 'envelope' ? line : undefined)
       break
     }
   }

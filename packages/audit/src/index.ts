@@ -8,6 +8,12 @@ export type {
   LedgerReader,
   Payment,
 } from './ledger.ts'
+export {
+  type Contradiction,
+  compareStatements,
+  type LogComparison,
+  type LogWitness,
+} from './log-compare.ts'
 export type { AuditReport, PeriodReport } from './report.ts'
 export type { ExpectedDeployment } from './terms-check.ts'
 export type { Signed, VerifyMany } from './verify-many.ts'

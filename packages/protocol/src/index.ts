@@ -293,6 +293,12 @@ export {
   verifyInclusion,
 } from './trust/log.ts'
 export {
+  type LogStatement,
+  type ReadLogStatement,
+  readCheckpoint,
+  readSignedStatement,
+} from './trust/log-statement.ts'
+export {
   type AccountAuthorization,
   type AccountContext,
   type AccountPayment,

@@ -8,13 +8,14 @@ import { withArchived } from '../archived-lines.ts'
 import { runAudit } from '../audit-run.ts'
 import { contextOf } from '../context.ts'
 import { EXIT } from '../failure.ts'
+import { addReceiptCommands } from './receipts.ts'
 
 const EVIDENCE_CODES = FAULT_CODES.slice(0, FAULT_CODES.indexOf('ADMISSION_MISMATCH') + 1)
 
-/** `liquefy evidence`: bundles that outlive the node. */
+/** `liquefy evidence`: what outlives the node. */
 export function evidenceCommand(done: (exitCode: number) => void): Command {
   const command = new Command('evidence').description(
-    'bundles of signed readings with their proofs',
+    'signed readings with their proofs: bundles, receipts, whole streams',
   )
   command
     .command('export')
@@ -71,5 +72,6 @@ export function evidenceCommand(done: (exitCode: number) => void): Command {
       )
       done(firstFault ? EXIT.faultFound : EXIT.ok)
     })
+  addReceiptCommands(command, done)
   return command
 }

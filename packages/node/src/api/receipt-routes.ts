@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { LogKey, StatementJudged } from '@liquefy/client'
+import type { LogKey, SplitViewStatement, StatementJudged } from '@liquefy/client'
 import {
   accountOf,
   checkpointDigest,
@@ -12,8 +12,11 @@ import {
   encodeStatement,
   type Hex,
   type LogIdentity,
+  type LogStatement,
   MAX_STATEMENT_BYTES,
   type PublicKey,
+  readCheckpoint,
+  readSignedStatement,
   recoverPublicKey,
   type SignedRoot,
 } from '@liquefy/protocol'
@@ -21,7 +24,6 @@ import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
 import { type LogEntry, readEnvelope, readStretch, stretchFacts } from '../store/envelopes.ts'
 import { readNewestAnchor, readNewestCheckpoint } from '../store/log.ts'
 import { readSplitViews } from '../store/split-views.ts'
-import { readCheckpoint, readSignedStatement } from '../trust/log-statement.ts'
 import { bytesGone } from './bytes-gone.ts'
 import type { ApiContext } from './context.ts'
 import { ProblemError, unknown } from './problem.ts'
@@ -273,9 +275,15 @@ async function judged(
   const read =
     body instanceof Uint8Array ? readSignedStatement(body, log) : readCheckpoint(body, log)
   if (!read.ok) throw new ProblemError(422, read.code, read.message)
-  const splitView = await evidence.contradicts(read.stated)
+  const { size, root } = read.stated
+  const splitView = await evidence.contradicts({ size, root, statement: jsonOf(read.stated) })
   if (splitView) return { verdict: 'SPLIT_VIEW', splitView }
-  return { verdict: 'CONSISTENT', size: String(read.stated.size), root: read.stated.root }
+  return { verdict: 'CONSISTENT', size: String(size), root }
+}
+
+function jsonOf(stated: LogStatement): SplitViewStatement {
+  if (stated.form === 'checkpoint') return { ...stated, size: String(stated.size) }
+  return { form: 'cose', signed: Buffer.from(stated.signed).toString('base64') }
 }
 
 function identityOf({ deployment }: ApiContext): LogIdentity {

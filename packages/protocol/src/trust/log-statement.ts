@@ -1,24 +1,22 @@
-import type { SplitViewStatement } from '@liquefy/client'
+import type { Hex } from 'viem'
+import { parseUnsigned } from '../units/unsigned.ts'
+import { decodeEnvelope } from './envelope.ts'
 import {
-  decodeEnvelope,
   decodeReceipt,
   encodeSignedRoot,
-  type Hex,
   type LogIdentity,
-  parseUnsigned,
   type SignedRoot,
-  splitStatement,
-  verifyCheckpoint,
   verifyInclusionReceipt,
   verifySignedRoot,
-} from '@liquefy/protocol'
+} from './receipt.ts'
+import { splitStatement } from './statement.ts'
+import { verifyCheckpoint } from './typed-data.ts'
 
-/** A root for a size that the log's own key has signed. */
-export interface LogStatement {
-  size: bigint
-  root: Hex
-  statement: SplitViewStatement
-}
+/** A root for a size that the log's own key has signed: a checkpoint (EIP-712), or the root of receipts (COSE). */
+export type LogStatement = { size: bigint; root: Hex } & (
+  | { form: 'checkpoint'; timestamp: number; signature: Hex }
+  | { form: 'cose'; signed: Uint8Array }
+)
 
 /** The outcome of reading one. */
 export type ReadLogStatement =
@@ -29,7 +27,7 @@ const HASH = /^0x[0-9a-fA-F]{64}$/
 const SIGNATURE = /^0x[0-9a-fA-F]{130}$/
 const MAX_SIZE = 2n ** 63n - 1n
 
-/** Reads and verifies a checkpoint (EIP-712): `{ size, root, timestamp, signature }`. */
+/** Reads and verifies a checkpoint (EIP-712): `{ size, root, timestamp, signature }`. Never throws. */
 export function readCheckpoint(body: unknown, log: LogIdentity): ReadLogStatement {
   const { size, root, timestamp, signature } = (body ?? {}) as Record<string, unknown>
   const leaves = typeof size === 'string' ? parseUnsigned(size) : undefined
@@ -47,26 +45,22 @@ export function readCheckpoint(body: unknown, log: LogIdentity): ReadLogStatemen
       'A checkpoint is {size, root, timestamp, signature}, as GET /v1/log/head answers it.'
     return { ok: false, code: 'CHECKPOINT_MALFORMED', message }
   }
-  const stated = {
-    size: String(leaves),
+  const stated: LogStatement = {
+    form: 'checkpoint',
+    size: leaves,
     root: root.toLowerCase() as Hex,
     timestamp: Number(timestamp),
     signature: signature.toLowerCase() as Hex,
   }
   const { chainId, anchor } = log
-  const checkpoint = { ...stated, size: leaves, chainId, anchor }
-  if (!verifyCheckpoint(checkpoint, stated.signature, log.log)) {
+  if (!verifyCheckpoint({ ...stated, chainId, anchor }, stated.signature, log.log)) {
     const message = 'This log did not sign that checkpoint: it proves nothing against it.'
     return { ok: false, code: 'CHECKPOINT_SIGNATURE_INVALID', message }
   }
-  const { root: statedRoot } = stated
-  return {
-    ok: true,
-    stated: { size: leaves, root: statedRoot, statement: { form: 'checkpoint', ...stated } },
-  }
+  return { ok: true, stated }
 }
 
-/** Reads and verifies a transparent statement, or a receipt that has its root attached. */
+/** Reads and verifies a transparent statement, or a receipt that has its root attached. Never throws. */
 export function readSignedStatement(bytes: Uint8Array, log: LogIdentity): ReadLogStatement {
   const split = splitStatement(bytes)
   if (split.ok) return readStatement(split, log)
@@ -99,6 +93,5 @@ function readStatement(
 
 function statedBy(signed: SignedRoot): LogStatement {
   const { size, root } = signed
-  const bytes = Buffer.from(encodeSignedRoot(signed))
-  return { size, root, statement: { form: 'cose', signed: bytes.toString('base64') } }
+  return { form: 'cose', size, root, signed: encodeSignedRoot(signed) }
 }
