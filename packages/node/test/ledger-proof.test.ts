@@ -124,9 +124,8 @@ async function live(): Promise<void> {
   await node.anchorNow()
 }
 
-beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'liquefy-proof-'))
-  node = await startNode({
+const start = () =>
+  startNode({
     dataDir,
     port: 0,
     mqttPort: 0,
@@ -136,6 +135,10 @@ beforeAll(async () => {
     blockMs: 100,
     logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
   })
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'liquefy-proof-'))
+  node = await start()
   client = createClient({ url: node.url })
   const [first, second] = node.keys.people.map(
     ({ account }): Wallet =>
@@ -197,6 +200,21 @@ test('an RPC without the trusted block is told apart', async () => {
   })
 })
 
+test('other contracts than ours are named, and what a foreign tariff answers is not believed', async () => {
+  const { clearingHouse, registry, asset } = node.deployment
+  const ledger = provenLedgerReader({ rpcUrl: node.rpcUrl, blockHash })
+  expect(await ledger.chainId(registry)).toBe(node.chain.chainId)
+  await expect(ledger.chainId(clearingHouse)).rejects.toMatchObject({ code: 'CONTRACT_UNKNOWN' })
+  await expect(ledger.registryOf(payer.account.address)).rejects.toMatchObject({
+    code: 'CONTRACT_UNKNOWN',
+    fault: { found: 'no code' },
+  })
+  expect(await ledger.tariffKind(asset.address)).toBe('other')
+  await expect(ledger.callTariff(asset.address, '0x', [1n], 1n)).rejects.toMatchObject({
+    code: 'LEDGER_PROOF_INVALID',
+  })
+})
+
 describe('an RPC that lies in one place of one answer', () => {
   let rpc: ReplayingRpc
   let honest: string
@@ -231,6 +249,23 @@ describe('an RPC that lies in one place of one answer', () => {
   const isUnread = ({ place, way }: Told) =>
     UNREAD.some((pattern) => pattern.test(`${place}: ${way}`))
 
+  test('by events that it leaves out at the beginning, or altogether, is caught by what the contracts keep', async () => {
+    let lies = 0
+    for (const [index, { call, result }] of rpc.recorded.entries()) {
+      if (call.method !== 'eth_getLogs') continue
+      for (const kept of [[], (JSON.parse(result) as unknown[]).slice(-1)]) {
+        rpc.lie = { index, result: JSON.stringify(kept) }
+        expect((await audited(rpc.url)).firstFault).toMatchObject({
+          code: 'LEDGER_PROOF_INVALID',
+          message: expect.stringContaining('missing'),
+        })
+        lies += 1
+      }
+    }
+    rpc.lie = undefined
+    expect(lies).toBe(6)
+  })
+
   test('is caught by the proof, or told nothing that is read', { timeout: 900_000 }, async () => {
     const byPlace = new Map<string, Told[]>()
     for (const [index, recorded] of rpc.recorded.entries()) {
@@ -250,7 +285,7 @@ describe('an RPC that lies in one place of one answer', () => {
     const unseen: string[] = []
     let caught = 0
     for (const [place, lies] of byPlace) {
-      for (const told of some(lies, NIGHTLY ? 40 : lies.every(isUnread) ? 1 : 3)) {
+      for (const told of some(lies, NIGHTLY ? 12 : lies.every(isUnread) ? 1 : 3)) {
         rpc.lie = told
         const report = await audited(rpc.url)
         const code = report.firstFault?.code
@@ -266,3 +301,10 @@ describe('an RPC that lies in one place of one answer', () => {
     expect(textOf(await audited(rpc.url))).toBe(honest)
   })
 })
+
+test('a ledger that was started anew from its journal proves the same by the same block', async () => {
+  const before = await audited(node.rpcUrl)
+  await node.stop()
+  node = await start()
+  expect(await audited(node.rpcUrl)).toEqual(before)
+}, 120_000)
