@@ -3,16 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKey, openMachine, saveIdentity } from '@liquefy/machine'
-import {
-  type CounterRule,
-  checkpointTypedData,
-  type Hex,
-  splitSequence,
-} from '@liquefy/protocol'
+import { type CounterRule, checkpointTypedData, type Hex, splitSequence } from '@liquefy/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeRunning } from '../src/data-folder.ts'
-import { type LiveNode, startLiveNode } from './live-node.ts'
 import { liquefy } from './liquefy.ts'
+import { type LiveNode, startLiveNode } from './live-node.ts'
 
 const VERIFIER = join(import.meta.dirname, '../../../examples/verifier/verify.ts')
 const RULE: CounterRule = {

@@ -10,7 +10,7 @@ import {
   LiquefyError,
   machineAccountAddress,
   machineSignature,
-  type PrivateKey,
+  type SigningKey,
   signTypedDigest,
 } from '@liquefy/protocol'
 import { decodeErrorResult, type PublicClient, parseAbi, zeroHash } from 'viem'
@@ -98,7 +98,7 @@ export function publishMachineKey(action: AccountAction) {
 
 /** Signs a payment out of the machine's account, good for an hour. `salt` tells apart two that are alike. */
 export async function signAccountPayment(
-  by: OneAccount & { key: PrivateKey; asset: Hex; to: Hex; amountMinor: bigint; salt: Hex },
+  by: OneAccount & { key: SigningKey; asset: Hex; to: Hex; amountMinor: bigint; salt: Hex },
 ): Promise<SignedPayment> {
   const { asset, to, amountMinor: amount, salt, key, publicClient } = by
   const [context, { timestamp }] = await Promise.all([accountContext(by), publicClient.getBlock()])
@@ -113,7 +113,7 @@ export function payFromAccount(action: AccountAction & SignedPayment) {
 
 /** Signs that a token may move `authorization` out of the machine's account today, by the ledger's clock. */
 export async function signTransfer(
-  by: OneAccount & { key: PrivateKey; authorization: AccountAuthorization },
+  by: OneAccount & { key: SigningKey; authorization: AccountAuthorization },
 ): Promise<SignedTransfer> {
   const { key, authorization, publicClient } = by
   const [context, { timestamp }] = await Promise.all([accountContext(by), publicClient.getBlock()])

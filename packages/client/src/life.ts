@@ -1,10 +1,15 @@
-import type { Hex } from './types.ts'
+import type { MachineCredential } from './credential.ts'
+import type { Hex, PartReplacement } from './types.ts'
 
 /** What a buyer wants to know of a machine, from the ledger and the node; lists the oldest first, the newest 200 of each. */
 export interface MachineLife {
   machineId: string
   state: 'registered' | 'active' | 'suspended' | 'decommissioned'
   controller: string | null
+  /** Of its account; null where the ledger has none. */
+  did: string | null
+  /** What its maker says of its hardware; null if no maker that the operator trusts has said anything. */
+  credential: MachineCredential | null
   owners: { owner: Hex; sinceMs: number }[]
   keys: {
     keyId: Hex
@@ -43,6 +48,8 @@ export interface MachineLife {
   }[]
   /** No number is missing, and the bytes of every envelope are here or in an archive. */
   evidenceComplete: boolean
+  /** Sensors that gave way to others, as it declared. */
+  replacements: PartReplacement[]
   records: MachineRecord[]
   erasures: ErasureStatement[]
 }

@@ -16,7 +16,7 @@ import { contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
-import { machinePassphrase } from '../machine-passphrase.ts'
+import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { senderOf } from '../transactions.ts'
@@ -168,7 +168,7 @@ export function payCommand(): Command {
         const { context, action, asset } = await actionOf(command, machineId, options)
         const to = addressOf(context.folder, options.to)
         const amountMinor = amountOf(options.amount)
-        const key = loadKey(folder, machinePassphrase())
+        const key = loadKey(folder, machinePassphrase(), machinePin())
         const salt = toHex(randomBytes(32))
         const signed = await signAccountPayment({ ...action, key, asset, to, amountMinor, salt })
         const { transactionHash } = await payFromAccount({ ...action, ...signed })

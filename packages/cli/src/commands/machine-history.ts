@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { contextOf } from '../context.ts'
 import { knownLog } from '../data-folder.ts'
 import { machineIdOf } from '../machine-id.ts'
+import { makerText } from '../maker-text.ts'
 import { table } from '../output.ts'
 import { namesOf } from '../wallet.ts'
 
@@ -61,6 +62,8 @@ function rowsOf(life: MachineLife, nameOf: (account: string) => string): string[
     ['machine', life.machineId],
     ['state', life.state],
     ...(life.controller ? [['controller', `machine ${life.controller} signs for it`]] : []),
+    ...(life.did ? [['did', life.did]] : []),
+    ...(life.credential ? [['maker', makerText(life.credential)]] : []),
     ...life.owners.map(({ owner, sinceMs }) => [
       'owner',
       `${nameOf(owner)} since ${timeText(sinceMs)}`,
@@ -89,6 +92,10 @@ function rowsOf(life: MachineLife, nameOf: (account: string) => string): string[
         ...(stream.takenBy ? [`taken by ${stream.takenBy}`] : []),
       ].join(', '),
     ]),
+    ...life.replacements.map(({ stream, atMs, oldPart, newPart, last, first }) => [
+      `replaced ${stream}`,
+      `${timeText(atMs)}: ${oldPart ?? 'a sensor'} by ${newPart ?? 'another'}${last === null ? '' : `, at ${last}, which is ${first} on the new one`}`,
+    ]),
     ...life.records.map(({ kind, subject, issuer }) => [kind, `${subject}, by ${issuer}`]),
     ...life.erasures.map(({ erasedAtMs, keptRoot, logSize }) => [
       'erased',
@@ -105,6 +112,9 @@ function warningsOf(life: MachineLife, erasuresAreSigned: boolean): string[] {
     life.state === 'decommissioned' && 'It is decommissioned: nothing that it signs is paid again.',
     life.state === 'suspended' &&
       'It is suspended: nothing that it signs is paid until it is resumed.',
+    life.credential !== null &&
+      life.credential.state !== 'valid' &&
+      `What its maker says of it is not good at present: ${life.credential.words}`,
     life.keyIsOlderThanOwner &&
       'Its key is older than its owner: a former owner may have a copy. After you take over: liquefy machine revoke, then rekey (docs/protocol/life.md).',
     taken.length > 0 &&

@@ -1,4 +1,4 @@
-import { type MachineCredential, writeRegistration } from '@liquefy/client'
+import { writeRegistration } from '@liquefy/client'
 import {
   createKey,
   createTokenKey,
@@ -19,6 +19,7 @@ import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { registerMachines } from '../machine-registration.ts'
 import { machinePassphrase, machinePin } from '../machine-secrets.ts'
+import { makerText } from '../maker-text.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
 import { type TokenOptions, tokenPlaceOf } from '../token-place.ts'
@@ -323,6 +324,3 @@ function attest(): Command {
       },
     )
 }
-
-const makerText = ({ issuer, issuerName, manufacturer, model, serial, state }: MachineCredential) =>
-  `${manufacturer} ${model}, serial number ${serial}, says ${issuerName ?? issuer} (${state})`

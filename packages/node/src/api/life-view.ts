@@ -4,8 +4,10 @@ import { readErasures, type StoredErasure } from '../store/erasures.ts'
 import { readKeySpans, readOwners, readStreamFlaws, readSuspensions } from '../store/life.ts'
 import { readRecords } from '../store/machine-records.ts'
 import { readMachineClosings } from '../store/overview.ts'
+import { readReplacements } from '../store/sensors.ts'
 import type { ApiContext } from './context.ts'
-import { knownMachine } from './machine-view.ts'
+import { identityOf, knownMachine } from './machine-view.ts'
+import { partOf } from './part-routes.ts'
 
 const SHOWN = 200
 
@@ -13,17 +15,29 @@ const SHOWN = 200
 export async function lifeView(context: ApiContext, machineId: bigint): Promise<MachineLife> {
   const db = context.database.pool
   const { state, controller } = await knownMachine(context, machineId)
-  const [owners, keys, suspensions, closings, streams, flaws, records, erasures] =
-    await Promise.all([
-      readOwners(db, machineId, SHOWN),
-      readKeySpans(db, machineId, SHOWN),
-      readSuspensions(db, machineId, SHOWN),
-      readMachineClosings(db, machineId, SHOWN),
-      readStreams(db, machineId),
-      readStreamFlaws(db, machineId),
-      readRecords(db, machineId),
-      readErasures(db, machineId),
-    ])
+  const [
+    owners,
+    keys,
+    suspensions,
+    closings,
+    streams,
+    flaws,
+    records,
+    erasures,
+    replacements,
+    credential,
+  ] = await Promise.all([
+    readOwners(db, machineId, SHOWN),
+    readKeySpans(db, machineId, SHOWN),
+    readSuspensions(db, machineId, SHOWN),
+    readMachineClosings(db, machineId, SHOWN),
+    readStreams(db, machineId),
+    readStreamFlaws(db, machineId),
+    readRecords(db, machineId),
+    readErasures(db, machineId),
+    readReplacements(db, { machineId, limit: SHOWN }),
+    context.credentials.of(machineId),
+  ])
   const closedMs = new Map(closings.map(({ agreementId, atMs }) => [agreementId, atMs]))
   const shownStreams = streams.map(({ stream, envelopes, lastSeq }) => {
     const flawsOf = flaws.get(stream)
@@ -49,6 +63,8 @@ export async function lifeView(context: ApiContext, machineId: bigint): Promise<
     machineId: String(machineId),
     state,
     controller: controller === 0n ? null : String(controller),
+    did: identityOf(context, machineId).did,
+    credential,
     owners: owners.map(({ owner: account, sinceMs }) => ({ owner: account, sinceMs })),
     keys: keys.map(({ epoch, block: _, ...span }) => ({ ...span, epoch: String(epoch) })),
     // Registered in one transaction, key and first owner have the same block.
@@ -70,6 +86,7 @@ export async function lifeView(context: ApiContext, machineId: bigint): Promise<
       })),
     streams: shownStreams,
     evidenceComplete: shownStreams.every(({ missing, erased }) => missing === '0' && erased === 0),
+    replacements: replacements.reverse().map(partOf),
     records,
     erasures: erasures.map(erasureView),
   }

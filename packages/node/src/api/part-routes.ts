@@ -29,7 +29,8 @@ export function addPartRoutes(app: FastifyInstance, context: ApiContext): void {
   )
 }
 
-function partOf(replacement: LoggedReplacement): PartReplacement {
+/** As the API tells of it. */
+export function partOf(replacement: LoggedReplacement): PartReplacement {
   const { stream, atMs, oldPart, newPart, handover, seq, logIndex } = replacement
   return {
     stream,

@@ -330,6 +330,8 @@ export const machineLife = object({
   machineId: digits,
   state: machineSummaryFields.state,
   controller: orNull(text),
+  did: orNull(text),
+  credential: objectOrNull(credentialFields),
   owners: list(object({ owner: hex, sinceMs: integer })),
   keys: list(
     object({
@@ -369,6 +371,7 @@ export const machineLife = object({
     }),
   ),
   evidenceComplete: boolean,
+  replacements: partReplacements,
   records: machineRecords,
   erasures,
 })

@@ -44,6 +44,8 @@ function inputOf(machine: Partial<Machine>, ...streams: ThingStream[]): ThingInp
       controller: null,
       key: KEY,
       agreements: [],
+      did: null,
+      credential: null,
       ...machine,
     },
     streams,
@@ -254,6 +256,27 @@ describe('Asset Administration Shell', () => {
       ['AddressInformation', undefined],
       ['OrderCodeOfManufacturer', undefined],
     ])
+  })
+
+  test('a nameplate says what the maker says, while that is good, under the DID', () => {
+    const did = `did:ethr:0x7a69:0x${'ef'.repeat(20)}`
+    const credential = {
+      manufacturer: 'Pumpwerk AG',
+      model: 'P 7',
+      serial: 'SN-7',
+      state: 'valid',
+    } as Machine['credential'] & object
+    const valuesOf = (state: typeof credential.state) => {
+      const input = inputOf({ did, credential: { ...credential, state } })
+      const values = elementsOf(shellEnvironment(input), 'Nameplate').map(({ value }) => value)
+      return JSON.stringify(values)
+    }
+    expect(thingDescription(inputOf({ did, credential })).id).toBe(did)
+    for (const word of [did, 'Pumpwerk AG', 'P 7', 'SN-7'])
+      expect(valuesOf('valid')).toContain(word)
+    for (const word of ['Pumpwerk AG', 'P 7', 'SN-7'])
+      expect(valuesOf('revoked')).not.toContain(word)
+    expect(aasProblems(plain(shellEnvironment(inputOf({ did, credential }))))).toEqual([])
   })
 
   test('each stream has a segment, and each thing measured its unit', () => {

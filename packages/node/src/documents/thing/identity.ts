@@ -13,18 +13,19 @@ export interface ThingIdentity {
   model: string | undefined
 }
 
-/** The only place that says which of a machine's names other systems know it by. */
+/** The only place that says which of a machine's names other systems know it by. What its maker says counts while it is good. */
 export function identityOf(
-  { machineId }: Pick<Machine, 'machineId'>,
+  { machineId, did, credential }: Pick<Machine, 'machineId' | 'did' | 'credential'>,
   { chainId, registry }: Pick<Deployment, 'chainId' | 'registry'>,
 ): ThingIdentity {
   const caip19 = formatIss({ chainId, registry, machineId: BigInt(machineId) })
+  const maker = credential?.state === 'valid' ? credential : undefined
   return {
-    id: `urn:caip-19:${caip19}`,
-    caip19: caip19,
-    did: undefined,
-    serial: undefined,
-    manufacturer: undefined,
-    model: undefined,
+    id: did ?? `urn:caip-19:${caip19}`,
+    caip19,
+    did: did ?? undefined,
+    serial: maker?.serial,
+    manufacturer: maker?.manufacturer,
+    model: maker?.model,
   }
 }

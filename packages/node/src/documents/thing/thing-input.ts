@@ -5,7 +5,15 @@ import type { ValueField } from './newest-value.ts'
 export interface ThingInput {
   machine: Pick<
     Machine,
-    'machineId' | 'name' | 'owner' | 'state' | 'controller' | 'key' | 'agreements'
+    | 'machineId'
+    | 'name'
+    | 'owner'
+    | 'state'
+    | 'controller'
+    | 'key'
+    | 'agreements'
+    | 'did'
+    | 'credential'
   >
   /** Those that have a reading, in order of name. */
   streams: readonly ThingStream[]
