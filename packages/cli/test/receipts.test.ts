@@ -3,16 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKey, openMachine, saveIdentity } from '@liquefy/machine'
-import {
-  type CounterRule,
-  checkpointTypedData,
-  type Hex,
-  splitSequence,
-} from '@liquefy/protocol'
+import { type CounterRule, checkpointTypedData, type Hex, splitSequence } from '@liquefy/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeRunning } from '../src/data-folder.ts'
-import { type LiveNode, startLiveNode } from './live-node.ts'
 import { liquefy } from './liquefy.ts'
+import { type LiveNode, startLiveNode } from './live-node.ts'
 
 const VERIFIER = join(import.meta.dirname, '../../../examples/verifier/verify.ts')
 const RULE: CounterRule = {
@@ -61,13 +56,14 @@ beforeAll(async () => {
     tariff: { price: 10n, scale: 0 },
     escrowMinor: 1_000_000n,
   })
-  const machine = await openMachine({ folder, signEveryMs: 2 ** 31 - 1 })
-  while ((await machine.agreements()).length === 0) await sleep(100)
+  const machine = await openMachine({ folder })
   for (let index = 1; index <= COUNT; index += 1) {
-    await machine.publish('weight', [{ unit: 'g', value: BigInt(index) * 10n }])
+    await machine.sample('weight', { unit: 'g', value: BigInt(index) * 10n })
+    await machine.flushed(60_000)
   }
-  await machine.flushed(60_000)
+  while (machine.agreements().length === 0) await sleep(100)
   await node.idle()
+  await machine.meterNow()
   await machine.close()
   await node.settleNow()
   await node.anchorNow()

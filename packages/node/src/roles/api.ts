@@ -184,7 +184,7 @@ function askedHeads(
     )
     const decoded = decodeReceipt(Buffer.from(signed, 'base64'))
     const verified = decoded.ok && verifySignedRoot(decoded.receipt, { chainId, log, anchor })
-    if (verified && verified.ok) return verified.signed
+    if (verified !== false && verified.ok) return verified.signed
     throw new LiquefyError(
       'LOG_ROOT_UNAVAILABLE',
       'The process with the key could not sign this root; its log says why.',
