@@ -56,13 +56,14 @@ beforeAll(async () => {
     tariff: { price: 10n, scale: 0 },
     escrowMinor: 1_000_000n,
   })
-  const machine = await openMachine({ folder, signEveryMs: 2 ** 31 - 1 })
-  while ((await machine.agreements()).length === 0) await sleep(100)
+  const machine = await openMachine({ folder })
   for (let index = 1; index <= COUNT; index += 1) {
-    await machine.publish('weight', [{ unit: 'g', value: BigInt(index) * 10n }])
+    await machine.sample('weight', { unit: 'g', value: BigInt(index) * 10n })
+    await machine.flushed(60_000)
   }
-  await machine.flushed(60_000)
+  while (machine.agreements().length === 0) await sleep(100)
   await node.idle()
+  await machine.meterNow()
   await machine.close()
   await node.settleNow()
   await node.anchorNow()

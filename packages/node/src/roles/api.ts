@@ -187,10 +187,8 @@ function askedHeads(
         bulletin.kind === 'root' && bulletin.id === id ? (bulletin.signed ?? '') : undefined,
     )
     const decoded = decodeReceipt(Buffer.from(signed, 'base64'))
-    if (decoded.ok) {
-      const verified = verifySignedRoot(decoded.receipt, { chainId, log, anchor })
-      if (verified.ok) return verified.signed
-    }
+    const verified = decoded.ok && verifySignedRoot(decoded.receipt, { chainId, log, anchor })
+    if (verified !== false && verified.ok) return verified.signed
     throw new LiquefyError(
       'LOG_ROOT_UNAVAILABLE',
       'The process with the key could not sign this root; its log says why.',

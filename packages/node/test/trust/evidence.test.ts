@@ -294,6 +294,30 @@ describe('INV-22 what does not re-compute halts the log', () => {
     expect(machineId).toBeGreaterThan(0n)
   })
 
+  test('a size that its key has signed and it has not reached: its end is lost, in every process', async () => {
+    await logEnvelopes(3)
+    const other = await open()
+    const statement = { form: 'cose' as const, signed: '' }
+    const { evidence } = ingest
+    const root = await evidence.rootAt(3n)
+    expect(await evidence.contradicts({ size: 3n, root, statement })).toBeUndefined()
+    expect(await evidence.contradicts({ size: 4n, root: forged, statement })).toMatchObject({
+      kind: 'ahead',
+      own: { size: '3', root },
+    })
+    expect(evidence.halted()).toContain('has signed 4 leaves, and it has 3')
+    await expect(evidence.signedRoot(2n)).rejects.toMatchObject({ code: 'LOG_HALTED' })
+    // One that was open already is told by the database, before it appends or signs.
+    expect(other.halted()).toBeUndefined()
+    await expect(
+      database.transaction((transaction) => other.lockHead(transaction)),
+    ).rejects.toMatchObject({ code: 'LOG_HALTED' })
+    await other.close()
+    const again = await open()
+    expect(again.halted()).toContain('has signed 4 leaves')
+    await again.close()
+  })
+
   test('a checkpoint signed over another root', async () => {
     await logEnvelopes(3)
     await ingest.evidence.head()

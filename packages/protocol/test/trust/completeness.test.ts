@@ -63,7 +63,7 @@ describe('a stream between two heads', () => {
 
   it('any bit of any of them that is altered names that one', async () => {
     const { statements, stretch } = await plainStream()
-    await fc.assert(
+    fc.assert(
       fc.property(fc.nat(statements.length - 1), fc.nat(), (index, place) => {
         const statement = statements[index] ?? new Uint8Array(0)
         const bit = place % (8 * statement.length)
