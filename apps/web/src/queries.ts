@@ -40,6 +40,22 @@ export const useMachine = (machineId: string) => useQuery(machineQuery(machineId
 export const useMachineSoon = (machineId: string) =>
   useQuery({ ...machineQuery(machineId), retry: 20, retryDelay: 500 })
 
+/** What a buyer asks of a machine. */
+export const useLife = (machineId: string) =>
+  useQuery({
+    queryKey: ['life', machineId],
+    queryFn: () => node.life(machineId),
+    refetchInterval: 30_000,
+  })
+
+/** Its own account as the ledger has it: nobody tells of payments out of it. */
+export const useAccount = (machineId: string) =>
+  useQuery({
+    queryKey: ['account', machineId],
+    queryFn: () => node.machineAccount(machineId),
+    refetchInterval: 15_000,
+  })
+
 export const useTimeline = (machineId: string) =>
   useQuery({ queryKey: ['timeline', machineId], queryFn: () => node.timeline(machineId) })
 

@@ -12,6 +12,7 @@ import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded, Loading } from '../../ui/states.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
+import { IdentityCard } from '../trust/identity-card.tsx'
 import type { MachineSearch } from './machine-search.ts'
 import { MachinePlaceFigure } from './place.tsx'
 import { Twin } from './twin/twin.tsx'
@@ -58,6 +59,7 @@ export const MachinePage = () => {
             </Card>
             <Unpaid machine={loaded} />
           </div>
+          <IdentityCard machine={loaded} />
           <div className="columns">
             <Envelopes machineId={machineId} />
             <Timeline machineId={machineId} />
@@ -77,6 +79,7 @@ const Head = ({ machine }: { machine: Machine }) => (
     <h1>
       {machine.name} <StateBadge state={machine.state} />
     </h1>
+    <Suspension suspension={machine.suspension} />
     <dl className="figures">
       <Figure
         name="Income today"
@@ -110,6 +113,15 @@ const Head = ({ machine }: { machine: Machine }) => (
     </dl>
   </section>
 )
+
+/** While it is suspended: nothing that it signs is paid. */
+const Suspension = ({ suspension }: Pick<Machine, 'suspension'>) =>
+  suspension === null ? null : (
+    <p>
+      Suspended by <Party address={suspension.by} />, <At timeMs={suspension.atMs} />:{' '}
+      {suspension.reason ?? 'no reason given'}. What it measures meanwhile is not paid.
+    </p>
+  )
 
 const readChart = () => import('./readings-chart.tsx')
 const ReadingsChart = lazyPart(async () => (await readChart()).ReadingsChart)

@@ -76,6 +76,23 @@ const Evidence = ({ proof }: { proof: EnvelopeProof }) => {
             Whether the root stands on the ledger, and which key was the machine's at that time, the
             check of a whole bill looks up there.
           </p>
+          <p className="note">
+            To keep, and to check with tools that are not ours:{' '}
+            <a
+              href={`/v1/envelopes/${proof.logIndex}/receipt`}
+              download={`${proof.logIndex}.receipt`}
+            >
+              receipt
+            </a>{' '}
+            (RFC 9942),{' '}
+            <a
+              href={`/v1/envelopes/${proof.logIndex}/statement`}
+              download={`${proof.logIndex}.statement`}
+            >
+              envelope with receipt
+            </a>{' '}
+            (RFC 9943).
+          </p>
         </Card>
         <Card title="What it says">
           {readings.length === 0 ? (
