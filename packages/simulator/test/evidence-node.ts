@@ -176,8 +176,6 @@ export function evidenceNode(options: {
   }
 }
 
-export type EvidenceNode = ReturnType<typeof evidenceNode>
-
 /** A line that is up or down. What is on its way waits in it, both ways, until somebody says what becomes of it. */
 export function heldLine() {
   let handlers: Parameters<OpenTransport>[0] | undefined

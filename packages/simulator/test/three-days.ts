@@ -31,7 +31,7 @@ const END_MS = OFFLINE_TO_MS + 8 * HOUR_MS
 const METERING_EVERY = 10
 /** The machine has caught up by then. */
 const CATCH_UP_MS = 2 * HOUR_MS
-export const PERIODS = 14
+const PERIODS = 14
 export const MACHINE_ID = 7n
 
 /** A heat meter, in tenths of a litre. */
@@ -59,7 +59,7 @@ const LEVEL: MeterRule = {
 }
 
 export const RULES = [METER, LEVEL]
-export const TARIFF: Tariff = { kind: 'linear', prices: [1_250n, 420n], scale: 3 }
+const TARIFF: Tariff = { kind: 'linear', prices: [1_250n, 420n], scale: 3 }
 
 /** What both probes see at a moment: tenths of a litre since the beginning, millimetres. */
 interface Moment {
@@ -394,7 +394,8 @@ async function exchange(options: {
 function disturbed(messages: Message[], faults: Random): Message[] {
   const kept = messages.flatMap((message) => {
     const fate = faults.next()
-    if (fate < 0.15) return []
+    // Told once a connection: whoever loses it meters nothing until the next one.
+    if (fate < 0.15) return message.topic.endsWith('/agreement') ? [message] : []
     return fate < 0.3 ? [message, message] : [message]
   })
   return kept
