@@ -75,6 +75,7 @@ describe('OpenAPI', () => {
       '/v1/machines/{id}',
       '/v1/machines/{id}/envelopes',
       '/v1/machines/{id}/name',
+      '/v1/machines/{id}/parts',
       '/v1/machines/{id}/place',
       '/v1/machines/{id}/readings',
       '/v1/machines/{id}/refusals',
