@@ -92,6 +92,7 @@ describe('OpenAPI', () => {
       '/v1/machines/{id}/erasures',
       '/v1/machines/{id}/life',
       '/v1/machines/{id}/name',
+      '/v1/machines/{id}/parts',
       '/v1/machines/{id}/place',
       '/v1/machines/{id}/properties/{stream}',
       '/v1/machines/{id}/properties/{stream}/changes',
