@@ -5,7 +5,11 @@ const require = createRequire(import.meta.url)
 
 const testProfile = {
   fsPermissions: {
-    readDirectory: ['../docs/protocol/vectors', '../node_modules/ethr-did-registry/artifacts'],
+    readDirectory: [
+      'artifacts',
+      '../docs/protocol/vectors',
+      '../node_modules/ethr-did-registry/artifacts',
+    ],
   },
   fuzz: { runs: 128, seed: '0x6c697175656679' },
   invariant: { runs: 24, depth: 60, failOnRevert: true },

@@ -17,6 +17,7 @@ import {
 import {StreamHead} from "../../src/trust/MachineRegistry.sol";
 import {Fixture} from "../support/Fixture.sol";
 import {MerkleTree} from "../support/MerkleTree.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 /// @notice What a transaction costs, base cost and calldata included. Run under the profile `gas`, where each call is one.
 contract GasTest is Fixture {
@@ -310,7 +311,7 @@ contract GasTest is Fixture {
     }
 
     function test_Anchor() public {
-        EvidenceAnchor anchor = new EvidenceAnchor();
+        EvidenceAnchor anchor = Deploy.evidenceAnchor();
         bytes32[] memory leaves = new bytes32[](1000);
         for (uint256 i = 0; i < 1000; ++i) {
             leaves[i] = keccak256(abi.encode(i));

@@ -7,7 +7,6 @@ import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {Deposits} from "../../src/transact/Deposits.sol";
 import {Settlement} from "../../src/transact/Settlement.sol";
 import {TestEuro} from "../../src/transact/TestEuro.sol";
-import {PlanTariff} from "../../src/transact/tariffs/PlanTariff.sol";
 import {Adjustment, Funding, Limit, Meter, MeterValue, SkipReason, Status, Terms} from "../../src/transact/Terms.sol";
 import {MachineRegistry} from "../../src/trust/MachineRegistry.sol";
 import {HugeOwed, Reverting} from "../hostile/Tariffs.sol";
@@ -15,6 +14,7 @@ import {ContractWallet} from "../support/ContractWallet.sol";
 import {Log, Test} from "../support/Test.sol";
 import {Cast} from "./Cast.sol";
 import {ShadowLedger} from "./ShadowLedger.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 /// @notice Does what payers, payees, buyers, relayers, thieves and liars do, in any order, and keeps its own books of it. It says of each
 /// action before whether it is refused and with which error, and of each settled item what it pays or why it is skipped.
@@ -47,10 +47,10 @@ contract MoneyHandler is Cast, ShadowLedger {
     constructor() {
         deployWorld();
         castActors();
-        _assets = [euro, new TestEuro()];
+        _assets = [euro, Deploy.testEuro()];
         _actors = [payer, payee, account("buyer"), address(new ContractWallet(payer))];
         _tariffs =
-            [address(linear), address(new PlanTariff()), address(new Reverting()), address(new HugeOwed())];
+            [address(linear), address(Deploy.planTariff()), address(new Reverting()), address(new HugeOwed())];
         _clock = start;
         vm.warp(_clock);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
 import {ERC6551Registry} from "erc6551/ERC6551Registry.sol";
 import {AccountAddress} from "../../src/trust/account/AccountAddress.sol";
 import {Authorization, Authorizations} from "../../src/trust/account/Authorization.sol";
@@ -9,9 +8,9 @@ import {IEthereumDIDRegistry} from "../../src/trust/account/DidPublisher.sol";
 import {MachineAccount, Payment} from "../../src/trust/account/MachineAccount.sol";
 import {Policy} from "../../src/trust/account/SpendingPolicy.sol";
 import {MachineRegistry} from "../../src/trust/MachineRegistry.sol";
-import {P256Sha256Verifier} from "../../src/trust/P256Sha256Verifier.sol";
 import {AskingToken} from "./AskingToken.sol";
 import {Signing} from "./Signing.sol";
+import {Deploy} from "./Deploy.sol";
 
 /// @notice A machine whose account has a thousand euros, and an owner who lets its key spend some of them.
 abstract contract AccountFixture is Signing {
@@ -43,9 +42,9 @@ abstract contract AccountFixture is Signing {
     function deployAccounts() internal {
         vm.etch(AccountAddress.ERC6551_REGISTRY, address(new ERC6551Registry()).code);
         didRegistry = IEthereumDIDRegistry(create(vm.parseJsonBytes(vm.readFile(DID_REGISTRY), ".bytecode")));
-        implementation = address(new MachineAccount(didRegistry));
-        address sha = address(new P256Sha256Verifier());
-        registry = new MachineRegistry(sha, address(new ERC7913P256Verifier()), implementation);
+        implementation = address(Deploy.machineAccount(didRegistry));
+        address sha = address(Deploy.p256Sha256Verifier());
+        registry = Deploy.machineRegistry(sha, address(Deploy.p256RawVerifier()), implementation);
         euro = new AskingToken();
         machineId = activeMachine(registry, owner, MACHINE_SECRET);
         purse = createAccount(machineId);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
-import {P256Sha256Verifier} from "../../src/trust/P256Sha256Verifier.sol";
 import {MachineRegistry} from "../../src/trust/MachineRegistry.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {Settlement} from "../../src/transact/Settlement.sol";
@@ -10,6 +8,7 @@ import {TestEuro} from "../../src/transact/TestEuro.sol";
 import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
 import {Limit, Meter, MeterValue, SIGNER_MACHINE, SkipReason, Terms} from "../../src/transact/Terms.sol";
 import {Signing} from "./Signing.sol";
+import {Deploy} from "./Deploy.sol";
 
 /// @notice A world with one machine of the payee, and the terms of one silo in it.
 abstract contract Fixture is Signing {
@@ -28,12 +27,12 @@ abstract contract Fixture is Signing {
     uint64 internal start;
 
     function deployWorld() internal {
-        registry = new MachineRegistry(
-            address(new P256Sha256Verifier()), address(new ERC7913P256Verifier()), account("account code")
+        registry = Deploy.machineRegistry(
+            address(Deploy.p256Sha256Verifier()), address(Deploy.p256RawVerifier()), account("account code")
         );
-        house = new ClearingHouse(registry);
-        euro = new TestEuro();
-        linear = new LinearTariff();
+        house = Deploy.clearingHouse(registry);
+        euro = Deploy.testEuro();
+        linear = Deploy.linearTariff();
         machineId = activeMachine(registry, payee, MACHINE_SECRET);
         start = uint64(T0);
     }

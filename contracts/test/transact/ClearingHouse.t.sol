@@ -13,6 +13,7 @@ import {Key} from "../../src/trust/Key.sol";
 import {StreamHead} from "../../src/trust/MachineRegistry.sol";
 import {ContractWallet} from "../support/ContractWallet.sol";
 import {Fixture} from "../support/Fixture.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 contract ClearingHouseTest is Fixture {
     address private stranger = account("stranger");
@@ -62,7 +63,7 @@ contract ClearingHouseTest is Fixture {
         house.open(other, payerAuth, payeeAuth);
         vm.expectRevert(abi.encodeWithSelector(ClearingHouse.PartyNotAuthorized.selector, id, payee));
         house.open(t, payerAuth, payerAuth);
-        ClearingHouse another = new ClearingHouse(registry);
+        ClearingHouse another = Deploy.clearingHouse(registry);
         vm.expectPartialRevert(ClearingHouse.PartyNotAuthorized.selector);
         another.open(t, payerAuth, payeeAuth);
         vm.chainId(HOME_CHAIN + 1);

@@ -9,6 +9,7 @@ import {Deposits} from "../../src/transact/Deposits.sol";
 import {Funding, Status} from "../../src/transact/Terms.sol";
 import {ContractWallet} from "../support/ContractWallet.sol";
 import {Fixture} from "../support/Fixture.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 contract DepositsTest is Fixture {
     address private relayer = account("relayer");
@@ -101,7 +102,7 @@ contract DepositsTest is Fixture {
         house.fundSigned(funding, byAnother, "");
         vm.expectPartialRevert(Deposits.FundingNotAuthorized.selector);
         house.fundSigned(Funding(id, payer, 701, "salt", FAR), auth, "");
-        ClearingHouse another = new ClearingHouse(registry);
+        ClearingHouse another = Deploy.clearingHouse(registry);
         vm.expectPartialRevert(Deposits.FundingNotAuthorized.selector);
         another.fundSigned(funding, auth, "");
         vm.chainId(HOME_CHAIN + 1);

@@ -16,10 +16,9 @@ import {
     Terms
 } from "../../src/transact/Terms.sol";
 import {Key} from "../../src/trust/Key.sol";
-import {QuorumVerifier} from "../../src/trust/QuorumVerifier.sol";
 import {ContractWallet} from "../support/ContractWallet.sol";
 import {Quorum} from "../support/Quorum.sol";
-import {PlanTariff} from "../../src/transact/tariffs/PlanTariff.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 contract SignersTest is Quorum {
     function setUp() public {
@@ -51,14 +50,14 @@ contract SignersTest is Quorum {
     /// @dev Each signature is good by itself; the quorum is at fault.
     function refuseQuorum(uint8 threshold, bytes[] memory signers, bytes memory signature) private {
         bytes32 quorum = keccak256(abi.encode(threshold, signers));
-        assertTrue(!new QuorumVerifier(registry).verify(quorum, "digest", signature), "refused");
+        assertTrue(!Deploy.quorumVerifier(registry).verify(quorum, "digest", signature), "refused");
     }
 
     function test_ATK_UnsoundQuorumsNeverPay() public {
         (bytes[] memory signers, uint256[] memory secrets) = threeSigners();
         bytes[] memory signatures = new bytes[](3);
         bytes32 sound = keccak256(abi.encode(uint8(3), signers));
-        assertTrue(new QuorumVerifier(registry).verify(sound, "digest", signAll(3, signers, secrets)), "sound");
+        assertTrue(Deploy.quorumVerifier(registry).verify(sound, "digest", signAll(3, signers, secrets)), "sound");
         // a threshold of zero, one above n
         refuseQuorum(0, signers, abi.encode(uint8(0), signers, signatures));
         refuseQuorum(4, signers, signAll(4, signers, secrets));
@@ -209,7 +208,7 @@ contract SignersTest is Quorum {
         t.limits = new Limit[](0);
         t.signerKind = SIGNER_NOBODY;
         t.signer = 0;
-        t.tariff = address(new PlanTariff());
+        t.tariff = address(Deploy.planTariff());
         // 86,400 smallest units a day
         t.tariffData = abi.encode(
             new uint256[](0), uint8(0), uint256(DAY), uint32(DAY), uint256(0), type(uint256).max

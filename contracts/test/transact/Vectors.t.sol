@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
 import {EvidenceAnchor} from "../../src/trust/EvidenceAnchor.sol";
 import {Key} from "../../src/trust/Key.sol";
 import {MachineRegistry, StreamHead} from "../../src/trust/MachineRegistry.sol";
-import {P256Sha256Verifier} from "../../src/trust/P256Sha256Verifier.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {ITariff} from "../../src/transact/ITariff.sol";
-import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
-import {TieredTariff} from "../../src/transact/tariffs/TieredTariff.sol";
 import {Accounts} from "../../src/transact/Accounts.sol";
 import {Settlement} from "../../src/transact/Settlement.sol";
 import {
@@ -24,6 +20,7 @@ import {
 } from "../../src/transact/Terms.sol";
 import {QuorumVerifier} from "../../src/trust/QuorumVerifier.sol";
 import {Signing} from "../support/Signing.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 /// @notice The known answers of docs/protocol/vectors, which the TypeScript side reads too.
 contract VectorsTest is Signing {
@@ -35,11 +32,11 @@ contract VectorsTest is Signing {
     function deployAsWritten(string memory json) private returns (MachineRegistry registry, ClearingHouse house) {
         vm.chainId(vm.parseJsonUint(json, ".domains.registry.chainId"));
         address sha = vm.parseJsonAddress(json, ".p256Sha256Verifier");
-        vm.etch(sha, address(new P256Sha256Verifier()).code);
+        vm.etch(sha, address(Deploy.p256Sha256Verifier()).code);
         registry = MachineRegistry(vm.parseJsonAddress(json, ".domains.registry.verifyingContract"));
-        vm.etch(address(registry), address(new MachineRegistry(sha, address(new ERC7913P256Verifier()), address(0))).code);
+        vm.etch(address(registry), address(Deploy.machineRegistry(sha, address(Deploy.p256RawVerifier()), address(0))).code);
         house = ClearingHouse(vm.parseJsonAddress(json, ".domains.house.verifyingContract"));
-        vm.etch(address(house), address(new ClearingHouse(registry)).code);
+        vm.etch(address(house), address(Deploy.clearingHouse(registry)).code);
     }
 
     function readKey(string memory json, string memory name, address verifier) private pure returns (Key memory key) {
@@ -220,7 +217,7 @@ contract VectorsTest is Signing {
     function test_QuorumSignature() public {
         string memory json = vm.readFile(string.concat(FOLDER, "eip712.json"));
         (MachineRegistry registry,) = deployAsWritten(json);
-        QuorumVerifier quorums = new QuorumVerifier(registry);
+        QuorumVerifier quorums = Deploy.quorumVerifier(registry);
         bytes32 digest = vm.parseJsonBytes32(json, ".quorum.digest");
         assertTrue(
             quorums.verify(
@@ -297,11 +294,11 @@ contract VectorsTest is Signing {
     // --- tariffs.json ---------------------------------------------------------------------------------------------
 
     function test_LinearTariff() public {
-        assertEq(runTariff(new LinearTariff(), ".linear"), 12, "cases run");
+        assertEq(runTariff(Deploy.linearTariff(), ".linear"), 12, "cases run");
     }
 
     function test_TieredTariff() public {
-        assertEq(runTariff(new TieredTariff(), ".tiered"), 13, "cases run");
+        assertEq(runTariff(Deploy.tieredTariff(), ".tiered"), 13, "cases run");
     }
 
     function runTariff(ITariff tariff, string memory path) private view returns (uint256 count) {
@@ -338,13 +335,13 @@ contract VectorsTest is Signing {
         upTo[0] = uint256(edge) + 1;
         uint256[] memory registers = new uint256[](1);
         registers[0] = low;
-        ITariff tiered = new TieredTariff();
+        ITariff tiered = Deploy.tieredTariff();
         bytes memory data = abi.encode(upTo, prices, uint8(3));
         uint256 before = tiered.owed(data, registers, 0);
         registers[0] = uint256(low) + more;
         assertTrue(tiered.owed(data, registers, 0) >= before, "tiered");
 
-        ITariff linear = new LinearTariff();
+        ITariff linear = Deploy.linearTariff();
         registers = new uint256[](2);
         (registers[0], registers[1]) = (low, more);
         data = abi.encode(prices, uint8(3));
@@ -361,7 +358,7 @@ contract VectorsTest is Signing {
         assertEq(count, 66, "cases run");
         for (uint256 i = 0; i < count; ++i) {
             string memory entry = element(".cases", i);
-            EvidenceAnchor anchor = new EvidenceAnchor();
+            EvidenceAnchor anchor = Deploy.evidenceAnchor();
             anchor.anchor(
                 uint64(number(json, entry, ".oldSize")),
                 vm.parseJsonBytes32(json, string.concat(entry, ".oldRoot")),

@@ -4,13 +4,14 @@ pragma solidity 0.8.37;
 import {EvidenceAnchor} from "../../src/trust/EvidenceAnchor.sol";
 import {MerkleTree} from "../support/MerkleTree.sol";
 import {Test} from "../support/Test.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 contract EvidenceAnchorTest is Test {
     EvidenceAnchor private anchor;
     address private log = account("log");
 
     function setUp() public {
-        anchor = new EvidenceAnchor();
+        anchor = Deploy.evidenceAnchor();
     }
 
     function leaves(uint256 count, uint256 seed) private pure returns (bytes32[] memory list) {

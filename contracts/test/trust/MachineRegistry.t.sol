@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {CURVE_P256, CURVE_SECP256K1, Key} from "../../src/trust/Key.sol";
 import {MachineRegistry, State, StreamHead} from "../../src/trust/MachineRegistry.sol";
 import {P256Sha256Verifier} from "../../src/trust/P256Sha256Verifier.sol";
 import {Signing} from "../support/Signing.sol";
+import {Deploy} from "../support/Deploy.sol";
 
 contract MachineRegistryTest is Signing {
     MachineRegistry private registry;
@@ -17,9 +17,9 @@ contract MachineRegistryTest is Signing {
     address private stranger = account("stranger");
 
     function setUp() public {
-        sha = address(new P256Sha256Verifier());
-        raw = address(new ERC7913P256Verifier());
-        registry = new MachineRegistry(sha, raw, account("account code"));
+        sha = address(Deploy.p256Sha256Verifier());
+        raw = address(Deploy.p256RawVerifier());
+        registry = Deploy.machineRegistry(sha, raw, account("account code"));
     }
 
     function noHeads() private pure returns (StreamHead[] memory) {
@@ -177,7 +177,7 @@ contract MachineRegistryTest is Signing {
         registry.register(stranger, key, FAR, proof);
         vm.expectPartialRevert(MachineRegistry.ProofInvalid.selector);
         registry.register(owner, key, FAR + 1, proof);
-        MachineRegistry another = new MachineRegistry(sha, raw, account("account code"));
+        MachineRegistry another = Deploy.machineRegistry(sha, raw, account("account code"));
         vm.expectPartialRevert(MachineRegistry.ProofInvalid.selector);
         another.register(owner, key, FAR, proof);
         vm.chainId(HOME_CHAIN + 1);

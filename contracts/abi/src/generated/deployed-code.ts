@@ -3,39 +3,45 @@
 /** Of each contract: keccak-256 of its deployed code with every immutable as 32 zero bytes, and where in bytes those stand. */
 export const DEPLOYED_CODE = {
   "machineRegistry": {
-    "hash": "0x5211b3e7190206fcd8641c866c0c2a5845d26c9dc41a3b9b26e810b0c4453993",
+    "hash": "0xf5348ce84aaccc3fbb046495113f4cd5b9972716b8f5b15cd26f63c248e1f2da",
     "immutables": {
       "_cachedChainId": [
-        12579
+        14031
       ],
       "_cachedDomainSeparator": [
-        12396
+        13848
       ],
       "_cachedThis": [
-        12349
+        13801
       ],
       "_hashedName": [
-        12475
+        13927
       ],
       "_hashedVersion": [
-        12513
+        13965
       ],
       "_name": [
-        3077
+        3439
       ],
       "_version": [
-        3118
+        3480
+      ],
+      "machineAccount": [
+        2522,
+        3251,
+        4834,
+        7384
       ],
       "p256RawVerifier": [
-        482,
-        9946,
-        12008,
-        12287
+        559,
+        11218,
+        13460,
+        13739
       ],
       "p256Sha256Verifier": [
-        2027,
-        9993,
-        10946
+        2044,
+        11265,
+        12398
       ]
     }
   },

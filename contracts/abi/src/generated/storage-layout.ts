@@ -4,7 +4,7 @@
 export const STORAGE_LAYOUT = {
   "machineRegistry": {
     "slots": {
-      "_machines": 10
+      "_machines": 11
     },
     "structs": {
       "Machine": {
