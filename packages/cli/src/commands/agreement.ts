@@ -64,9 +64,8 @@ function open(): Command {
           names.set(address.toLowerCase(), name)
           return address
         }
-        // The chain's clock may be ahead of ours by the blocks of this second.
-        const nowSeconds = Math.max(Number(timestamp), Math.floor(Date.now() / 1000))
-        const { terms, rules, fundMinor } = readOffer(file, contracts, addressOf, nowSeconds)
+        const begin = beginOf(Number(timestamp), Math.floor(Date.now() / 1000))
+        const { terms, rules, fundMinor } = readOffer(file, contracts, addressOf, begin)
         const party = (address: string, keyFile: string | undefined) => {
           const as = names.get(address.toLowerCase())
           return walletOf(context.folder, {
@@ -239,4 +238,12 @@ async function explainedOffer(context: Context, path: string): Promise<Explained
     asset: contracts.asset,
     names: namesOf(context.folder),
   }
+}
+
+/** A chain whose blocks come faster than one a second runs ahead of the clock by no more than this. */
+const LEAD_SECONDS = 600
+
+/** When an agreement begins that does not say: now by the clock, which readings bear; by the chain where that one lives in another time. */
+function beginOf(chainSeconds: number, clockSeconds: number): number {
+  return chainSeconds - clockSeconds > LEAD_SECONDS ? chainSeconds : clockSeconds
 }

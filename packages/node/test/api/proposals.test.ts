@@ -550,6 +550,10 @@ test('what could not be opened for 90 days is forgotten, whoever proposes next',
 })
 
 test('a proposal is over when its machine is sold to a third, and stands again if it comes back', async () => {
+  // Time has moved on since they signed in.
+  mill = await signedIn('Nordmühle GmbH')
+  plant = await signedIn('Silowerk AG')
+  stranger = await signedIn('City council')
   const key = privateKeyFromBytes('P-256', randomBytes(32))
   const own = await registerMachine({ ...actionOf(stranger), key })
   await activateMachine({ ...actionOf(stranger), machineId: own })
