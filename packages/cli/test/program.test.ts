@@ -151,6 +151,7 @@ describe('machine keys', () => {
     expect(made.json()).toEqual({
       folder: machine,
       keyId: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+      did: expect.stringMatching(/^did:key:zDn/),
       curve: 'P-256',
       x: expect.stringMatching(/^0x[0-9a-f]{64}$/),
       y: expect.stringMatching(/^0x[0-9a-f]{64}$/),

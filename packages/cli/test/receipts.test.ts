@@ -108,7 +108,8 @@ describe('what outlives the node', () => {
     const less = await run('evidence', 'complete', path('less.cborseq'))
     expect(less).toMatchObject({ code: 1, json: { faults: [{ code: 'OMITTED', seq: '3' }] } })
     expect(verifier(path('less.cborseq'), ...trust)).toMatchObject({ status: 1 })
-    const part = await run('evidence', 'stream', `${machineId}/weight`, '--from', '2', '--to', '3')
+    const span = ['--from', '2', '--to', '3', '--out', path('part.cborseq')]
+    const part = await run('evidence', 'stream', `${machineId}/weight`, ...span)
     expect(part.json.statements).toBe(2)
   })
 })

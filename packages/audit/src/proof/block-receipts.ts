@@ -28,7 +28,7 @@ export function readReceipts(answer: unknown): Receipt[] | undefined {
 function readReceipt(answer: unknown): Receipt | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined
   const { type, status, cumulativeGasUsed, logsBloom, logs } = answer as Record<string, unknown>
-  const typeItem = rlpItem(type, 'quantity')
+  const typeItem = typeOf(type)
   const head = [
     rlpItem(status, 'quantity'),
     rlpItem(cumulativeGasUsed, 'quantity'),
@@ -44,6 +44,15 @@ function readReceipt(answer: unknown): Receipt | undefined {
     encoded: typeItem === '0x' ? body : `${typeItem}${body.slice(2)}`,
     logs: read,
   }
+}
+
+/**
+ * Types of transactions that Ethereum has (EIP-2930, 1559, 4844, 7702); the empty item for the first one. One byte and no more: a longer "type"
+ * could hold the beginning of a true receipt, whose end somebody has made to read as another one.
+ */
+function typeOf(type: unknown): Hex | undefined {
+  const item = rlpItem(type, 'quantity')
+  return item === '0x' || (item !== undefined && /^0x0[1-4]$/.test(item)) ? item : undefined
 }
 
 function readLog(answer: unknown): ReceiptLog | undefined {

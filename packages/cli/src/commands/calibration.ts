@@ -132,7 +132,7 @@ function subjectOf(text: string) {
 function timeOf(text: string): number {
   const timeMs = Date.parse(text)
   if (Number.isSafeInteger(timeMs) && timeMs >= 0) return timeMs
-  throw new CliError('TIME_INVALID', `${text} is no time: write it as 2027-01-31T12:00:00Z.`)
+  throw new CliError('DATE_INVALID', `${text} is no time: write it as 2027-01-31T12:00:00Z.`)
 }
 
 function ppmOf(percent: string): number {

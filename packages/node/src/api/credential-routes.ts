@@ -5,6 +5,10 @@ import { knownMachine } from './machine-view.ts'
 import { ProblemError } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
+import { inTurn, oneAtATime } from './turns.ts'
+
+/** Anybody may hand in what has to be verified. */
+const MOST_WAITING = 32
 
 const CREDENTIAL_BODY_BYTES = 16_384
 const STATUS_LIST_BODY_BYTES = 270_000
@@ -21,6 +25,7 @@ const STATUS: Partial<Record<CredentialError['code'], number>> = {
 /** What makers say of machines. Whoever holds such a document may hand it in: it is bound to a key, and says itself who it is from. */
 export function addCredentialRoutes(app: FastifyInstance, context: ApiContext): void {
   const { credentials } = context
+  const turns = oneAtATime(MOST_WAITING)
   const params = schemas.machineParams
   app.get(
     '/v1/issuers',
@@ -54,7 +59,7 @@ export function addCredentialRoutes(app: FastifyInstance, context: ApiContext): 
     },
     async (request) => {
       const { machineId } = await knownMachine(context, BigInt(request.params.id))
-      return told(credentials.attest(machineId, request.body.credential))
+      return inTurn(turns, () => told(credentials.attest(machineId, request.body.credential)))
     },
   )
   app.post<{ Body: { statusList: string } }>(
@@ -65,7 +70,7 @@ export function addCredentialRoutes(app: FastifyInstance, context: ApiContext): 
       }),
       bodyLimit: STATUS_LIST_BODY_BYTES,
     },
-    (request) => told(credentials.takeStatusList(request.body.statusList)),
+    ({ body }) => inTurn(turns, () => told(credentials.takeStatusList(body.statusList))),
   )
 }
 

@@ -13,6 +13,10 @@ import { ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { sessionOf } from './session-routes.ts'
+import { inTurn, oneAtATime } from './turns.ts'
+
+/** A whole life is many questions to the database. */
+const MOST_WAITING = 32
 
 const MAX_RECORDS = 100
 /** Base64, and JSON around it. */
@@ -21,12 +25,13 @@ const SIGN1 = 'application/cose; cose-type="cose-sign1"'
 
 /** The life of a machine: what a buyer asks, what is kept when it is over, and where its parts come from. */
 export function addLifeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const turns = oneAtATime(MOST_WAITING)
   const params = schemas.machineParams
   const security = [{ session: [] }]
   app.get<{ Params: { id: string } }>(
     '/v1/machines/:id/life',
     route('What a buyer wants to know of a machine', schemas.machineLife, { params }),
-    ({ params: { id } }) => lifeView(context, BigInt(id)),
+    ({ params: { id } }) => inTurn(turns, () => lifeView(context, BigInt(id))),
   )
   app.get<{ Params: { id: string } }>(
     '/v1/machines/:id/erasures',

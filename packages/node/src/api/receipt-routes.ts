@@ -39,7 +39,11 @@ const CBOR = 'application/cbor'
 const SEQUENCE = 'application/cbor-seq'
 /** Numbers of one stream in one answer. */
 const MOST_STATEMENTS = 1_000
-const PORTION = 100
+/** Held in memory for each that reads slowly: with envelopes of 64 KiB a few megabytes. */
+const PORTION = 25
+/** Streams that are read at once, and how long one may stand still. */
+const MOST_READERS = 8
+const STANDSTILL_MS = 30_000
 /** Verifying a signature or making one takes milliseconds of the processor: the node must acknowledge what machines send meanwhile. */
 const MOST_WAITING = 32
 const RETRY_SECONDS = 1
@@ -56,6 +60,7 @@ export function addReceiptRoutes(app: FastifyInstance, context: ApiContext): voi
 function addEnvelopeRoutes(app: FastifyInstance, context: ApiContext, roots: SignedRoots): void {
   const { database } = context
   const params = schemas.envelopeParams
+  let readers = 0
   const entryAt = async (logIndex: string) => {
     const row = await readEnvelope(database.pool, BigInt(logIndex))
     if (!row) throw unknown('ENVELOPE_UNKNOWN', `Envelope ${logIndex}`)
@@ -102,6 +107,12 @@ function addEnvelopeRoutes(app: FastifyInstance, context: ApiContext, roots: Sig
       const stretch = { machineId: BigInt(id), stream, from, to }
       const facts = await stretchFacts(database.pool, stretch)
       if (facts.firstGone) throw await bytesGone(database.pool, facts.firstGone)
+      if (readers >= MOST_READERS) busy(reply)
+      readers += 1
+      reply.raw.once('close', () => {
+        readers -= 1
+      })
+      reply.raw.setTimeout(STANDSTILL_MS, () => reply.raw.destroy())
       const statements = statementsOf(context, roots, stretch, facts.lastIndex)
       return reply.type(SEQUENCE).send(Readable.from(statements, { objectMode: false }))
     },

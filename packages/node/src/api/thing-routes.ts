@@ -13,8 +13,11 @@ import { ProblemError } from './problem.ts'
 import { createPropertyStream } from './property-stream.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
+import { inTurn, oneAtATime } from './turns.ts'
 
 const THINGS_A_PAGE = 20
+/** A page of things is read machine by machine. */
+const MOST_WAITING = 32
 const OBSERVE_AGAIN_SECONDS = 5
 
 type MachineRoute = { Params: { id: string } }
@@ -22,6 +25,7 @@ type PropertyRoute = { Params: { id: string; stream: string } }
 
 /** Machines as other systems read them: Thing Descriptions of W3C WoT with what their forms lead to, and Asset Administration Shells. */
 export function addThingRoutes(app: FastifyInstance, context: ApiContext): void {
+  const turns = oneAtATime(MOST_WAITING)
   const params = schemas.machineParams
   addPropertyRoutes(app, context)
   app.get<MachineRoute>(
@@ -55,11 +59,14 @@ export function addThingRoutes(app: FastifyInstance, context: ApiContext): void 
     async (request, reply) => {
       const { offset = 0, limit = THINGS_A_PAGE } = request.query
       const ids = await readMachineIds(context.database.pool, { offset, limit: limit + 1 })
-      const things = []
       // One after the other: a page of machines is no reason to take every connection of the database.
-      for (const machineId of ids.slice(0, limit)) {
-        things.push(thingDescription(await inputOf(context, request, machineId)))
-      }
+      const things = await inTurn(turns, async () => {
+        const described = []
+        for (const machineId of ids.slice(0, limit)) {
+          described.push(thingDescription(await inputOf(context, request, machineId)))
+        }
+        return described
+      })
       if (ids.length > limit) {
         reply.header('link', `</v1/things?offset=${offset + limit}&limit=${limit}>; rel="next"`)
       }

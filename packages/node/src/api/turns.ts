@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { ProblemError } from './problem.ts'
+
 /** Runs a piece of work when its turn comes; undefined at once if too much waits already. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T> | undefined
 
@@ -8,10 +11,21 @@ export function oneAtATime(mostWaiting: number): Turns {
   return (work) => {
     if (inLine > mostWaiting) return undefined
     inLine += 1
-    const mine = last.then(work).finally(() => {
-      inLine -= 1
-    })
+    // What machines send is answered between two pieces.
+    const mine = last
+      .then(() => setImmediate())
+      .then(work)
+      .finally(() => {
+        inLine -= 1
+      })
     last = mine.catch(() => undefined)
     return mine
   }
+}
+
+/** Waits for its turn, or says to come back. @throws ProblemError 503 `NODE_BUSY`. */
+export async function inTurn<T>(turns: Turns, work: () => Promise<T>): Promise<T> {
+  const done = turns(work)
+  if (done) return done
+  throw new ProblemError(503, 'NODE_BUSY', 'Too many ask for this at once: ask again in a second.')
 }

@@ -88,6 +88,12 @@ export async function eraseMeasured(
       WHERE machine_id = $1 AND log_index < $2 AND raw IS NOT NULL`,
     [machineId, size, erasureId],
   )
+  await eraseBeside(db, machineId)
+  return rowCount ?? 0
+}
+
+/** All that is not the bytes of envelopes: it may come again after an erasure, from an owner or from a device that is still on. */
+export async function eraseBeside(db: Queryable, machineId: bigint): Promise<void> {
   for (const table of [
     'rollups',
     'hour_rollups',
@@ -97,9 +103,10 @@ export async function eraseMeasured(
   ]) {
     await db.query(`DELETE FROM ${table} WHERE machine_id = $1`, [machineId])
   }
-  await db.query('UPDATE refusals SET sample = NULL WHERE machine_id = $1', [machineId])
+  await db.query(`UPDATE refusals SET sample = NULL, message = '' WHERE machine_id = $1`, [
+    machineId,
+  ])
   await thinRegisters(db, machineId)
-  return rowCount ?? 0
 }
 
 /** Of each period the last register stays, which was billed; of every other envelope the verdict alone. */

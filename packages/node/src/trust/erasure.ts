@@ -13,6 +13,7 @@ import type { Clock } from '../clock.ts'
 import { holdArchivingHere } from '../store/archives.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import {
+  eraseBeside,
   eraseMeasured,
   isDecommissioned,
   nextErasureId,
@@ -74,7 +75,10 @@ export async function eraseMachine(
     const { streams, kept } = await readKept(db, machineId, BigInt(head.size))
     const before = await readErasures(db, machineId)
     const newest = before.at(-1)
-    if (streams.length === 0 && newest) return newest
+    if (streams.length === 0 && newest) {
+      await eraseBeside(db, machineId)
+      return newest
+    }
     const erasure: Omit<Erasure, 'chainId' | 'anchor'> = {
       machineId,
       owner,

@@ -86,6 +86,7 @@ describe('OpenAPI', () => {
       '/v1/machines',
       '/v1/machines/{id}',
       '/v1/machines/{id}/aas',
+      '/v1/machines/{id}/account',
       '/v1/machines/{id}/credential',
       '/v1/machines/{id}/envelopes',
       '/v1/machines/{id}/erasure',
