@@ -509,7 +509,7 @@ test('INV-18 on the ledger: evidence pays what counts up to the cut and not one 
         expect(await paidOf(story)).toBe(story.proven * PRICE)
         expect(story.stolen).toBeLessThanOrEqual(bound(story, seconds()))
         const report = await audited(story.agreementId)
-        expect(report.owedMinor).toBe(String(owed))
+        expect(report.owedMinor, JSON.stringify(report.firstFault)).toBe(String(owed))
         // What a thief took, and what was paid for readings that a later revocation has cut off, is paid: an audit shows how much,
         // unless it was paid after the bundle's checkpoint, which its node may not have seen.
         const { settledMinor, settledAfterMinor, differenceMinor } = report

@@ -171,7 +171,7 @@ test('a process that stands still in the middle of a COPY does not keep the log 
       { timeout: 8_000, interval: 500 },
     )
     .toBe(1)
-  expect(await locked).toEqual({ size: 0n, lastLoggedAt: 0 })
+  expect(await locked).toEqual({ size: 0n, lastLoggedAt: 0, isSplit: false })
   await died
   client.release(true)
   await ingest.close()
