@@ -110,13 +110,22 @@ export function signOrigin(
   return bytes
 }
 
+const HEADER_LABELS = 4
+
 /** Reads a record strictly. Never throws; whether it is signed by who it names, `isSigned` says. */
 export function readOrigin(bytes: Uint8Array): ReadOrigin {
   if (bytes.length > MAX_ORIGIN_BYTES) return malformed(`more than ${MAX_ORIGIN_BYTES} bytes`)
   const opened = decodeSign1(bytes)
   if (!opened.ok) return malformed(opened.message)
-  const { protectedBytes, protectedHeader, payload, signature } = opened.sign1
+  const { tagged, protectedBytes, protectedHeader, payload, signature } = opened.sign1
   if (!payload) return malformed('the payload is detached')
+  // One signed record has one id: nothing that is not signed may stand in its bytes.
+  if (!tagged || opened.sign1.unprotectedHeader.size > 0) {
+    return malformed('it has tag 18 and nothing in its unprotected header')
+  }
+  if (protectedHeader.size !== HEADER_LABELS) {
+    return malformed('the protected header has alg, content type, kid and CWT claims, and no more')
+  }
   try {
     const claims = asMap(protectedHeader.get(LABEL.cwtClaims), 'CWT claims')
     const issuer = asText(claims.get(CLAIM.iss), 'iss')
@@ -125,6 +134,10 @@ export function readOrigin(bytes: Uint8Array): ReadOrigin {
     const { key } = parsed
     if (protectedHeader.get(LABEL.alg) !== CURVE_ALG[key.curve]) {
       return malformed(`alg is not that of the key on ${key.curve} that iss names`)
+    }
+    const kid = protectedHeader.get(LABEL.kid)
+    if (!(kid instanceof Uint8Array) || toHex(kid) !== keyId(key)) {
+      return malformed('kid is not the id of the key that iss names')
     }
     const decoded = decodeStrict(payload, LIMITS)
     if (!decoded.ok) return malformed(`payload: ${decoded.message}`)

@@ -7,7 +7,10 @@ import {
   type Build,
   checkOrigin,
   type Design,
+  decodeSign1,
   didKey,
+  encode,
+  encodeSign1,
   type Hex,
   isSigned,
   type PublicKey,
@@ -185,4 +188,18 @@ describe('origin', () => {
       'serial must be',
     )
   })
+})
+
+test('ATK what nobody has signed may not stand in a record: else it had many ids', () => {
+  const opened = decodeSign1(designBytes)
+  if (!opened.ok || !opened.sign1.payload) throw new Error('it is a record')
+  const { protectedBytes, payload, signature } = opened.sign1
+  expect(readOrigin(encodeSign1(protectedBytes, payload, signature))).toMatchObject({ ok: true })
+  const unsigned = encode(new Map([[99, 'anything']]))
+  for (const bytes of [
+    encodeSign1(protectedBytes, payload, signature, unsigned),
+    designBytes.subarray(1),
+  ]) {
+    expect(readOrigin(bytes)).toMatchObject({ ok: false, code: 'ORIGIN_MALFORMED' })
+  }
 })
