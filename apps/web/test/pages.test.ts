@@ -105,6 +105,67 @@ describe('machine', () => {
     })
   })
 
+  test('says who it is: maker, DID, account and policy, replaced parts, and whether its evidence is whole', async () => {
+    await firstAgreement()
+    const client = createClient({ url: demo.url })
+    const [life, account] = [await client.life('1'), await client.machineAccount('1')]
+    const maker = {
+      manufacturer: 'Pumpwerk AG',
+      model: 'P 7',
+      serial: 'SN-7',
+      issuer: 'did:key:zDn',
+      issuerName: 'Pumpwerk AG',
+      state: 'revoked',
+      words: 'Its maker has taken it back.',
+    }
+    const replacement = {
+      stream: 'level',
+      atMs: Date.UTC(2026, 0, 1),
+      oldPart: 'SN 1',
+      newPart: 'SN 2',
+      last: '120.5',
+      first: '3',
+      seq: '1',
+      logIndex: '1',
+    }
+    const policy = {
+      perPaymentMinor: '30000000',
+      perDayMinor: '100000000',
+      expiryMs: Date.UTC(2099, 0, 1),
+      counterparties: [account.account],
+    }
+    await visit('/machines/1', async (page) => {
+      const card = page.locator('section').filter({ hasText: 'Who it is' })
+      await card.getByText(account.did).waitFor()
+      await card.getByText('No number of any stream is missing.').waitFor()
+      await card.getByText('Its owner lets its key spend nothing.').waitFor()
+      await page.context().route(/\/machines\/1\/life/, (route) =>
+        route.fulfill({
+          json: {
+            ...life,
+            credential: maker,
+            replacements: [replacement],
+            evidenceComplete: false,
+          },
+        }),
+      )
+      await page
+        .context()
+        .route(/\/machines\/1\/account/, (route) =>
+          route.fulfill({ json: { ...account, policy, paused: true } }),
+        )
+      await page.reload()
+      await card.getByText('Pumpwerk AG P 7, serial number SN-7').waitFor()
+      await card.getByText('not good at present').waitFor()
+      await card.getByText(/Paused by its owner.*at once.*a day/).waitFor()
+      await card.getByText(/level: SN 1 by SN 2/).waitFor()
+      await card.getByText('Not complete.').waitFor()
+      await page.setViewportSize(phone.viewport)
+      expect(await overflowOf(page)).toBe(0)
+      await keep(page, 'machine-identity-phone')
+    })
+  })
+
   test('says who vouches for a sensor, until when and how closely', async () => {
     // The demo is set up while the first pages are looked at.
     await firstAgreement()
