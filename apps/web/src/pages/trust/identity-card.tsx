@@ -75,19 +75,19 @@ const Account = ({ machineId }: { machineId: string }) => {
   return (
     <div>
       <dt>Its own account</dt>
-      <Loaded query={account} what="its account">
-        {(loaded) => (
-          <>
-            <dd>
+      <dd>
+        <Loaded query={account} what="its account">
+          {(loaded) => (
+            <>
               <Money minor={loaded.balanceMinor} />
               {loaded.created ? null : ', not created on the ledger yet'}
-            </dd>
-            <dd className="note">
-              <Spending account={loaded} />
-            </dd>
-          </>
-        )}
-      </Loaded>
+              <span className="note">
+                <Spending account={loaded} />
+              </span>
+            </>
+          )}
+        </Loaded>
+      </dd>
     </div>
   )
 }
