@@ -108,7 +108,6 @@ beforeAll(async () => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
-    blockMs: 100,
     settle: { minMinor: 10n ** 15n, maxAgeMs: 3_600_000 },
     anchorIntervalMs: 3_600_000,
     logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
