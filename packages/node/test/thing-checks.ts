@@ -19,7 +19,8 @@ const CONTEXT = {
 }
 
 const folder = sharedVectors('wot-td')
-const validator = folder === undefined ? undefined : compile(folder)
+const validator =
+  folder === undefined ? undefined : compile(folder, 'td-json-schema-validation.json')
 
 /** What stands against a Thing Description: by the schema of W3C, and by a reader that nobody here wrote. */
 export function problemsOf(thing: unknown): string[] {
@@ -46,12 +47,24 @@ export function readTdVectors():
   return JSON.parse(readFileSync(join(folder, 'thing-descriptions.json'), 'utf8')) as never
 }
 
+/** Thing Models that W3C calls right, and wrong, each with what its schema says; undefined where they are not at hand. We make none: it is the schema that is checked. */
+export function judgedModels(): { right: boolean[]; wrong: boolean[] } | undefined {
+  if (folder === undefined) return undefined
+  const validate = compile(folder, 'tm-json-schema-validation.json')
+  const models = JSON.parse(readFileSync(join(folder, 'thing-models.json'), 'utf8')) as {
+    validTMs: unknown[]
+    invalidTMs: unknown[]
+  }
+  const judged = (list: unknown[]) => list.map((model) => validate(model))
+  return { right: judged(models.validTMs), wrong: judged(models.invalidTMs) }
+}
+
 /**
  * The schema as W3C keeps it, but for the rule of `@context`: the draft of the next version stands there, which takes its own experimental address only and
  * so refuses every description of version 1.1, those of its own vectors too.
  */
-function compile(from: string): ValidateFunction {
-  const path = join(from, 'validation', 'td-json-schema-validation.json')
+function compile(from: string, name: string): ValidateFunction {
+  const path = join(from, 'validation', name)
   const schema = JSON.parse(readFileSync(path, 'utf8')) as { definitions: Record<string, object> }
   schema.definitions['thing-context'] = CONTEXT
   const ajv = new Ajv({ strict: false, allErrors: true })

@@ -13,7 +13,7 @@ import { thingDescription } from '../../src/documents/thing/thing-description.ts
 import { thingDirectory } from '../../src/documents/thing/thing-directory.ts'
 import type { ThingInput, ThingStream } from '../../src/documents/thing/thing-input.ts'
 import { sharedVectors } from '../shared-vectors.ts'
-import { problemsOf, readTdVectors } from '../thing-checks.ts'
+import { judgedModels, problemsOf, readTdVectors } from '../thing-checks.ts'
 
 const KEY = { keyId: '0x01', curve: 'P-256', epoch: '1', x: '0x02', y: '0x03' } as const
 
@@ -115,6 +115,13 @@ describe('Thing Description', () => {
     expect(vectors.invalidTDs.length).toBeGreaterThan(0)
     for (const thing of vectors.validTDs) expect(problemsOf(thing)).toEqual([])
     for (const thing of vectors.invalidTDs) expect(problemsOf(thing)).not.toEqual([])
+  })
+
+  test('the schema of models judges the vectors of W3C as they say', () => {
+    const models = judgedModels()
+    if (!models) return
+    expect(models.right).toEqual(Array(13).fill(true))
+    expect(models.wrong).toEqual(Array(7).fill(false))
   })
 
   test('a unit is a code of UCUM and says so, or is what the machine calls it', () => {
