@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { loadKey } from '@liquefy/machine'
 import {
   type CalibrationCertificate,
@@ -18,6 +18,7 @@ import {
 import { Command } from 'commander'
 import { toHex } from 'viem'
 import { contextOf } from '../context.ts'
+import { readBytes } from '../document-file.ts'
 import { CliError, EXIT } from '../failure.ts'
 import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { table } from '../output.ts'
@@ -132,7 +133,7 @@ function subjectOf(text: string) {
 function timeOf(text: string): number {
   const timeMs = Date.parse(text)
   if (Number.isSafeInteger(timeMs) && timeMs >= 0) return timeMs
-  throw new CliError('DATE_INVALID', `${text} is no time: write it as 2027-01-31T12:00:00Z.`)
+  throw new CliError('TIME_INVALID', `${text} is no time: write it as 2027-01-31T12:00:00Z.`)
 }
 
 function ppmOf(percent: string): number {
@@ -149,12 +150,4 @@ function bytesOf(file: string): Uint8Array {
   const bytes = readBytes(file)
   // Whatever is longer is none, and is not worth hashing.
   return bytes.subarray(0, MAX_CERTIFICATE_BYTES + 1)
-}
-
-function readBytes(file: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(file))
-  } catch (cause) {
-    throw new CliError('FILE_UNREADABLE', `${file} cannot be read.`, { cause })
-  }
 }
