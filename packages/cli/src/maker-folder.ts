@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { emptyBits, issueStatusList, readStatusList, type StatusEntry } from '@liquefy/credential'
 import { hasKey, loadKey } from '@liquefy/machine'
 import { LiquefyError, type SigningKey } from '@liquefy/protocol'
+import { writeWhole } from './document-file.ts'
 import { CliError } from './failure.ts'
 import { machinePassphrase, machinePin } from './machine-secrets.ts'
 
@@ -79,9 +80,4 @@ async function newestList(folder: string) {
 function readRegister(folder: string): Register | undefined {
   const path = registerFile(folder)
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Register) : undefined
-}
-
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text)
-  renameSync(`${path}.new`, path)
 }

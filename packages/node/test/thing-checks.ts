@@ -4,7 +4,7 @@ import type { ThingDescription } from '@liquefy/client'
 import { parseTD } from '@node-wot/td-tools'
 import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
-import { sharedVectors } from './shared-vectors.ts'
+import { vectorsFolder } from '../../protocol/test/trust/shared-vectors.ts'
 
 const V1 = { const: 'https://www.w3.org/2019/wot/td/v1' }
 const V11 = { const: 'https://www.w3.org/2022/wot/td/v1.1' }
@@ -18,7 +18,7 @@ const CONTEXT = {
   ],
 }
 
-const folder = sharedVectors('wot-td')
+const folder = vectorsFolder('wot-td')
 const validator =
   folder === undefined ? undefined : compile(folder, 'td-json-schema-validation.json')
 

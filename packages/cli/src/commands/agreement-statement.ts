@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { agreementIdOf } from '../agreement-id.ts'
 import { contextOf } from '../context.ts'
+import { writeDocument } from '../document-file.ts'
 import { CliError } from '../failure.ts'
 
 /** `liquefy agreement statement`: what is owed and paid, as a file. */
@@ -32,7 +32,7 @@ export function statementCommand(): Command {
           ...(period === undefined ? {} : { period }),
           ...(as === 'pdf' ? { timeZone: options.timeZone } : {}),
         })
-        await writeDocument(options.out, new Uint8Array(await document.arrayBuffer()))
+        writeDocument(options.out, new Uint8Array(await document.arrayBuffer()))
         context.out.result(
           { agreementId, file: options.out, bytes: document.size },
           `Statement of ${agreementId} written to ${options.out}.`,
@@ -44,15 +44,4 @@ export function statementCommand(): Command {
 function periodOf(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new CliError('PERIOD_INVALID', `--period ${text} is no number of a period, like 0.`)
-}
-
-/** @throws CliError `FILE_UNWRITABLE`. */
-async function writeDocument(path: string, content: Uint8Array): Promise<void> {
-  try {
-    await writeFile(path, content)
-  } catch (cause) {
-    throw new CliError('FILE_UNWRITABLE', `${path} cannot be written. Name another place.`, {
-      cause,
-    })
-  }
 }

@@ -69,7 +69,7 @@ function issue(): Command {
       // What cannot be issued takes no place in the list.
       await issueCredential(key, { ...input, status: undefined })
       const status = takeStatusEntry(maker)
-      writeDocument(options.out, await issueCredential(key, { ...input, status }))
+      writeDocument(options.out, `${await issueCredential(key, { ...input, status })}\n`)
       const list = await renewStatusList(maker, key, Number(LIST_DAYS))
       const json = { file: options.out, id: input.id, issuer: didKey(key.publicKey), subject }
       out.result(

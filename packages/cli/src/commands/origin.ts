@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { hasKey, loadKey } from '@liquefy/machine'
 import {
@@ -16,6 +16,7 @@ import {
 } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { contextOf } from '../context.ts'
+import { readBytes } from '../document-file.ts'
 import { CliError, EXIT } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { machinePassphrase, machinePin } from '../machine-secrets.ts'
@@ -82,7 +83,7 @@ function buildCommand(): Command {
           kind: 'build',
           model: options.model,
           serial: options.serial,
-          artefact: digestOf(bytesOf(options.artefact)),
+          artefact: digestOf(readBytes(options.artefact)),
           design: recordIn(options.design).recordId,
           builtAt: Math.floor(Date.now() / 1_000),
           inputs: options.input.map(named),
@@ -107,10 +108,10 @@ function checkCommand(done: (exitCode: number) => void): Command {
       ) => {
         const { out } = contextOf(command)
         const checked = checkOrigin({
-          build: bytesOf(build),
-          design: options.design === undefined ? undefined : bytesOf(options.design),
+          build: readBytes(build),
+          design: options.design === undefined ? undefined : readBytes(options.design),
           artefact:
-            options.artefact === undefined ? undefined : digestOf(bytesOf(options.artefact)),
+            options.artefact === undefined ? undefined : digestOf(readBytes(options.artefact)),
           maker: options.maker,
         })
         const { faults } = checked
@@ -147,7 +148,7 @@ function addCommand(): Command {
       ) => {
         const context = contextOf(command)
         const machineId = machineIdOf(given)
-        const bytes = bytesOf(path)
+        const bytes = readBytes(path)
         const owner = walletOf(context.folder, options)
         const record = await asPerson(context, owner, (client) =>
           client.addRecord(machineId, bytes),
@@ -179,7 +180,7 @@ function signInto(folder: string, content: Design | Build, path: string, command
 }
 
 function recordIn(path: string): OriginRecord {
-  const read = readOrigin(bytesOf(path))
+  const read = readOrigin(readBytes(path))
   if (!read.ok) throw new CliError(read.code, `${path} is no record: ${read.message}.`)
   if (isSigned(read.record)) return read.record
   throw new CliError(
@@ -190,18 +191,10 @@ function recordIn(path: string): OriginRecord {
 
 const named = (path: string): NamedDigest => ({
   name: basename(path),
-  digest: digestOf(bytesOf(path)),
+  digest: digestOf(readBytes(path)),
 })
 
 const digestOf = (bytes: Uint8Array): Hex => `0x${createHash('sha256').update(bytes).digest('hex')}`
-
-function bytesOf(path: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new CliError('FILE_UNREADABLE', `${path} cannot be read.`, { cause })
-  }
-}
 
 const viewOf = ({ recordId, issuer, subject, issuedAt, content }: OriginRecord) => ({
   recordId,

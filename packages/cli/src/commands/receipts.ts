@@ -1,4 +1,3 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
 import { compareStatements, type LogComparison, type LogWitness } from '@liquefy/audit'
 import { type Client, createClient } from '@liquefy/client'
 import {
@@ -16,8 +15,10 @@ import {
 import type { Command } from 'commander'
 import { agreementIdOf } from '../agreement-id.ts'
 import { type Context, contextOf } from '../context.ts'
+import { readBytes, writeWhole } from '../document-file.ts'
 import { CliError, EXIT } from '../failure.ts'
 import { type Trust, trustOf } from '../log-trust.ts'
+import { machineIdOf } from '../machine-id.ts'
 import { checkStream, type StreamReport } from '../stream-check.ts'
 
 const PAGE = 1_000n
@@ -46,7 +47,7 @@ export function addReceiptCommands(evidence: Command, done: (exitCode: number) =
           ? node.receipt(logIndex)
           : node.transparentStatement(logIndex))
         const file = options.out ?? `${logIndex}.${kind}.cose`
-        await writeWhole(file, [bytes])
+        writeWhole(file, bytes)
         context.out.result(
           { logIndex, file, bytes: bytes.length },
           `${file}: ${bytes.length} bytes`,
@@ -139,8 +140,9 @@ async function printKeys(
   const key = await context.node().logKey()
   const point = ({ x, y }: { x: Hex; y: Hex }) => `04${x.slice(2)}${y.slice(2)}`
   const log = { address: key.address, kid: key.kid, key: point(key) }
-  const trust = options.machine ? trustOf(context, { ...options, log: key.address }) : undefined
-  const machine = await trust?.ledger.machine(trust.registry, BigInt(options.machine ?? 0))
+  const machineId = options.machine === undefined ? undefined : machineIdOf(options.machine)
+  const trust = machineId ? trustOf(context, { ...options, log: key.address }) : undefined
+  const machine = await trust?.ledger.machine(trust.registry, BigInt(machineId ?? 0))
   const keys = (machine?.keys ?? []).map((epoch) => ({
     epoch: String(epoch.epoch),
     curve: epoch.key.curve,
@@ -177,7 +179,7 @@ async function exportStream(
     context.out.progress.show('writing statements', statements.length)
   }
   const file = options.out ?? `${machineId}-${stream}.cborseq`
-  await writeWhole(file, statements)
+  writeWhole(file, Buffer.concat(statements))
   const head = await headOfStream(node, machineId, stream, end)
   context.out.result(
     { machineId, stream, file, statements: statements.length, head },
@@ -205,27 +207,13 @@ async function headOfStream(
   return decoded.ok ? `${seq}:${decoded.envelope.digest}` : null
 }
 
-/** Half a file must not bear the name of a whole one. */
-async function writeWhole(file: string, parts: readonly Uint8Array[]): Promise<void> {
-  await writeFile(`${file}.part`, Buffer.concat(parts))
-  await rename(`${file}.part`, file)
-}
-
 async function itemsOf(file: string): Promise<Uint8Array[]> {
-  const split = splitSequence(await bytesOf(file), Number.MAX_SAFE_INTEGER)
+  const split = splitSequence(readBytes(file), Number.MAX_SAFE_INTEGER)
   if (split.ok) return split.items
   throw new CliError(
     'STREAM_UNREADABLE',
     `${file} is cut off or no CBOR sequence: ${split.message}.`,
   )
-}
-
-async function bytesOf(file: string): Promise<Buffer> {
-  return readFile(file).catch((cause: unknown) => {
-    throw new CliError('FILE_UNREADABLE', `${file} cannot be read. Name a file that is there.`, {
-      cause,
-    })
-  })
 }
 
 function headOf(text: string): StreamEnd {
@@ -303,15 +291,15 @@ const isUrl = (text: string) => /^https?:\/\//.test(text)
 async function statementOf(given: string, log: LogIdentity): Promise<LogStatement> {
   const read = isUrl(given)
     ? readCheckpoint(await createClient({ url: given }).logHead(), log)
-    : readBytes(await bytesOf(given), log)
+    : readStatement(readBytes(given), log)
   if (read.ok) return read.stated
   throw new CliError(read.code, `${given} states nothing of the log ${log.log}: ${read.message}`)
 }
 
-function readBytes(bytes: Buffer, log: LogIdentity): ReturnType<typeof readCheckpoint> {
+function readStatement(bytes: Uint8Array, log: LogIdentity): ReturnType<typeof readCheckpoint> {
   if (bytes[0] !== '{'.charCodeAt(0)) return readSignedStatement(bytes, log)
   try {
-    return readCheckpoint(JSON.parse(bytes.toString()), log)
+    return readCheckpoint(JSON.parse(Buffer.from(bytes).toString()), log)
   } catch {
     return { ok: false, code: 'CHECKPOINT_MALFORMED', message: 'it is no JSON.' }
   }

@@ -21,17 +21,22 @@ import type { MeteredAgreement } from '../transact/agreements.ts'
 import { knownAgreement, wholeAgreementView } from './agreement-view.ts'
 import type { ApiContext } from './context.ts'
 import { issueInvoice } from './invoice-issue.ts'
-import { ProblemError } from './problem.ts'
+import { BusyError, ProblemError } from './problem.ts'
 import { idOf } from './route.ts'
 import * as schemas from './schemas.ts'
 import { sessionOf } from './session-routes.ts'
-import { oneAtATime } from './turns.ts'
+import { inTurn, oneAtATime } from './turns.ts'
 
 /** Read at once for a CSV, which has all of them. */
 const SETTLEMENTS_A_PAGE = 1_000
 /** Drawing a PDF takes as much processor time as anybody who asks for one likes: the node must acknowledge what machines send meanwhile. */
 const MOST_DRAWINGS_WAITING = 8
-const DRAWING_RETRY_SECONDS = 5
+const drawingBusy = () =>
+  new BusyError(
+    'DRAWING_BUSY',
+    'Too many PDFs wait to be drawn. Ask again in a few seconds, or take the CSV, which needs no drawing.',
+    5,
+  )
 
 type Params = { id: string }
 
@@ -67,23 +72,15 @@ export function addDocumentRoutes(app: FastifyInstance, context: ApiContext): vo
     },
     async ({ params: { id }, query: { period, timeZone = 'UTC' } }, reply) => {
       requireTimeZone(timeZone)
-      const drawn = draw(async () => {
+      const drawing = async () => {
         const content = await statementContent(context, id, period)
         const settlements = await newestSettlements(context, id, period)
         return {
           name: `${fileName('statement', content)}.pdf`,
           pdf: await statementPdf(content, settlements, timeZone),
         }
-      })
-      if (drawn === undefined) {
-        reply.header('retry-after', DRAWING_RETRY_SECONDS)
-        throw new ProblemError(
-          503,
-          'DRAWING_BUSY',
-          'Too many PDFs wait to be drawn. Ask again in a few seconds, or take the CSV, which needs no drawing.',
-        )
       }
-      const { name, pdf } = await drawn
+      const { name, pdf } = await inTurn(draw, drawing, drawingBusy)
       return named(reply, 'application/pdf', name).send(pdf)
     },
   )

@@ -13,6 +13,16 @@ export class ProblemError extends LiquefyError {
   }
 }
 
+/** 503 for what may be asked again in so many seconds, which the answer says in `Retry-After`. */
+export class BusyError extends ProblemError {
+  readonly retryAfterSeconds: number
+
+  constructor(code: string, message: string, retryAfterSeconds: number) {
+    super(503, code, message)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
 /** 404 for something that this node does not know. */
 export function unknown(code: string, what: string): ProblemError {
   return new ProblemError(404, code, `${what} is not known to this node.`)
@@ -42,6 +52,7 @@ export function answerProblems(app: FastifyInstance, logger: BaseLogger): void {
     const { status, code, message } = problemOf(error, request.routeOptions.bodyLimit)
     if (status >= 500 && status !== 503)
       logger.error({ err: error, url: request.url }, 'request failed')
+    if (error instanceof BusyError) reply.header('retry-after', error.retryAfterSeconds)
     return reply.status(status).send({ code, message })
   })
 }

@@ -26,11 +26,11 @@ import { readNewestAnchor, readNewestCheckpoint } from '../store/log.ts'
 import { readSplitViews } from '../store/split-views.ts'
 import { bytesGone } from './bytes-gone.ts'
 import type { ApiContext } from './context.ts'
-import { ProblemError, unknown } from './problem.ts'
+import { BusyError, ProblemError, unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { createSignedRoots, type SignedRoots } from './signed-roots.ts'
-import { oneAtATime } from './turns.ts'
+import { inTurn, oneAtATime } from './turns.ts'
 
 const RECEIPT = 'application/scitt-receipt+cose'
 const STATEMENT = 'application/scitt-statement+cose'
@@ -46,7 +46,8 @@ const MOST_READERS = 8
 const STANDSTILL_MS = 30_000
 /** Verifying a signature or making one takes milliseconds of the processor: the node must acknowledge what machines send meanwhile. */
 const MOST_WAITING = 32
-const RETRY_SECONDS = 1
+const logBusy = () =>
+  new BusyError('LOG_BUSY', 'Too many ask for signatures of the log: ask again.', 1)
 
 /** Receipts and statements on the terms of RFC 9942 and RFC 9943 (docs/protocol/receipt.md), in a scope of its own, which reads COSE. */
 export function addReceiptRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -107,7 +108,7 @@ function addEnvelopeRoutes(app: FastifyInstance, context: ApiContext, roots: Sig
       const stretch = { machineId: BigInt(id), stream, from, to }
       const facts = await stretchFacts(database.pool, stretch)
       if (facts.firstGone) throw await bytesGone(database.pool, facts.firstGone)
-      if (readers >= MOST_READERS) busy(reply)
+      if (readers >= MOST_READERS) throw logBusy()
       readers += 1
       reply.raw.once('close', () => {
         readers -= 1
@@ -160,13 +161,13 @@ async function receiptOf(
 
 function addRootRoutes(app: FastifyInstance, context: ApiContext, roots: SignedRoots): void {
   const { evidence } = context
-  const inTurn = oneAtATime(MOST_WAITING)
-  const signedAt = async (reply: FastifyReply, size: bigint) => {
+  const turns = oneAtATime(MOST_WAITING)
+  const signedAt = async (size: bigint) => {
     const present = BigInt((await evidence.head()).size)
     if (size < 1n || size > present) {
       throw new ProblemError(400, 'REQUEST_INVALID', `The log has sizes from 1 to ${present}.`)
     }
-    return (await inTurn(() => roots.at(size))) ?? busy(reply)
+    return inTurn(turns, () => roots.at(size), logBusy)
   }
   app.get<{ Querystring: { from: string; to: string } }>(
     '/v1/log/consistency/receipt',
@@ -178,7 +179,7 @@ function addRootRoutes(app: FastifyInstance, context: ApiContext, roots: SignedR
       if (size1 < 1n || size1 >= size2) {
         throw new ProblemError(400, 'REQUEST_INVALID', '1 <= from < to must hold.')
       }
-      const root = await signedAt(reply, size2)
+      const root = await signedAt(size2)
       const path = await evidence.consistencyProof(size1, size2)
       return send(reply, RECEIPT, encodeConsistencyReceipt(root, { size1, path }))
     },
@@ -189,7 +190,7 @@ function addRootRoutes(app: FastifyInstance, context: ApiContext, roots: SignedR
       params: schemas.rootParams,
     }),
     async ({ params: { size } }, reply) =>
-      send(reply, COSE, encodeSignedRoot(await signedAt(reply, BigInt(size)))),
+      send(reply, COSE, encodeSignedRoot(await signedAt(BigInt(size)))),
   )
 }
 
@@ -241,7 +242,7 @@ async function keyOfLog(context: ApiContext): Promise<PublicKey> {
 
 function addStatementIntake(app: FastifyInstance, context: ApiContext): void {
   const { evidence, database } = context
-  const inTurn = oneAtATime(MOST_WAITING)
+  const turns = oneAtATime(MOST_WAITING)
   app.addContentTypeParser(
     [COSE, RECEIPT, STATEMENT],
     { parseAs: 'buffer', bodyLimit: MAX_STATEMENT_BYTES },
@@ -265,8 +266,7 @@ function addStatementIntake(app: FastifyInstance, context: ApiContext): void {
       } as FastifySchema,
       bodyLimit: MAX_STATEMENT_BYTES,
     },
-    async ({ body }, reply) =>
-      (await inTurn(() => judged(evidence, identityOf(context), body))) ?? busy(reply),
+    ({ body }) => inTurn(turns, () => judged(evidence, identityOf(context), body), logBusy),
   )
   app.get(
     '/v1/log/split-view',
@@ -300,11 +300,6 @@ function jsonOf(stated: LogStatement): SplitViewStatement {
 function identityOf({ deployment }: ApiContext): LogIdentity {
   const { chainId, log, evidenceAnchor: anchor } = deployment
   return { chainId, log: log.toLowerCase() as Hex, anchor: anchor.toLowerCase() as Hex }
-}
-
-function busy(reply: FastifyReply): never {
-  reply.header('retry-after', RETRY_SECONDS)
-  throw new ProblemError(503, 'LOG_BUSY', 'Too many ask for signatures of the log: ask again.')
 }
 
 function binary(

@@ -8,9 +8,9 @@ import { type NewestReadings, readNewestReadings } from '../store/newest-reading
 import { readMachineIds } from '../store/overview.ts'
 import type { ApiContext } from './context.ts'
 import { knownMachine, machineView } from './machine-view.ts'
-import { originOf } from './origin.ts'
-import { ProblemError } from './problem.ts'
+import { BusyError, ProblemError } from './problem.ts'
 import { createPropertyStream } from './property-stream.ts'
+import { originOf } from './request-origin.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { inTurn, oneAtATime } from './turns.ts'
@@ -126,11 +126,10 @@ function addPropertyRoutes(app: FastifyInstance, context: ApiContext): void {
       }
       await read()
       if (!observers.hasRoom()) {
-        reply.header('retry-after', OBSERVE_AGAIN_SECONDS)
-        throw new ProblemError(
-          503,
+        throw new BusyError(
           'OBSERVERS_TOO_MANY',
           'Too many observe values of this node. Come back in a few seconds, or read the value.',
+          OBSERVE_AGAIN_SECONDS,
         )
       }
       const lastEventId = headers['last-event-id']

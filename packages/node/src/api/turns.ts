@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { ProblemError } from './problem.ts'
+import { BusyError } from './problem.ts'
 
 /** Runs a piece of work when its turn comes; undefined at once if too much waits already. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T> | undefined
@@ -23,9 +23,16 @@ export function oneAtATime(mostWaiting: number): Turns {
   }
 }
 
-/** Waits for its turn, or says to come back. @throws ProblemError 503 `NODE_BUSY`. */
-export async function inTurn<T>(turns: Turns, work: () => Promise<T>): Promise<T> {
+const nodeBusy = () =>
+  new BusyError('NODE_BUSY', 'Too many ask for this at once: ask again in a second.', 1)
+
+/** Waits for its turn, or says to come back. @throws BusyError `NODE_BUSY`, or what `busy` makes. */
+export async function inTurn<T>(
+  turns: Turns,
+  work: () => Promise<T>,
+  busy: () => BusyError = nodeBusy,
+): Promise<T> {
   const done = turns(work)
   if (done) return done
-  throw new ProblemError(503, 'NODE_BUSY', 'Too many ask for this at once: ask again in a second.')
+  throw busy()
 }

@@ -7,12 +7,12 @@ import { types as aas, jsonization, verification } from '@aas-core-works/aas-cor
 import type { AasElement, Machine, ShellEnvironment, ThingForm } from '@liquefy/client'
 import type { Reading, SenmlValue } from '@liquefy/protocol'
 import { describe, expect, test } from 'vitest'
+import { vectorsFolder } from '../../../protocol/test/trust/shared-vectors.ts'
 import { valueFields, valueJson, valueSchema } from '../../src/documents/thing/newest-value.ts'
 import { shellEnvironment } from '../../src/documents/thing/shell.ts'
 import { thingDescription } from '../../src/documents/thing/thing-description.ts'
 import { thingDirectory } from '../../src/documents/thing/thing-directory.ts'
 import type { ThingInput, ThingStream } from '../../src/documents/thing/thing-input.ts'
-import { sharedVectors } from '../shared-vectors.ts'
 import { judgedModels, problemsOf, readTdVectors } from '../thing-checks.ts'
 
 const KEY = { keyId: '0x01', curve: 'P-256', epoch: '1', x: '0x02', y: '0x03' } as const
@@ -316,7 +316,7 @@ describe('Asset Administration Shell', () => {
   })
 
   test('the SDK judges the test data of the metamodel as they say', () => {
-    const folder = sharedVectors('aas')
+    const folder = vectorsFolder('aas')
     if (!folder) return
     const out = mkdtempSync(join(tmpdir(), 'liquefy-aas-'))
     try {

@@ -3,7 +3,7 @@ import { LiquefyError } from '../error.ts'
 import { boundedCache } from './bounded-cache.ts'
 import { fromHex, toHex } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict, encode } from './cbor.ts'
-import { decodeSign1, encodeSign1, sigStructure } from './cose.ts'
+import { CURVE_ALG, CWT_CLAIM, decodeSign1, encodeSign1, sigStructure } from './cose.ts'
 import { formatSub, parseSub } from './identifier.ts'
 import { type Curve, keyId, type PublicKey, parsePublicKey, type SigningKey } from './key.ts'
 import { sha256, sign, verify } from './signature.ts'
@@ -53,7 +53,6 @@ export const MAX_CERTIFICATE_BYTES = 2_048
 export const MAX_UNCERTAINTY_PPM = 1_000_000
 
 const HEADER = { alg: 1, contentType: 3, kid: 4, kccs: 14, cwtClaims: 15 } as const
-const CLAIM = { iss: 1, sub: 2, iat: 6, cnf: 8 } as const
 const COSE_KEY = { kty: 1, crv: -1, x: -2, y: -3 } as const
 const CONFIRMED_KEY = 1
 const EC2 = 2
@@ -67,7 +66,6 @@ const FIELD = {
   item: 6,
   documentDigest: 7,
 } as const
-const ALG = { 'P-256': -7, secp256k1: -47 } as const satisfies Record<Curve, number>
 const CRV = { 'P-256': 1, secp256k1: 8 } as const satisfies Record<Curve, number>
 const LIMITS = { maxBytes: MAX_CERTIFICATE_BYTES, maxDepth: 4, tags: [] }
 const NO_AAD = new Uint8Array(0)
@@ -117,15 +115,15 @@ function headerOf(key: SigningKey, statement: CalibrationStatement): CborMap {
     [COSE_KEY.y, fromHex(y)],
   ])
   const claims = mapOf([
-    [CLAIM.iss, statement.calibrationLaboratory],
-    [CLAIM.sub, formatSub(statement)],
-    [CLAIM.iat, statement.iat],
+    [CWT_CLAIM.iss, statement.calibrationLaboratory],
+    [CWT_CLAIM.sub, formatSub(statement)],
+    [CWT_CLAIM.iat, statement.iat],
   ])
   return mapOf([
-    [HEADER.alg, ALG[curve]],
+    [HEADER.alg, CURVE_ALG[curve]],
     [HEADER.contentType, CONTENT_TYPE],
     [HEADER.kid, fromHex(keyId(key.publicKey))],
-    [HEADER.kccs, mapOf([[CLAIM.cnf, mapOf([[CONFIRMED_KEY, coseKey]])]])],
+    [HEADER.kccs, mapOf([[CWT_CLAIM.cnf, mapOf([[CONFIRMED_KEY, coseKey]])]])],
     [HEADER.cwtClaims, claims],
   ])
 }
@@ -173,7 +171,7 @@ function verified(bytes: Uint8Array): CalibrationCertificate {
   if (!(kid instanceof Uint8Array) || toHex(kid) !== laboratory) {
     throw new Invalid('kid must be the id of the key that the certificate carries')
   }
-  if (protectedHeader.get(HEADER.alg) !== ALG[laboratoryKey.curve]) {
+  if (protectedHeader.get(HEADER.alg) !== CURVE_ALG[laboratoryKey.curve]) {
     throw new Invalid('alg must fit the key: ES256 on P-256, ES256K on secp256k1')
   }
   const claims = claimsOf(protectedHeader.get(HEADER.cwtClaims))
@@ -186,7 +184,7 @@ function verified(bytes: Uint8Array): CalibrationCertificate {
 }
 
 function keyOf(kccs: CborValue | undefined): PublicKey {
-  const cnf = kccs instanceof Map && kccs.size === 1 ? kccs.get(CLAIM.cnf) : undefined
+  const cnf = kccs instanceof Map && kccs.size === 1 ? kccs.get(CWT_CLAIM.cnf) : undefined
   const key = cnf instanceof Map && cnf.size === 1 ? cnf.get(CONFIRMED_KEY) : undefined
   if (!(key instanceof Map)) throw new Invalid('kccs must hold {8: {1: COSE_Key}} alone')
   only('COSE_Key', key, Object.values(COSE_KEY))
@@ -210,14 +208,14 @@ type Claims = Pick<CalibrationStatement, 'calibrationLaboratory' | 'machineId' |
 
 function claimsOf(field: CborValue | undefined): Claims {
   if (!(field instanceof Map)) throw new Invalid('it has no CWT claims')
-  only('CWT claims', field, [CLAIM.iss, CLAIM.sub, CLAIM.iat])
-  const sub = field.get(CLAIM.sub)
+  only('CWT claims', field, [CWT_CLAIM.iss, CWT_CLAIM.sub, CWT_CLAIM.iat])
+  const sub = field.get(CWT_CLAIM.sub)
   const subject = typeof sub === 'string' ? parseSub(sub) : undefined
   if (!subject) throw new Invalid('sub must be <machineId>/<stream>')
   return {
-    calibrationLaboratory: textOf(field, CLAIM.iss, 'iss', LINE),
+    calibrationLaboratory: textOf(field, CWT_CLAIM.iss, 'iss', LINE),
     ...subject,
-    iat: integerOf(field, CLAIM.iat, 'iat', Number.MAX_SAFE_INTEGER),
+    iat: integerOf(field, CWT_CLAIM.iat, 'iat', Number.MAX_SAFE_INTEGER),
   }
 }
 

@@ -1,6 +1,7 @@
 import { Tagged } from 'cborg'
 import { concatBytes } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict } from './cbor.ts'
+import type { Curve } from './key.ts'
 
 /** A `COSE_Sign1` (RFC 9052), taken apart but not judged. */
 export type Sign1 = {
@@ -119,3 +120,9 @@ function byteStringHead(length: number): Uint8Array {
 function malformed(message: string): { ok: false; code: 'ENVELOPE_MALFORMED'; message: string } {
   return { ok: false, code: 'ENVELOPE_MALFORMED', message }
 }
+
+/** Claims of a CWT by their labels (RFC 8392; `cnf`: RFC 8747). */
+export const CWT_CLAIM = { iss: 1, sub: 2, iat: 6, cnf: 8 } as const
+
+/** COSE algorithm of a curve's signatures: ES256 and ES256K (RFC 9053, RFC 8812). */
+export const CURVE_ALG = { 'P-256': -7, secp256k1: -47 } as const satisfies Record<Curve, number>

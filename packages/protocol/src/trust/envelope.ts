@@ -2,7 +2,15 @@ import type { Hex } from 'viem'
 import { LiquefyError } from '../error.ts'
 import { fromHex, toHex } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict, encode } from './cbor.ts'
-import { decodeSign1, encodeSign1, MAX_ENVELOPE_BYTES, MAX_NESTING, sigStructure } from './cose.ts'
+import {
+  CURVE_ALG,
+  CWT_CLAIM,
+  decodeSign1,
+  encodeSign1,
+  MAX_ENVELOPE_BYTES,
+  MAX_NESTING,
+  sigStructure,
+} from './cose.ts'
 import { buildDeclaration, type Declaration, readDeclaration, readSeq } from './declaration.ts'
 import {
   formatIss,
@@ -99,12 +107,10 @@ const HEADER = {
   seq: -70_001,
   prev: -70_002,
 } as const
-const CLAIM = { iss: 1, sub: 2, iat: 6 } as const
 const ALG_CURVE: ReadonlyMap<CborValue, Curve> = new Map([
   [-7, 'P-256'],
   [-47, 'secp256k1'],
 ])
-const CURVE_ALG = { 'P-256': -7, secp256k1: -47 } as const satisfies Record<Curve, number>
 const DECLARATION_TYPE = 'application/vnd.liquefy.declaration+cbor'
 const NO_AAD = new Uint8Array(0)
 const PAYLOAD = {
@@ -204,9 +210,9 @@ function buildHeader(input: EnvelopeInput): CborMap {
     [
       HEADER.cwtClaims,
       new Map<CborValue, CborValue>([
-        [CLAIM.iss, formatIss(input.iss)],
-        [CLAIM.sub, formatSub(input)],
-        [CLAIM.iat, input.iat],
+        [CWT_CLAIM.iss, formatIss(input.iss)],
+        [CWT_CLAIM.sub, formatSub(input)],
+        [CWT_CLAIM.iat, input.iat],
       ]),
     ],
     [HEADER.seq, input.seq],
@@ -246,13 +252,13 @@ function readClaims(field: CborValue | undefined): Read<Claims> {
   if (!(field instanceof Map) || field.size !== 3) {
     return malformed('CWT claims must be iss, sub and iat')
   }
-  const issText = field.get(CLAIM.iss)
+  const issText = field.get(CWT_CLAIM.iss)
   const iss = typeof issText === 'string' ? parseIss(issText) : undefined
   if (!iss) return malformed('iss must be eip155:<chainId>/erc721:<registry>/<machineId>')
-  const subText = field.get(CLAIM.sub)
+  const subText = field.get(CWT_CLAIM.sub)
   const subject = typeof subText === 'string' ? parseSub(subText) : undefined
   if (!subject) return malformed('sub must be <machineId>/<stream>')
-  const iat = field.get(CLAIM.iat)
+  const iat = field.get(CWT_CLAIM.iat)
   if (typeof iat !== 'number' || iat < 0) return malformed('iat must be integer seconds since 1970')
   return { ok: true, value: { iss, subject, iat } }
 }

@@ -2,9 +2,9 @@ import type { Hex } from 'viem'
 import { LiquefyError } from '../error.ts'
 import { fromHex, toHex } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict, encode } from './cbor.ts'
-import { decodeSign1, encodeSign1, sigStructure } from './cose.ts'
+import { CURVE_ALG, CWT_CLAIM, decodeSign1, encodeSign1, sigStructure } from './cose.ts'
 import { didKey, parseDidKey } from './did.ts'
-import { type Curve, keyId, type PublicKey, type SigningKey } from './key.ts'
+import { keyId, type PublicKey, type SigningKey } from './key.ts'
 import { sha256, sign, verify } from './signature.ts'
 
 /** A file by name, with the SHA-256 of its bytes. */
@@ -64,8 +64,6 @@ export const MAX_ORIGIN_BYTES = 65_536
 
 const MAX_FILES = 512
 const LABEL = { alg: 1, contentType: 3, kid: 4, cwtClaims: 15 } as const
-const CLAIM = { iss: 1, sub: 2, iat: 6 } as const
-const CURVE_ALG = { 'P-256': -7, secp256k1: -47 } as const satisfies Record<Curve, number>
 const CONTENT_TYPE = {
   design: 'application/vnd.liquefy.design+cbor',
   build: 'application/vnd.liquefy.build+cbor',
@@ -95,9 +93,9 @@ export function signOrigin(
       [
         LABEL.cwtClaims,
         new Map<CborValue, CborValue>([
-          [CLAIM.iss, didKey(maker.publicKey)],
-          [CLAIM.sub, subjectOf(content)],
-          [CLAIM.iat, issuedAt],
+          [CWT_CLAIM.iss, didKey(maker.publicKey)],
+          [CWT_CLAIM.sub, subjectOf(content)],
+          [CWT_CLAIM.iat, issuedAt],
         ]),
       ],
     ]),
@@ -128,7 +126,7 @@ export function readOrigin(bytes: Uint8Array): ReadOrigin {
   }
   try {
     const claims = asMap(protectedHeader.get(LABEL.cwtClaims), 'CWT claims')
-    const issuer = asText(claims.get(CLAIM.iss), 'iss')
+    const issuer = asText(claims.get(CWT_CLAIM.iss), 'iss')
     const parsed = parseDidKey(issuer)
     if (!parsed.ok) return malformed(`iss: ${parsed.message}`)
     const { key } = parsed
@@ -145,13 +143,13 @@ export function readOrigin(bytes: Uint8Array): ReadOrigin {
       protectedHeader.get(LABEL.contentType),
       asMap(decoded.value, 'payload'),
     )
-    const subject = asText(claims.get(CLAIM.sub), 'sub')
+    const subject = asText(claims.get(CWT_CLAIM.sub), 'sub')
     if (subject !== subjectOf(content)) return malformed('sub is not what the payload speaks of')
     const record = {
       recordId: toHex(sha256(bytes)),
       issuer,
       subject,
-      issuedAt: asSeconds(claims.get(CLAIM.iat), 'iat'),
+      issuedAt: asSeconds(claims.get(CWT_CLAIM.iat), 'iat'),
       key,
       content,
       signedBytes: sigStructure(protectedBytes, NO_AAD, payload),

@@ -2,7 +2,7 @@ import type { Address, Hex } from 'viem'
 import { boundedCache } from './bounded-cache.ts'
 import { concatBytes, fromHex, toHex } from './bytes.ts'
 import { type CborMap, type CborValue, decodeStrict, encode } from './cbor.ts'
-import { decodeSign1, encodeSign1, sigStructure } from './cose.ts'
+import { CURVE_ALG, CWT_CLAIM, decodeSign1, encodeSign1, sigStructure } from './cose.ts'
 import type { PublicKey } from './key.ts'
 import { leafData, leafHash, rootOfConsistency, rootOfInclusion } from './log.ts'
 import { accountOf, recoverPublicKey, sha256 } from './signature.ts'
@@ -72,9 +72,8 @@ export const MAX_RECEIPT_BYTES = 4_096
 /** COSE header parameters and values of RFC 9942, and our own. */
 const HEADER = { alg: 1, kid: 4, cwtClaims: 15, vds: 395, vdp: 396, size: -70_101 } as const
 const LEAF = { loggedAt: -70_102, code: -70_103 } as const
-const CLAIM = { iss: 1, sub: 2, iat: 6 } as const
 const PROOF = { inclusion: -1, consistency: -2 } as const
-const ES256K = -47
+const ES256K = CURVE_ALG.secp256k1
 const RFC9162_SHA256 = 1
 const KEY_PARAMETER = { kty: 1, kid: 2, alg: 3, crv: -1, x: -2, y: -3 } as const
 const EC2 = 2
@@ -123,9 +122,9 @@ export function encodeRootHeader(
       [
         HEADER.cwtClaims,
         new Map<CborValue, CborValue>([
-          [CLAIM.iss, accountText(identity.chainId, identity.log)],
-          [CLAIM.sub, accountText(identity.chainId, identity.anchor)],
-          [CLAIM.iat, iat],
+          [CWT_CLAIM.iss, accountText(identity.chainId, identity.log)],
+          [CWT_CLAIM.sub, accountText(identity.chainId, identity.anchor)],
+          [CWT_CLAIM.iat, iat],
         ]),
       ],
       [HEADER.vds, RFC9162_SHA256],
@@ -274,9 +273,9 @@ function readHeader(header: CborMap): { ok: true; value: Header } | ReceiptRefus
   if (!size) return malformed('the size that is signed must be an integer from 1')
   const claims = header.get(HEADER.cwtClaims)
   if (!(claims instanceof Map)) return malformed('CWT claims must be there')
-  const iss = readAccount(claims.get(CLAIM.iss))
-  const sub = readAccount(claims.get(CLAIM.sub))
-  const iat = claims.get(CLAIM.iat)
+  const iss = readAccount(claims.get(CWT_CLAIM.iss))
+  const sub = readAccount(claims.get(CWT_CLAIM.sub))
+  const iat = claims.get(CWT_CLAIM.iat)
   if (!iss || !sub || iss.chainId !== sub.chainId) {
     return malformed('iss and sub must be eip155:<chainId>:<address>, of one chain')
   }
