@@ -1,5 +1,6 @@
 import { testEuroAbi } from '@liquefy/abi'
 import {
+  AUTHORIZATION_TYPES,
   authorizationNonce,
   clearingHouseDomain,
   FUNDING_TYPES,
@@ -42,17 +43,6 @@ const PERMIT_TYPES = {
     { name: 'value', type: 'uint256' },
     { name: 'nonce', type: 'uint256' },
     { name: 'deadline', type: 'uint256' },
-  ],
-} as const
-
-const AUTHORIZATION_TYPES = {
-  ReceiveWithAuthorization: [
-    { name: 'from', type: 'address' },
-    { name: 'to', type: 'address' },
-    { name: 'value', type: 'uint256' },
-    { name: 'validAfter', type: 'uint256' },
-    { name: 'validBefore', type: 'uint256' },
-    { name: 'nonce', type: 'bytes32' },
   ],
 } as const
 
@@ -200,7 +190,7 @@ export async function signAuthorization(
   const signature = await wallet.signTypedData({
     account: wallet.account,
     domain,
-    types: AUTHORIZATION_TYPES,
+    types: { ReceiveWithAuthorization: AUTHORIZATION_TYPES.ReceiveWithAuthorization },
     primaryType: 'ReceiveWithAuthorization',
     message: {
       from,

@@ -383,6 +383,7 @@ export {
   verifyToken,
 } from './trust/token.ts'
 export {
+  AUTHORIZATION_TYPES,
   type Checkpoint,
   checkpointDigest,
   checkpointTypedData,

@@ -2,6 +2,7 @@ import type { Hex } from '@liquefy/client'
 import type { Queryable } from './database.ts'
 import { hexOf } from './hex.ts'
 import { WITH_REASON } from './machines.ts'
+import { ownerThen } from './overview.ts'
 
 /** Who had a machine, since when, the oldest first: at most `limit`, the newest of them. */
 export async function readOwners(
@@ -79,9 +80,7 @@ export async function readSuspensions(
   limit: number,
 ): Promise<Suspension[]> {
   const { rows } = await db.query(
-    `SELECT spans.*, (SELECT o.owner FROM machine_owners o
-         WHERE o.machine_id = $1 AND (o.block, o.log_index) <= (spans.block, spans.log_index)
-         ORDER BY o.block DESC, o.log_index DESC LIMIT 1) AS owner
+    `SELECT spans.*, ${ownerThen('spans')} AS owner
      FROM (
        SELECT s.state, s.at_ms, s.block, s.log_index, r.reason,
               lead(s.at_ms) OVER (ORDER BY s.block, s.log_index) AS until_ms

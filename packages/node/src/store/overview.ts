@@ -129,6 +129,11 @@ export function readLedgerChanges(
   return newestOf(db, ALL_CHANGES, machineId, limit)
 }
 
+/** SQL: who owned machine `$1` when the event of a row came. */
+export const ownerThen = (row: string) => `(SELECT o.owner FROM machine_owners o
+  WHERE o.machine_id = $1 AND (o.block, o.log_index) <= (${row}.block, ${row}.log_index)
+  ORDER BY o.block DESC, o.log_index DESC LIMIT 1)`
+
 async function newestOf(
   db: Queryable,
   changes: string,
@@ -136,9 +141,7 @@ async function newestOf(
   limit: number,
 ): Promise<LedgerChange[]> {
   const { rows } = await db.query(
-    `SELECT c.*, (SELECT o.owner FROM machine_owners o
-         WHERE o.machine_id = $1 AND (o.block, o.log_index) <= (c.block, c.log_index)
-         ORDER BY o.block DESC, o.log_index DESC LIMIT 1) AS owner
+    `SELECT c.*, ${ownerThen('c')} AS owner
      FROM (${changes} ORDER BY block DESC, log_index DESC LIMIT $2) c
      ORDER BY block DESC, log_index DESC`,
     [machineId, limit],

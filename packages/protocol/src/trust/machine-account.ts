@@ -7,6 +7,7 @@ import {
   numberToHex,
   pad,
 } from 'viem/utils'
+import { AUTHORIZATION_TYPES } from './typed-data.ts'
 
 /** The account of a machine on one ledger, and the hands that it is in: part of all that is signed for it. */
 export type AccountContext = { chainId: number; account: Address; tenure: Hex }
@@ -61,15 +62,6 @@ const ACCOUNT_TYPES = {
     { name: 'tenure', type: 'bytes32' },
   ],
 } as const
-
-const TRANSFER = [
-  { name: 'from', type: 'address' },
-  { name: 'to', type: 'address' },
-  { name: 'value', type: 'uint256' },
-  { name: 'validAfter', type: 'uint256' },
-  { name: 'validBefore', type: 'uint256' },
-  { name: 'nonce', type: 'bytes32' },
-] as const
 
 const MACHINE_SIGNATURE = [
   {
@@ -135,7 +127,7 @@ export function authorizationHash(
   const { asset, name, version, to, amount, validAfter, validBefore, nonce } = authorization
   return hashTypedData({
     domain: { name, version, chainId, verifyingContract: asset },
-    types: { TransferWithAuthorization: TRANSFER, ReceiveWithAuthorization: TRANSFER },
+    types: AUTHORIZATION_TYPES,
     primaryType: authorization.toSubmits ? 'ReceiveWithAuthorization' : 'TransferWithAuthorization',
     message: { from: account, to, value: amount, validAfter, validBefore, nonce },
   })

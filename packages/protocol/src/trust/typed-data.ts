@@ -179,3 +179,18 @@ function registryDomain(input: { chainId: number; registry: Address }) {
     verifyingContract: input.registry,
   }
 }
+
+const TRANSFER = [
+  { name: 'from', type: 'address' },
+  { name: 'to', type: 'address' },
+  { name: 'value', type: 'uint256' },
+  { name: 'validAfter', type: 'uint256' },
+  { name: 'validBefore', type: 'uint256' },
+  { name: 'nonce', type: 'bytes32' },
+] as const
+
+/** EIP-712 types of a token's transfers that are signed (ERC-3009): for anybody to submit, or for the payee alone. */
+export const AUTHORIZATION_TYPES = {
+  TransferWithAuthorization: TRANSFER,
+  ReceiveWithAuthorization: TRANSFER,
+} as const
