@@ -102,6 +102,9 @@ export async function machineActions(
   )
   await measure('suspend', send(owner, 'suspend', [machineId]))
   await measure('resume', send(owner, 'resume', [machineId]))
+  const reason = 'Sensor 2 shows nonsense since Monday'
+  await measure('suspendWithReason', send(owner, 'suspendWithReason', [machineId, reason]))
+  await send(owner, 'resume', [machineId])
   await measure(
     'transferFrom',
     send(owner, 'transferFrom', [owner.address, buyer.address, machineId]),
