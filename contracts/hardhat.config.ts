@@ -1,7 +1,27 @@
+import { globSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { defineConfig } from 'hardhat/config'
+import { compilingBeside } from './compiling-beside.ts'
 
 const require = createRequire(import.meta.url)
+
+const compiler = {
+  version: '0.8.37',
+  path: require.resolve('solc/soljson.js'),
+  settings: {
+    evmVersion: 'osaka',
+    viaIR: true,
+    // No hash of sources and comments in the bytecode: only a change of code changes it.
+    metadata: { bytecodeHash: 'none' },
+    optimizer: { enabled: true, runs: 20_000 },
+  },
+}
+
+/** What a test itself computes need not be fast: to optimise it took most of the time of a build. The contracts under test are as deployed. */
+const testCompiler = {
+  ...compiler,
+  settings: { ...compiler.settings, optimizer: { enabled: false } },
+}
 
 const testProfile = {
   fsPermissions: {
@@ -17,20 +37,26 @@ const testProfile = {
 }
 
 export default defineConfig({
+  plugins: [compilingBeside],
   solidity: {
     profiles: {
       default: {
-        version: '0.8.37',
-        path: require.resolve('solc/soljson.js'),
-        settings: {
-          evmVersion: 'osaka',
-          viaIR: true,
-          // No hash of sources and comments in the bytecode: only a change of code changes it.
-          metadata: { bytecodeHash: 'none' },
-          optimizer: { enabled: true, runs: 20_000 },
-          // Where a value stands in storage, for proofs of it (docs/protocol/ledger-proof.md).
-          outputSelection: { '*': { '*': ['storageLayout'] } },
-        },
+        compilers: [
+          {
+            ...compiler,
+            settings: {
+              ...compiler.settings,
+              // Where a value stands in storage, for proofs of it (docs/protocol/ledger-proof.md).
+              outputSelection: { '*': { '*': ['storageLayout'] } },
+            },
+          },
+        ],
+        overrides: Object.fromEntries(
+          globSync('test/**/*.sol', { cwd: import.meta.dirname }).map((file) => [
+            file,
+            testCompiler,
+          ]),
+        ),
       },
     },
     npmFilesToBuild: [
