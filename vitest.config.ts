@@ -2,11 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Minutes each, whatever their size: started last, one of them runs alone at the end while the other core idles. */
-const LONGEST = [
-  'packages/cli/test/replay.test.ts',
-  'packages/node/test/theft.test.ts',
-  'packages/audit/test/theft.test.ts',
-]
+const LONGEST = ['packages/cli/test/replay.test.ts', 'packages/node/test/theft.test.ts']
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
