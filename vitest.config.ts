@@ -14,7 +14,8 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-// Most suites start a real database, chain and broker: few at a time, and time enough for a slow machine.
+// Most suites start a real database, chain and broker, and wait for blocks most of their time: some more of them than cores, and time enough for
+// a slow machine.
 export default defineConfig({
   test: {
     include: [
@@ -27,7 +28,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     // Its modules name each other without an ending, as bundlers want it.
     server: { deps: { inline: ['@ldclabs/cose-ts'] } },
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     testTimeout: 180_000,
     hookTimeout: 300_000,

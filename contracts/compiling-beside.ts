@@ -5,8 +5,7 @@ import type { CompilerInput, CompilerOutput } from 'hardhat/types/solidity'
 
 type Selection = CompilerInput['settings']['outputSelection']
 
-/** Where Hardhat has our sources, and the file of another package that is built by itself. */
-const OURS = 'project/'
+/** Where Hardhat has the tests. */
 const TESTS = 'project/test/'
 
 /**
@@ -64,15 +63,14 @@ function shareEqual(overrides: Record<string, SolidityCompilerConfig>): void {
 function sharesOf({ sources, settings }: CompilerInput): Selection[] {
   const { '': ofFile = [], '*': ofContract = [] } = settings.outputSelection['*'] ?? {}
   const names = Object.keys(sources)
-  const isWanted = names.some((name) => name.startsWith(TESTS))
-    ? (name: string) => name.startsWith(TESTS)
-    : (name: string) => name.startsWith(OURS) || name.endsWith('Verifier.sol')
+  const tests = names.filter((name) => name.startsWith(TESTS))
+  const wanted = tests.length > 0 ? tests : names
   const weightOf = (name: string) => sources[name]?.content.length ?? 0
   const shares = Array.from({ length: availableParallelism() }, () => ({
     weight: 0,
     selection: {} as Selection,
   }))
-  for (const name of names.filter(isWanted).sort((a, b) => weightOf(b) - weightOf(a))) {
+  for (const name of wanted.sort((a, b) => weightOf(b) - weightOf(a))) {
     const lightest = shares.reduce((a, b) => (b.weight < a.weight ? b : a))
     lightest.weight += weightOf(name)
     lightest.selection[name] = { '*': ofContract }
