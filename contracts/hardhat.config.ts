@@ -9,6 +9,7 @@ const testProfile = {
       'artifacts',
       '../docs/protocol/vectors',
       '../node_modules/ethr-did-registry/artifacts',
+      '../node_modules/@tokenysolutions/t-rex/artifacts',
     ],
   },
   fuzz: { runs: 128, seed: '0x6c697175656679' },

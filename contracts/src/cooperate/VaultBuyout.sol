@@ -38,8 +38,8 @@ abstract contract VaultBuyout is VaultSale {
     error SharesTooFew(address account, uint256 have, uint256 needed);
     error RefusalOver(uint64 refuseBy, uint256 blockTimestamp);
     error RefusalNotOver(uint64 refuseBy, uint256 blockTimestamp);
-    /// @dev Distribute first, and come back in a later block: income belongs to those who held the shares.
-    error IncomeFirst(uint256 undistributed);
+    /// @dev Come back in a later block: income of this one belongs to those who hold the shares at its end.
+    error IncomeFirst(uint256 blockNumber);
     error SharesLockedByOffer(address account, uint256 locked);
 
     /// @notice The offer that stands, or that was completed; all zero if none.
@@ -95,14 +95,13 @@ abstract contract VaultBuyout is VaultSale {
     function completeBuyout() external nonReentrant {
         BuyoutOffer storage offer = _requireOffer();
         if (block.timestamp <= offer.refuseBy) revert RefusalNotOver(offer.refuseBy, block.timestamp);
-        if (undistributed() != 0 || _hasIncomeOfThisBlock()) revert IncomeFirst(undistributed());
+        _distribute();
         address buyer = offer.offerer;
         _setPhase(Phase.BoughtOut);
         emit BuyoutCompleted(offerCount, buyer, offer.priceMinor);
-        uint256 his = balanceOf(buyer);
-        if (his != 0) _burn(buyer, his);
         // He may have bought more shares since he paid for them.
-        _credit(buyer, offer.deposit - totalSupply() * offer.priceMinor + reserve);
+        uint256 others = totalSupply() - balanceOf(buyer);
+        _credit(buyer, offer.deposit - others * offer.priceMinor + reserve);
         reserve = 0;
     }
 
@@ -110,7 +109,8 @@ abstract contract VaultBuyout is VaultSale {
     function redeem(address owner) external nonReentrant {
         _requirePhase(Phase.BoughtOut);
         uint256 shares = balanceOf(owner);
-        if (shares == 0) revert NothingToClaim(owner);
+        if (shares == 0 || owner == _offer.offerer) revert NothingToClaim(owner);
+        if (_hasIncomeOfThisBlock()) revert IncomeFirst(block.number);
         uint256 amount = shares * _offer.priceMinor;
         _burn(owner, shares);
         emit SharesRedeemed(owner, shares, amount);
@@ -124,9 +124,12 @@ abstract contract VaultBuyout is VaultSale {
 
     function _beforeShares(address from, address to, uint256 amount) internal override {
         super._beforeShares(from, to, amount);
-        if (from == address(0) || phase != Phase.Live || _offer.offerer == address(0)) return;
-        if (from == _offer.offerer) revert SharesLockedByOffer(from, balanceOf(from));
-        uint256 locked = refusedBy(from);
+        address offerer = _offer.offerer;
+        if (from == address(0) || offerer == address(0)) return;
+        bool bought = phase == Phase.BoughtOut;
+        // Once he has everything his shares are worth nothing, so that none can be given in for money.
+        if (from == offerer || (bought && to == offerer)) revert SharesLockedByOffer(offerer, balanceOf(offerer));
+        uint256 locked = bought ? 0 : refusedBy(from);
         if (locked != 0 && balanceOf(from) < locked + amount) revert SharesLockedByOffer(from, locked);
     }
 

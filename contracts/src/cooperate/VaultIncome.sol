@@ -55,7 +55,6 @@ abstract contract VaultIncome is VaultShares, ReentrancyGuardTransient {
     event WaterfallSet(Waterfall waterfall);
 
     error NothingToClaim(address account);
-    error IncomeTooLarge(uint256 have, uint256 most);
 
     constructor(ClearingHouse clearingHouse_) {
         clearingHouse = clearingHouse_;
@@ -125,7 +124,9 @@ abstract contract VaultIncome is VaultShares, ReentrancyGuardTransient {
 
     function _distribute() internal returns (uint256 amount) {
         if (phase == Phase.Selling) revert PhaseRefused(phase, Phase.Live);
-        amount = undistributed();
+        _fold();
+        // More than any money there is; of a token without bounds the rest waits.
+        amount = _min(undistributed(), type(uint128).max - _pending);
         if (amount == 0) return 0;
         accounted += amount;
         if (phase != Phase.Live) {
@@ -134,10 +135,7 @@ abstract contract VaultIncome is VaultShares, ReentrancyGuardTransient {
             return amount;
         }
         Split memory split = _split(amount);
-        _fold();
-        uint256 pending = _pending + split.owners;
-        if (pending > type(uint128).max) revert IncomeTooLarge(pending, type(uint128).max);
-        _pending = uint128(pending);
+        _pending += uint128(split.owners);
         _pendingBlock = uint64(block.number);
         emit Income(amount, split);
     }
@@ -218,7 +216,7 @@ abstract contract VaultIncome is VaultShares, ReentrancyGuardTransient {
         return (_perShare + scaled / shares, scaled % shares);
     }
 
-    /// @dev Shares that are burned would lose the income that this block has brought.
+    /// @dev Shares that are burned now would lose it.
     function _hasIncomeOfThisBlock() internal view returns (bool) {
         return _pending != 0 && _pendingBlock == block.number;
     }

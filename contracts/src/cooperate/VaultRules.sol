@@ -19,6 +19,7 @@ interface IVaultRefusals {
     error TooManyMachines(uint256 have, uint256 most);
     /// @dev Nobody would ever hold a share.
     error NoShares();
+    error TooManyShares(uint256 have, uint256 most);
 }
 
 /// @title What a vault's rules must be like, and whether its operator has signed
@@ -28,6 +29,8 @@ contract VaultRules is IVaultRefusals {
     uint256 public constant MAX_FEES = 4;
     /// @notice A vault begins with at most this many machines.
     uint256 public constant MAX_MACHINES = 16;
+    /// @notice A vault has at most this many shares: what division by their number leaves is less than a smallest unit.
+    uint256 public constant MAX_SHARES = type(uint96).max;
     uint256 private constant WHOLE = 10_000;
 
     ClearingHouse private immutable _clearingHouse;
@@ -41,6 +44,8 @@ contract VaultRules is IVaultRefusals {
         if (setup.asset.code.length == 0) revert AssetHasNoCode(setup.asset);
         if (setup.machineIds.length > MAX_MACHINES) revert TooManyMachines(setup.machineIds.length, MAX_MACHINES);
         if (setup.founderShares == 0 && setup.sale.cap == 0) revert NoShares();
+        uint256 shares = uint256(setup.founderShares) + setup.sale.cap;
+        if (shares > MAX_SHARES) revert TooManyShares(shares, MAX_SHARES);
         requireWaterfall(setup.waterfall);
         requireBuyout(setup.buyout);
         _requireSale(setup.sale);
@@ -59,10 +64,11 @@ contract VaultRules is IVaultRefusals {
         if (waterfall.lender == address(0) && waterfall.outstanding != 0) revert LenderZero(waterfall.outstanding);
     }
 
-    /// @notice Reverts unless the others have a fair chance: who offers holds half of the shares at least, and they have an hour at least.
+    /// @notice Reverts unless the others have a fair chance: who offers holds half of the shares at least, more than half of the
+    /// rest can always refuse, and they have an hour at least.
     function requireBuyout(BuyoutRules calldata rules) public pure {
         if (rules.minBps == 0 && rules.refusalBps == 0 && rules.delaySeconds == 0) return;
-        bool fair = rules.minBps >= WHOLE / 2 && rules.minBps <= WHOLE && rules.refusalBps < WHOLE
+        bool fair = rules.minBps >= WHOLE / 2 && rules.minBps <= WHOLE && rules.refusalBps <= WHOLE / 2
             && rules.delaySeconds >= 1 hours && rules.delaySeconds <= 365 days;
         if (!fair) revert BuyoutRulesRefused(rules);
     }

@@ -21,7 +21,7 @@ abstract contract VaultShares is ERC20PermitUpgradeable, ERC20VotesUpgradeable {
     event ComplianceSet(address compliance);
 
     error PhaseRefused(Phase have, Phase needed);
-    /// @dev Shares do not move in this phase.
+    /// @dev Shares that may be refunded, or are to be, do not move.
     error SharesLocked(Phase phase);
     error TransferNotCompliant(address from, address to, uint256 amount);
 
@@ -66,7 +66,8 @@ abstract contract VaultShares is ERC20PermitUpgradeable, ERC20VotesUpgradeable {
         internal
         override(ERC20Upgradeable, ERC20VotesUpgradeable)
     {
-        if (from != address(0) && to != address(0) && phase == Phase.Selling) revert SharesLocked(phase);
+        bool refundable = phase == Phase.Selling || phase == Phase.Failed;
+        if (refundable && from != address(0) && to != address(0)) revert SharesLocked(phase);
         if (to != address(0) && address(compliance) != address(0) && !compliance.canTransfer(from, to, amount)) {
             revert TransferNotCompliant(from, to, amount);
         }
