@@ -189,7 +189,7 @@ contract IncomeTest is VaultFixture {
 
     // --- record by block ----------------------------------------------------------------------------------------------
 
-    function test_WhoHoldsSharesAtTheEndOfTheBlockHasItsIncome() public {
+    function test_INV12_WhoHoldsSharesAtTheEndOfTheBlockHasItsIncome() public {
         foundThree();
         earn(1000);
         vm.prank(anna);
@@ -233,7 +233,7 @@ contract IncomeTest is VaultFixture {
         assertEq(vault.claim(founder), 500, "the lender of the shares has all of his");
     }
 
-    function test_TheFirstOwnerAndADonationTakeNothingFromLaterOnes() public {
+    function test_ATK55_TheFirstOwnerAndADonationTakeNothingFromLaterOnes() public {
         found(saleSetup());
         donate(1);
         buy(anna, 1);
@@ -294,7 +294,7 @@ contract IncomeTest is VaultFixture {
         assertEq(euro.balanceOf(address(vault)), 0, "nothing left");
     }
 
-    function testFuzz_ClaimsAndDustAreTheRevenue(uint256 seed) public {
+    function testFuzz_INV11_ClaimsAndDustAreTheRevenue(uint256 seed) public {
         VaultSetup memory setup = plainSetup();
         uint256 dice = uint256(keccak256(abi.encode(seed)));
         setup.founderShares = dice % 8 == 0 ? type(uint96).max : uint128(bound(dice >> 8, 7, 1_000_000));
@@ -330,7 +330,7 @@ contract IncomeTest is VaultFixture {
     }
 
     /// @dev The fractions of each income against plain arithmetic: no transfer moves income of the past.
-    function testFuzz_NoTransferMovesPastIncome(uint96 income, uint96 later, uint8 given, bool within) public {
+    function testFuzz_INV12_NoTransferMovesPastIncome(uint96 income, uint96 later, uint8 given, bool within) public {
         foundThree();
         earn(income);
         uint256 shares = bound(given, 0, 30);
@@ -350,7 +350,7 @@ contract IncomeTest is VaultFixture {
 
     // --- who is blocked -----------------------------------------------------------------------------------------------
 
-    function test_AnOwnerWhomTheTokenBlocksHurtsOnlyHimself() public {
+    function test_INV12_AnOwnerWhomTheTokenBlocksHurtsOnlyHimself() public {
         BlockingToken token = new BlockingToken();
         VaultSetup memory setup = plainSetup();
         setup.asset = address(token);
