@@ -190,6 +190,22 @@ export const vaultFactoryAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "have",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "most",
+        "type": "uint256"
+      }
+    ],
+    "name": "TooManyShares",
+    "type": "error"
+  },
+  {
     "anonymous": false,
     "inputs": [
       {
