@@ -29,6 +29,7 @@ abstract contract VaultFixture is Fixture {
     uint256 internal height = 1_000_000;
 
     function deployVaults() internal {
+        vm.warp(time); // another world of the same test may have gone further
         deployWorld();
         factory = Deploy.vaultFactory(registry, house);
         vm.roll(height);
