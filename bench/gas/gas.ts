@@ -4,6 +4,7 @@ import type { BenchLedger } from './ledger.ts'
 import { startLedger } from './ledger.ts'
 import { monthOfExact, monthOfOurs } from './month.ts'
 import { settleAttested, settleByOwnKeys } from './settle.ts'
+import { measureVaults } from './vault.ts'
 import { exactPayer } from './x402.ts'
 
 /** Gas by key, as `bench/results.json` holds them. */
@@ -44,6 +45,8 @@ async function measure(ledger: BenchLedger, say: (line: string) => void): Promis
   const attested = await settleAttested(ledger, people)
   say('a month of hourly use as an agreement')
   const month = await monthOfOurs(ledger, people)
+  say('vaults with 2, 40 and 5,000 owners')
+  const vaults = await measureVaults(ledger, people)
   say('every public action')
   const actions = await measureActions(ledger, people)
   const results = {
@@ -61,6 +64,12 @@ async function measure(ledger: BenchLedger, say: (line: string) => void): Promis
     monthHourlyOursSettleOnly: month.settle,
     monthHourlyOursSettledHourly: own.ofHundred * 720n,
     monthHourlyX402,
+    createVault: vaults.create,
+    collectToVault: vaults.collect,
+    settleToOwner: vaults.settleToOwner,
+    claim2Owners: vaults.claims[2],
+    claim40Owners: vaults.claims[40],
+    claim5000Owners: vaults.claims[5_000],
     ...actions,
   }
   return Object.fromEntries(Object.entries(results).map(([key, gas]) => [key, Number(gas)]))

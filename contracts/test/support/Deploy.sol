@@ -7,6 +7,9 @@ import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
 import {PlanTariff} from "../../src/transact/tariffs/PlanTariff.sol";
 import {TieredTariff} from "../../src/transact/tariffs/TieredTariff.sol";
 import {TestEuro} from "../../src/transact/TestEuro.sol";
+import {AllowLists} from "../../src/cooperate/AllowLists.sol";
+import {IdentityCompliance, IIdentityRegistry} from "../../src/cooperate/IdentityCompliance.sol";
+import {VaultFactory} from "../../src/cooperate/VaultFactory.sol";
 import {MachineAccount} from "../../src/trust/account/MachineAccount.sol";
 import {IEthereumDIDRegistry} from "../../src/trust/account/DidPublisher.sol";
 import {EvidenceAnchor} from "../../src/trust/EvidenceAnchor.sol";
@@ -69,8 +72,41 @@ library Deploy {
         return PlanTariff(_create("src/transact/tariffs/PlanTariff.sol/PlanTariff.json", ""));
     }
 
-    function _create(string memory artifact, bytes memory constructorArgs) private returns (address place) {
-        string memory json = vm.readFile(string.concat("artifacts/", artifact));
+    /// @notice The factory with the three codes that it clones.
+    function vaultFactory(MachineRegistry registry, ClearingHouse house) internal returns (VaultFactory) {
+        address vault =
+            _create("src/cooperate/MachineVault.sol/MachineVault.json", abi.encode(registry, house));
+        address governor = _create("src/cooperate/MachineGovernor.sol/MachineGovernor.json", "");
+        address timelock = _create("src/cooperate/VaultTimelock.sol/VaultTimelock.json", "");
+        return VaultFactory(
+            _create(
+                "src/cooperate/VaultFactory.sol/VaultFactory.json", abi.encode(registry, vault, governor, timelock)
+            )
+        );
+    }
+
+    function allowLists() internal returns (AllowLists) {
+        return AllowLists(_create("src/cooperate/AllowLists.sol/AllowLists.json", ""));
+    }
+
+    function identityCompliance(IIdentityRegistry identities) internal returns (IdentityCompliance) {
+        return IdentityCompliance(
+            _create("src/cooperate/IdentityCompliance.sol/IdentityCompliance.json", abi.encode(identities))
+        );
+    }
+
+    /// @notice A contract of ERC-3643's reference implementation, by its path in the package's artifacts.
+    function tRex(string memory artifact, bytes memory constructorArgs) internal returns (address) {
+        string memory folder = "../node_modules/@tokenysolutions/t-rex/artifacts/";
+        return _createFrom(string.concat(folder, artifact), constructorArgs);
+    }
+
+    function _create(string memory artifact, bytes memory constructorArgs) private returns (address) {
+        return _createFrom(string.concat("artifacts/", artifact), constructorArgs);
+    }
+
+    function _createFrom(string memory artifact, bytes memory constructorArgs) private returns (address place) {
+        string memory json = vm.readFile(artifact);
         bytes memory code = bytes.concat(vm.parseJsonBytes(json, ".bytecode"), constructorArgs);
         assembly ("memory-safe") {
             place := create(0, add(code, 0x20), mload(code))
