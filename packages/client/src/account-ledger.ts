@@ -145,7 +145,8 @@ export async function explainTransfer(
   return { errorName: error.errorName, words: refusalText('isValidSignature', error) }
 }
 
-async function accountContext(by: OneAccount): Promise<AccountContext> {
+/** What all that a machine's key signs for its account is bound to, as of now. */
+export async function accountContext(by: OneAccount): Promise<AccountContext> {
   const { chainId, registry } = by.deployment
   const tenure = await by.publicClient.readContract({
     address: registry,

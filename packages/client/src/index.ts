@@ -1,4 +1,16 @@
 export {
+  acceptForAccount,
+  fundFromAccount,
+  type OneParty,
+  openFromAccount,
+  reclaim,
+  type SignedOpening,
+  type SignedTopUp,
+  setSelling,
+  signOpening,
+  signTopUp,
+} from './account-agreement.ts'
+export {
   accountAddress,
   bookTransfer,
   createAccount,
