@@ -13,6 +13,7 @@ export {
 export {
   accountAddress,
   bookTransfer,
+  callFromAccount,
   createAccount,
   explainTransfer,
   type OneAccount,
@@ -32,6 +33,7 @@ export {
   authorizeAgreement,
   balanceOf,
   closeAgreement,
+  closeCall,
   collect,
   credit,
   openAgreement,

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { testEuroAbi } from '@liquefy/abi'
 import {
   accountAddress,
+  callFromAccount,
+  closeCall,
   createAccount,
   pauseSpending,
   payFromAccount,
@@ -22,6 +25,7 @@ import {
   partyOf,
   secondsOf,
 } from '../account-action.ts'
+import { agreementIdOf } from '../agreement-id.ts'
 import { contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
@@ -85,6 +89,46 @@ export function accountCommand(): Command {
           { machineId: given, account },
           `Machine ${given} has the account ${account}.`,
         )
+      }),
+  )
+  command.addCommand(
+    actor(new Command('withdraw'), 'owner of the machine')
+      .description('pay out of the account')
+      .argument('<machineId>')
+      .requiredOption('--amount <amount>', 'smallest units of the asset')
+      .option('--to <who>', 'somebody else than the owner')
+      .action(
+        async (
+          given: string,
+          options: Acting & { amount: string; to?: string },
+          command: Command,
+        ) => {
+          const { context, action, asset } = await actionOf(command, given, options)
+          const to = options.to
+            ? partyOf(context.folder, action, options.to)
+            : action.wallet.account.address
+          const transfer = { functionName: 'transfer', args: [to, amountOf(options.amount)] }
+          await callFromAccount({
+            ...action,
+            call: { address: asset, abi: testEuroAbi, ...transfer },
+          })
+          context.out.result(
+            { machineId: given, to, amountMinor: options.amount },
+            `${options.amount} smallest units went from the account of machine ${given} to ${to}.`,
+          )
+        },
+      ),
+  )
+  command.addCommand(
+    actor(new Command('close'), 'owner of the machine')
+      .description('end an agreement that pays the account; what is left goes back to its payer')
+      .argument('<machineId>')
+      .argument('<agreement>', 'agreement id, or its beginning')
+      .action(async (given: string, agreement: string, who: Acting, command: Command) => {
+        const { context, action } = await actionOf(command, given, who)
+        const agreementId = await agreementIdOf(context, agreement)
+        await callFromAccount({ ...action, call: closeCall({ ...action, agreementId }) })
+        context.out.result({ machineId: given, agreementId }, `Agreement ${agreementId} is closed.`)
       }),
   )
   return command
