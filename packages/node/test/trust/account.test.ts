@@ -299,6 +299,8 @@ test('the machine pays by itself, relayed by anybody, and its owner’s policy i
     },
     spentTodayMinor: String(5n * EURO),
     paused: false,
+    sellsUntilMs: null,
+    atHouseMinor: '0',
   })
 })
 
