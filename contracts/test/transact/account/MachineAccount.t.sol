@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {Accounts} from "../../../src/transact/Accounts.sol";
 import {ClearingHouse} from "../../../src/transact/ClearingHouse.sol";
 import {Status, Terms} from "../../../src/transact/Terms.sol";
 import {ITermsRefusals} from "../../../src/transact/TermsRules.sol";
 import {MachineAccount} from "../../../src/transact/account/MachineAccount.sol";
 import {MachinePurse, Payment} from "../../../src/trust/account/MachinePurse.sol";
 import {Policy, SpendingPolicy} from "../../../src/trust/account/SpendingPolicy.sol";
+import {Deploy} from "../../support/Deploy.sol";
 import {PartyFixture} from "../../support/PartyFixture.sol";
 
 /// @notice Machines as payer and payee: what their keys may agree to, and that a stolen one takes no more than the policy lets it.
@@ -421,6 +423,28 @@ contract MachineAccountTest is PartyFixture {
         second.openAgreement(t, payeeAuth, 1e6, FAR, signature);
         signature = signP256Sha256(MACHINE_SECRET, second.hashOpening(id, 1e6, FAR));
         second.openAgreement(t, payeeAuth, 1e6, FAR, signature);
+    }
+
+    function test_AnotherClearingHouseIsNothingToTheAccount() public {
+        ClearingHouse other = Deploy.clearingHouse(registry);
+        Terms memory t = chargingTerms("a");
+        bytes32 id = other.hashTerms(t);
+        assertTrue(id != house.hashTerms(t), "another id there");
+        assertEq(
+            keccak256(till.explainSignature(id, acceptance(t))),
+            keccak256(abi.encodeWithSelector(MachinePurse.HashMismatch.selector, id, house.hashTerms(t))),
+            "its signature is good for one house"
+        );
+        // The owner may open whatever he likes there; the key fills nothing of it.
+        t = voucherTerms("a");
+        t.payee = stranger;
+        id = other.hashTerms(t);
+        bytes memory ownerAuth = bytes.concat(hex"00", signAccount(OWNER_SECRET, purse.hashOwnerSignature(id)));
+        vm.prank(stranger);
+        other.open(t, ownerAuth, "");
+        bytes memory signature = signTopUp(id, 1e6, "a");
+        vm.expectPartialRevert(Accounts.AgreementNotOpen.selector);
+        purse.fundAgreement(id, 1e6, "a", FAR, signature);
     }
 
     /// @notice Whatever a thief does with the truck's key, the charger's being with him: a day takes no more than the day's limit, by
