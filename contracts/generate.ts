@@ -74,7 +74,7 @@ const CONTRACTS = [
   },
   {
     file: 'machine-account',
-    artifact: 'src/trust/account/MachineAccount.sol/MachineAccount',
+    artifact: 'src/transact/account/MachineAccount.sol/MachineAccount',
     name: 'machineAccount',
     abi: true,
   },

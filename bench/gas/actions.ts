@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { clearingHouseAbi, evidenceAnchorAbi, machineRegistryAbi } from '@liquefy/abi'
+import {
+  clearingHouseAbi,
+  evidenceAnchorAbi,
+  machineAccountAbi,
+  machineRegistryAbi,
+} from '@liquefy/abi'
 import type { Hex } from '@liquefy/protocol'
 import type { Abi } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
+import { accountActions } from './account-actions.ts'
 import type { BenchLedger } from './ledger.ts'
 import { machineActions } from './machine-actions.ts'
 import { moneyActions } from './money-actions.ts'
@@ -10,8 +16,15 @@ import { moneyActions } from './money-actions.ts'
 /** Runs one named transaction and keeps what it cost. */
 export type Measure = (name: string, gas: Promise<{ gasUsed: bigint }>) => Promise<void>
 
-/** ERC-721's own functions: what they cost is the library's business, only a transfer is measured. */
-const STANDARD = ['approve', 'setApprovalForAll', 'safeTransferFrom']
+/** What ERC-721 and the receipt of tokens bring along: what they cost is the library's business, only a transfer is measured. */
+const STANDARD = [
+  'approve',
+  'setApprovalForAll',
+  'safeTransferFrom',
+  'onERC721Received',
+  'onERC1155Received',
+  'onERC1155BatchReceived',
+]
 /** Measured in `settle.ts`, in batches. */
 const BATCHED = ['settle', 'settleAttested']
 
@@ -30,11 +43,12 @@ export async function measureActions(
   }
   await machineActions(ledger, people, measure)
   await moneyActions(ledger, people, measure)
+  await accountActions(ledger, people, measure)
   const { evidenceAnchor } = ledger.node.deployment
   const root: Hex = `0x${randomBytes(32).toString('hex')}`
   const call = { address: evidenceAnchor, abi: evidenceAnchorAbi, functionName: 'anchor' }
   await measure('anchor', ledger.send(people.payer, { ...call, args: [700n, root, []] }))
-  const missing = [machineRegistryAbi, clearingHouseAbi, evidenceAnchorAbi]
+  const missing = [machineRegistryAbi, machineAccountAbi, clearingHouseAbi, evidenceAnchorAbi]
     .flatMap((abi) => writesOf(abi))
     .filter((name) => ![...STANDARD, ...BATCHED].includes(name) && gas[name] === undefined)
   if (missing.length > 0) throw new Error(`Nobody has measured ${missing.join(', ')}.`)
@@ -43,6 +57,8 @@ export async function measureActions(
 
 function writesOf(abi: Abi): string[] {
   return abi.flatMap((item) =>
-    item.type === 'function' && item.stateMutability === 'nonpayable' ? [item.name] : [],
+    item.type === 'function' && ['nonpayable', 'payable'].includes(item.stateMutability)
+      ? [item.name]
+      : [],
   )
 }

@@ -149,20 +149,57 @@ describe('machine', () => {
           },
         }),
       )
-      await page
-        .context()
-        .route(/\/machines\/1\/account/, (route) =>
-          route.fulfill({ json: { ...account, policy, paused: true } }),
-        )
+      await page.context().route(/\/machines\/1\/account/, (route) =>
+        route.fulfill({
+          json: {
+            ...account,
+            policy,
+            paused: true,
+            sellsUntilMs: Date.UTC(2099, 0, 1),
+            atHouseMinor: '9000000',
+          },
+        }),
+      )
       await page.reload()
       await card.getByText('Pumpwerk AG P 7, serial number SN-7').waitFor()
       await card.getByText('not good at present').waitFor()
       await card.getByText(/Paused by its owner.*at once.*a day/).waitFor()
+      await card.getByText(/may accept agreements that pay the machine itself, until/).waitFor()
+      await card.getByText(/9\.00 tEUR wait for it at the clearing house/).waitFor()
       await card.getByText(/level: SN 1 by SN 2/).waitFor()
       await card.getByText('Not complete.').waitFor()
       await page.setViewportSize(phone.viewport)
       expect(await overflowOf(page)).toBe(0)
       await keep(page, 'machine-identity-phone')
+    })
+  })
+
+  test('that is payer or payee itself is named so in its agreements', async () => {
+    const first = await firstAgreement()
+    const client = createClient({ url: demo.url })
+    const [list, agreement] = [await client.agreements(), await client.agreement(first.agreementId)]
+    const machines = {
+      payerMachine: { machineId: '7', owner: first.payer },
+      payeeMachine: { machineId: first.machineId, owner: first.payee },
+    }
+    const words = `machine 7 (its own account) pays machine ${first.machineId} (its own account)`
+    await visit('/agreements', async (page) => {
+      await page.context().route(/\/v1\/agreements$/, (route) =>
+        route.fulfill({
+          json: list.map((one) =>
+            one.agreementId === first.agreementId ? { ...one, ...machines } : one,
+          ),
+        }),
+      )
+      await page
+        .context()
+        .route(new RegExp(`/v1/agreements/${first.agreementId}$`), (route) =>
+          route.fulfill({ json: { ...agreement, ...machines } }),
+        )
+      await page.reload()
+      await page.getByText(words).click()
+      await page.getByRole('heading', { level: 1, name: words }).waitFor()
+      expect(await overflowOf(page)).toBe(0)
     })
   })
 

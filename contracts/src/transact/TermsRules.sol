@@ -50,15 +50,21 @@ contract TermsRules is ITermsRefusals {
         }
         if (!_isSigner(terms.signerKind, terms.signer)) revert SignerRefused(terms.signerKind, terms.signer);
         if (terms.signerKind == SIGNER_NOBODY && count != 0) revert RegisterCountRefused(terms.meters.length, count, 0);
-        if (terms.meters.length != 0) {
-            address owner = _registry.ownerOf(terms.machineId);
-            if (owner != terms.payer && owner != terms.payee) revert MachineOwnerNotParty(terms.machineId, owner);
-        }
+        if (terms.meters.length != 0) _requireEntitled(terms);
         try ITariff(terms.tariff).validate(terms.tariffData, count) returns (bool accepted) {
             if (!accepted) revert TariffRefused(terms.tariff, terms.tariffData);
         } catch {
             revert TariffRefused(terms.tariff, terms.tariffData);
         }
+    }
+
+    /// @dev Whoever meters a machine has its owner's word: he, or the machine's own account, is a party.
+    function _requireEntitled(Terms calldata terms) private view {
+        address owner = _registry.ownerOf(terms.machineId);
+        if (owner == terms.payer || owner == terms.payee) return;
+        address account = _registry.accountOf(terms.machineId);
+        if (account == terms.payer || account == terms.payee) return;
+        revert MachineOwnerNotParty(terms.machineId, owner);
     }
 
     function _isSigner(uint8 kind, bytes32 signer) private view returns (bool) {

@@ -2,10 +2,12 @@
 pragma solidity 0.8.37;
 
 import {ERC6551Registry} from "erc6551/ERC6551Registry.sol";
+import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
+import {MachineAccount} from "../../src/transact/account/MachineAccount.sol";
 import {AccountAddress} from "../../src/trust/account/AccountAddress.sol";
 import {Authorization, Authorizations} from "../../src/trust/account/Authorization.sol";
 import {IEthereumDIDRegistry} from "../../src/trust/account/DidPublisher.sol";
-import {MachineAccount, Payment} from "../../src/trust/account/MachineAccount.sol";
+import {Payment} from "../../src/trust/account/MachinePurse.sol";
 import {Policy} from "../../src/trust/account/SpendingPolicy.sol";
 import {MachineRegistry} from "../../src/trust/MachineRegistry.sol";
 import {AskingToken} from "./AskingToken.sol";
@@ -30,6 +32,7 @@ abstract contract AccountFixture is Signing {
     ERC6551Registry internal constant registry6551 = ERC6551Registry(AccountAddress.ERC6551_REGISTRY);
 
     MachineRegistry internal registry;
+    ClearingHouse internal house;
     IEthereumDIDRegistry internal didRegistry;
     address internal implementation;
     AskingToken internal euro;
@@ -42,9 +45,13 @@ abstract contract AccountFixture is Signing {
     function deployAccounts() internal {
         vm.etch(AccountAddress.ERC6551_REGISTRY, address(new ERC6551Registry()).code);
         didRegistry = IEthereumDIDRegistry(create(vm.parseJsonBytes(vm.readFile(DID_REGISTRY), ".bytecode")));
-        implementation = address(Deploy.machineAccount(didRegistry));
+        // The account knows the house, which knows the registry, which knows the account: so the house's address comes first.
+        address later = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 4);
+        implementation = address(Deploy.machineAccount(didRegistry, ClearingHouse(later)));
         address sha = address(Deploy.p256Sha256Verifier());
         registry = Deploy.machineRegistry(sha, address(Deploy.p256RawVerifier()), implementation);
+        house = Deploy.clearingHouse(registry);
+        assertEq(address(house), later, "the house stands where the account looks for it");
         euro = new AskingToken();
         machineId = activeMachine(registry, owner, MACHINE_SECRET);
         purse = createAccount(machineId);

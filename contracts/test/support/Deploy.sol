@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
+import {MachineAccount} from "../../src/transact/account/MachineAccount.sol";
 import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
 import {PlanTariff} from "../../src/transact/tariffs/PlanTariff.sol";
 import {TieredTariff} from "../../src/transact/tariffs/TieredTariff.sol";
@@ -10,7 +11,6 @@ import {TestEuro} from "../../src/transact/TestEuro.sol";
 import {AllowLists} from "../../src/cooperate/AllowLists.sol";
 import {IdentityCompliance, IIdentityRegistry} from "../../src/cooperate/IdentityCompliance.sol";
 import {VaultFactory} from "../../src/cooperate/VaultFactory.sol";
-import {MachineAccount} from "../../src/trust/account/MachineAccount.sol";
 import {IEthereumDIDRegistry} from "../../src/trust/account/DidPublisher.sol";
 import {EvidenceAnchor} from "../../src/trust/EvidenceAnchor.sol";
 import {MachineRegistry} from "../../src/trust/MachineRegistry.sol";
@@ -40,8 +40,10 @@ library Deploy {
         );
     }
 
-    function machineAccount(IEthereumDIDRegistry dids) internal returns (MachineAccount) {
-        return MachineAccount(payable(_create("src/trust/account/MachineAccount.sol/MachineAccount.json", abi.encode(dids))));
+    function machineAccount(IEthereumDIDRegistry dids, ClearingHouse house) internal returns (MachineAccount) {
+        return MachineAccount(
+            payable(_create("src/transact/account/MachineAccount.sol/MachineAccount.json", abi.encode(dids, house)))
+        );
     }
 
     function evidenceAnchor() internal returns (EvidenceAnchor) {

@@ -12,11 +12,13 @@ interface Vm {
     function addr(uint256 privateKey) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 id) external;
+    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function etch(address target, bytes calldata code) external;
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data, address emitter) external;
     function expectPartialRevert(bytes4 selector) external;
     function expectRevert(bytes calldata revertData) external;
     function expectRevert() external;
+    function getNonce(address account) external view returns (uint64 nonce);
     function getRecordedLogs() external returns (Log[] memory);
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
     function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);

@@ -13,9 +13,9 @@ import {
   type SigningKey,
   signTypedDigest,
 } from '@liquefy/protocol'
-import { decodeErrorResult, type PublicClient, parseAbi, zeroHash } from 'viem'
+import { decodeErrorResult, encodeFunctionData, type PublicClient, parseAbi, zeroHash } from 'viem'
 import { refusalText } from './refusal.ts'
-import { type Sender, send } from './transaction.ts'
+import { type Call, type Sender, send } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 
 /** A machine of a ledger whose machines have accounts. */
@@ -56,6 +56,8 @@ const erc6551RegistryAbi = parseAbi([
 ])
 
 const PAYMENT_SECONDS = 3_600n
+/** The only operation of ERC-6551 that the account knows. */
+const PLAIN_CALL = 0
 
 /**
  * Where a machine's account stands, whether it was created yet or not.
@@ -145,7 +147,21 @@ export async function explainTransfer(
   return { errorName: error.errorName, words: refusalText('isValidSignature', error) }
 }
 
-async function accountContext(by: OneAccount): Promise<AccountContext> {
+/** Has the account make a call of a contract: for the machine's owner. A refusal is the contract's own. */
+export function callFromAccount(action: AccountAction & { call: Call }) {
+  const { address, abi, functionName, args } = action.call
+  const data = encodeFunctionData({ abi, functionName, args })
+  const refusals = abi.filter(({ type }) => type === 'error')
+  return send(action, {
+    address: accountAddress(action),
+    abi: [...machineAccountAbi, ...refusals],
+    functionName: 'execute',
+    args: [address, 0n, data, PLAIN_CALL],
+  })
+}
+
+/** What all that a machine's key signs for its account is bound to, as of now. */
+export async function accountContext(by: OneAccount): Promise<AccountContext> {
   const { chainId, registry } = by.deployment
   const tenure = await by.publicClient.readContract({
     address: registry,

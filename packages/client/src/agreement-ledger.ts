@@ -77,7 +77,12 @@ export function refund(
  * anyone once the last period's windows have passed. Arrears are collected first.
  */
 export function closeAgreement(action: AgreementAction & { agreementId: Hex }) {
-  return send(action, houseCall(action.deployment, 'close', [action.agreementId]))
+  return send(action, closeCall(action))
+}
+
+/** The call that ends an agreement, for whoever has it made by a contract. */
+export function closeCall({ deployment, agreementId: id }: House & { agreementId: Hex }): Call {
+  return houseCall(deployment, 'close', [id])
 }
 
 /** Moves what positions have earned to their owners' balances. For anyone. */

@@ -1,6 +1,19 @@
 export {
+  acceptForAccount,
+  fundFromAccount,
+  type OneParty,
+  openFromAccount,
+  reclaim,
+  type SignedOpening,
+  type SignedTopUp,
+  setSelling,
+  signOpening,
+  signTopUp,
+} from './account-agreement.ts'
+export {
   accountAddress,
   bookTransfer,
+  callFromAccount,
   createAccount,
   explainTransfer,
   type OneAccount,
@@ -20,6 +33,7 @@ export {
   authorizeAgreement,
   balanceOf,
   closeAgreement,
+  closeCall,
   collect,
   credit,
   openAgreement,

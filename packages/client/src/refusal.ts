@@ -40,7 +40,7 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   PartyNotAuthorized: ([agreementId, party]) =>
     `${party} has not signed agreement ${agreementId}: the signature is missing, of other terms, or of somebody else.`,
   MachineOwnerNotParty: ([machineId, owner]) =>
-    `Machine ${machineId} belongs to ${owner}, who must be payer or payee.`,
+    `Machine ${machineId} belongs to ${owner}, who must be payer or payee, or the machine's own account.`,
   TariffRefused: ([tariff]) =>
     `The tariff contract ${tariff} refuses these prices for this number of registers.`,
   PeriodUnknown: ([, period, periods]) =>
@@ -106,6 +106,16 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   MachineSignatureInvalid: ([machineId]) =>
     `This is not signed by the key that now speaks for machine ${machineId}, or was signed for another owner's time.`,
   PaymentUsed: () => 'This was paid or booked already; each counts once. Sign a new one for more.',
+  PayerDiffers: ([have, needed]) =>
+    `The payer of this agreement is ${have}, and a machine opens and fills only agreements that its own account ${needed} pays.`,
+  PayeeDiffers: ([have, needed]) =>
+    `The payee of this agreement is ${have}, and a machine accepts only agreements that pay its own account ${needed}.`,
+  PayerIsPayee: ([account]) => `${account} would pay itself.`,
+  OwnStreamsRefused: ([machineId]) =>
+    `A machine's key opens no agreement on what its own machine ${machineId} measures: its owner does.`,
+  SellingMissing: ([asset]) =>
+    `The owner does not let the machine sell for ${asset}: liquefy machine policy sell.`,
+  SellingExpired: ([until]) => `The owner let the machine sell until ${timeText(until)}.`,
   BookingOfOtherDay: ([day, today]) =>
     `This was signed for ${dayText(day)}, and today is ${dayText(today)}. Sign it anew.`,
   BookingMissing: () => 'This is signed and within the policy, and not booked yet: book it first.',

@@ -158,6 +158,10 @@ export interface MachineAccount {
   } | null
   spentTodayMinor: string
   paused: boolean
+  /** Until when its owner lets the machine's key accept agreements that pay the account; null: it may not. */
+  sellsUntilMs: number | null
+  /** What the clearing house has for the account; anyone may bring it home. */
+  atHouseMinor: string
 }
 
 /** One point of a chart. `timeMs` is a multiple of the series' `bucketMs`, and all readings from then until the next one are in it. */
@@ -260,12 +264,21 @@ export interface Band {
   uncertaintyPpm: number
 }
 
+/** A machine whose own account is party to an agreement, and who owns it now. */
+export interface PartyMachine {
+  machineId: string
+  owner: Hex
+}
+
 export interface AgreementSummary {
   agreementId: Hex
   machineId: string
   machineName: string
   payer: Hex
   payee: Hex
+  /** Where payer or payee is the own account of a machine: that machine. */
+  payerMachine: PartyMachine | null
+  payeeMachine: PartyMachine | null
   open: boolean
   owedMinor: string
   includedMinor: string

@@ -252,7 +252,7 @@ async function start(
     ledgerLag: () => follower.lag(),
     operatorBalance: () => chain.publicClient.getBalance({ address: keys.operator.address }),
     costOf: costReader(chain.publicClient),
-    readAccount: accountReader(chain.publicClient, chain.deployment.asset.address),
+    readAccount: accountReader(chain.publicClient, chain.deployment),
     frames: () => pipeline.counts(),
     connectedMachines: () => running.connectedMachines().length,
     notices: () => notices.current(),

@@ -1,6 +1,14 @@
 export type { Hex } from 'viem'
 export { LiquefyError } from './error.ts'
 export {
+  type AccountOpening,
+  type AccountTopUp,
+  acceptanceDigest,
+  openingDigest,
+  payeeSignature,
+  topUpDigest,
+} from './transact/account-agreement.ts'
+export {
   ADJUSTMENT_TYPES,
   type Adjustment,
   type AdjustmentJson,

@@ -6,7 +6,7 @@ import { useAgreements, useDeployment, useMachines, useSparkline, useStatus } fr
 import { useSession } from '../session/use-session.ts'
 import { PaymentBars, Sparkline } from '../ui/charts.tsx'
 import { Choice } from '../ui/choice.tsx'
-import { formatCount, formatExact, nameOf } from '../ui/format.ts'
+import { formatCount, formatExact, payeeName, payerName } from '../ui/format.ts'
 import { Money } from '../ui/money.tsx'
 import { Ago, Card, Figure, StateBadge } from '../ui/parts.tsx'
 import { Empty, Loaded } from '../ui/states.tsx'
@@ -199,7 +199,7 @@ const Agreements = ({ list }: { list: AgreementSummary[] }) => {
                 <span className="note">
                   {agreement.machineId === '0'
                     ? 'no machine'
-                    : `${nameOf(deployment, agreement.payer)} pays ${nameOf(deployment, agreement.payee)}`}
+                    : `${payerName(deployment, agreement)} pays ${payeeName(deployment, agreement)}`}
                 </span>
               </span>
               <Money minor={agreement.includedMinor} />

@@ -1,4 +1,4 @@
-import type { Deployment } from '@liquefy/client'
+import type { AgreementSummary, Deployment, PartyMachine } from '@liquefy/client'
 import { formatDecimal } from '@liquefy/protocol'
 
 const grouped = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
@@ -55,6 +55,21 @@ export const shorten = (hex: string): string =>
 export const nameOf = (deployment: Deployment | undefined, address: string): string =>
   deployment?.people.find((person) => person.address.toLowerCase() === address.toLowerCase())
     ?.name ?? shorten(address)
+
+/** Who pays in an agreement, as people call him. */
+export const payerName = (
+  deployment: Deployment | undefined,
+  { payer, payerMachine }: Pick<AgreementSummary, 'payer' | 'payerMachine'>,
+): string => accountName(payerMachine) ?? nameOf(deployment, payer)
+
+/** Who is paid in an agreement, as people call him. */
+export const payeeName = (
+  deployment: Deployment | undefined,
+  { payee, payeeMachine }: Pick<AgreementSummary, 'payee' | 'payeeMachine'>,
+): string => accountName(payeeMachine) ?? nameOf(deployment, payee)
+
+const accountName = (machine: PartyMachine | null): string | undefined =>
+  machine === null ? undefined : `machine ${machine.machineId} (its own account)`
 
 const unitSigns: Readonly<Record<string, string>> = {
   Cel: '°C',

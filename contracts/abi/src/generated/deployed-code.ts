@@ -88,11 +88,11 @@ export const DEPLOYED_CODE = {
     }
   },
   "termsRules": {
-    "hash": "0x7265a2354d64f5b0af95a01f2c58f248e51e82d5b7e41899746758ac8a8aa6a0",
+    "hash": "0xff5b7507d9cfb44a3a39c1dff82f03ba2ef2f7ac8a69ed0f2afb9097cdffe13b",
     "immutables": {
       "_registry": [
-        981,
-        4806
+        4456,
+        4701
       ]
     }
   },

@@ -55,13 +55,17 @@ abstract contract SpendingPolicy {
 
     /// @dev Every line but the day's, which counts.
     function _requireLines(bytes32 tenure, address asset, address counterparty, uint256 amount) internal view {
-        if (_paused[tenure]) revert PolicyPaused();
+        _requireNotPaused(tenure);
         Policy storage policy = _policies[tenure][asset];
         uint256 expiry = policy.expiry;
         if (expiry == 0) revert PolicyMissing(asset);
         if (block.timestamp > expiry) revert PolicyExpired(expiry, block.timestamp);
         if (!_isListed(policy.counterparties, counterparty)) revert CounterpartyRefused(counterparty);
         if (amount > policy.perPayment) revert PaymentAboveLimit(amount, policy.perPayment);
+    }
+
+    function _requireNotPaused(bytes32 tenure) internal view {
+        if (_paused[tenure]) revert PolicyPaused();
     }
 
     /// @dev Counts a payment into today.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {MachineAccount} from "../../../src/transact/account/MachineAccount.sol";
 import {Key} from "../../../src/trust/Key.sol";
 import {StreamHead} from "../../../src/trust/MachineRegistry.sol";
 import {DidPublisher} from "../../../src/trust/account/DidPublisher.sol";
-import {MachineAccount} from "../../../src/trust/account/MachineAccount.sol";
 import {AccountFixture} from "../../support/AccountFixture.sol";
 
 /// @notice The DID follows the machine registry, whoever calls. What resolvers make of it: packages/node/test/trust/did.test.ts.

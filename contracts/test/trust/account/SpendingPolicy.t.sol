@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {MachineAccount} from "../../../src/transact/account/MachineAccount.sol";
 import {Key} from "../../../src/trust/Key.sol";
 import {StreamHead} from "../../../src/trust/MachineRegistry.sol";
 import {Authorization} from "../../../src/trust/account/Authorization.sol";
-import {MachineAccount, Payment} from "../../../src/trust/account/MachineAccount.sol";
+import {MachinePurse, Payment} from "../../../src/trust/account/MachinePurse.sol";
 import {Policy, SpendingPolicy} from "../../../src/trust/account/SpendingPolicy.sol";
 import {AskingToken} from "../../support/AskingToken.sol";
 import {AccountFixture} from "../../support/AccountFixture.sol";
@@ -50,7 +51,7 @@ contract SpendingPolicyTest is AccountFixture {
         Payment memory payment = paymentOf(1e6, "a");
         bytes memory signature = signPayment(payment);
         purse.pay(payment, signature);
-        vm.expectRevert(abi.encodeWithSelector(MachineAccount.PaymentUsed.selector, purse.hashPayment(payment)));
+        vm.expectRevert(abi.encodeWithSelector(MachinePurse.PaymentUsed.selector, purse.hashPayment(payment)));
         purse.pay(payment, signature);
     }
 
@@ -58,7 +59,7 @@ contract SpendingPolicyTest is AccountFixture {
         Payment memory payment = paymentOf(1e6, "a");
         payment.deadline = T0 - 1;
         bytes memory signature = signPayment(payment);
-        vm.expectRevert(abi.encodeWithSelector(MachineAccount.DeadlineExpired.selector, T0 - 1, T0));
+        vm.expectRevert(abi.encodeWithSelector(MachinePurse.DeadlineExpired.selector, T0 - 1, T0));
         purse.pay(payment, signature);
     }
 
@@ -66,7 +67,7 @@ contract SpendingPolicyTest is AccountFixture {
         Payment memory payment = paymentOf(1e6, "a");
         bytes memory signature = signPayment(payment);
         payment.amount += 1;
-        vm.expectPartialRevert(MachineAccount.MachineSignatureInvalid.selector);
+        vm.expectPartialRevert(MachinePurse.MachineSignatureInvalid.selector);
         purse.pay(payment, signature);
     }
 
@@ -170,7 +171,7 @@ contract SpendingPolicyTest is AccountFixture {
     function test_WithoutBookingATokenIsRefused() public {
         Authorization memory a = authorizationOf(1e6, "a");
         assertRefused(
-            a, TODAY, abi.encodeWithSelector(MachineAccount.BookingMissing.selector, purse.hashBooking(a, TODAY))
+            a, TODAY, abi.encodeWithSelector(MachinePurse.BookingMissing.selector, purse.hashBooking(a, TODAY))
         );
         bytes memory signature = machineSignature(a, TODAY);
         vm.expectPartialRevert(AskingToken.SignatureRefused.selector);
@@ -228,12 +229,12 @@ contract SpendingPolicyTest is AccountFixture {
     function test_ABookingIsForItsDayAlone() public {
         Authorization memory a = authorizationOf(10e6, "a");
         bytes memory early = signBooking(a, TODAY + 1);
-        vm.expectRevert(abi.encodeWithSelector(MachineAccount.BookingOfOtherDay.selector, TODAY + 1, TODAY));
+        vm.expectRevert(abi.encodeWithSelector(MachinePurse.BookingOfOtherDay.selector, TODAY + 1, TODAY));
         purse.book(a, TODAY + 1, early);
         bookSigned(a, TODAY);
         vm.warp((TODAY + 1) * 1 days);
         assertRefused(
-            a, TODAY, abi.encodeWithSelector(MachineAccount.BookingOfOtherDay.selector, TODAY, TODAY + 1)
+            a, TODAY, abi.encodeWithSelector(MachinePurse.BookingOfOtherDay.selector, TODAY, TODAY + 1)
         );
         vm.warp(T0);
     }
@@ -242,7 +243,7 @@ contract SpendingPolicyTest is AccountFixture {
         Authorization memory a = authorizationOf(10e6, "a");
         bytes memory signature = signBooking(a, TODAY);
         purse.book(a, TODAY, signature);
-        vm.expectPartialRevert(MachineAccount.PaymentUsed.selector);
+        vm.expectPartialRevert(MachinePurse.PaymentUsed.selector);
         purse.book(a, TODAY, signature);
     }
 
@@ -254,7 +255,7 @@ contract SpendingPolicyTest is AccountFixture {
         assertTrue(purse.isValidSignature(other, signature) == bytes4(0xffffffff), "another hash");
         assertEq(
             keccak256(purse.explainSignature(other, signature)),
-            keccak256(abi.encodeWithSelector(MachineAccount.HashMismatch.selector, other, hashOf(a))),
+            keccak256(abi.encodeWithSelector(MachinePurse.HashMismatch.selector, other, hashOf(a))),
             "why"
         );
     }
@@ -310,7 +311,7 @@ contract SpendingPolicyTest is AccountFixture {
         vm.prank(owner);
         registry.transferFrom(owner, stranger, machineId);
 
-        vm.expectPartialRevert(MachineAccount.MachineSignatureInvalid.selector);
+        vm.expectPartialRevert(MachinePurse.MachineSignatureInvalid.selector);
         purse.pay(payment, signature);
         signature = signPayment(payment);
         vm.expectRevert(abi.encodeWithSelector(SpendingPolicy.PolicyMissing.selector, address(euro)));
@@ -339,9 +340,9 @@ contract SpendingPolicyTest is AccountFixture {
         registry.revoke(machineId);
         Payment memory payment = paymentOf(1e6, "a");
         bytes memory signature = signPayment(payment);
-        vm.expectRevert(abi.encodeWithSelector(MachineAccount.MachineNotActive.selector, machineId));
+        vm.expectRevert(abi.encodeWithSelector(MachinePurse.MachineNotActive.selector, machineId));
         purse.pay(payment, signature);
-        assertRefused(a, TODAY, abi.encodeWithSelector(MachineAccount.MachineNotActive.selector, machineId));
+        assertRefused(a, TODAY, abi.encodeWithSelector(MachinePurse.MachineNotActive.selector, machineId));
     }
 
     function test_AReplacedKeySpendsNothing() public {
@@ -357,12 +358,12 @@ contract SpendingPolicyTest is AccountFixture {
             a,
             TODAY,
             abi.encodeWithSelector(
-                MachineAccount.MachineSignatureInvalid.selector, machineId, purse.hashBooking(a, TODAY)
+                MachinePurse.MachineSignatureInvalid.selector, machineId, purse.hashBooking(a, TODAY)
             )
         );
         Payment memory payment = paymentOf(1e6, "a");
         bytes memory signature = signPayment(payment);
-        vm.expectPartialRevert(MachineAccount.MachineSignatureInvalid.selector);
+        vm.expectPartialRevert(MachinePurse.MachineSignatureInvalid.selector);
         purse.pay(payment, signature);
         signature = signP256Sha256(12, purse.hashPayment(payment));
         purse.pay(payment, signature);
@@ -374,7 +375,7 @@ contract SpendingPolicyTest is AccountFixture {
         bookSigned(a, TODAY);
         vm.prank(owner);
         registry.suspend(machineId);
-        assertRefused(a, TODAY, abi.encodeWithSelector(MachineAccount.MachineNotActive.selector, machineId));
+        assertRefused(a, TODAY, abi.encodeWithSelector(MachinePurse.MachineNotActive.selector, machineId));
         vm.prank(owner);
         registry.resume(machineId);
         moveBy(a, machineSignature(a, TODAY));
@@ -392,7 +393,7 @@ contract SpendingPolicyTest is AccountFixture {
         Payment memory payment = paymentOf(1e6, "a");
         bytes memory signature = signP256Sha256(MACHINE_SECRET, second.hashPayment(payment));
         // One key speaks for both: what it signed for one account is nothing to the other.
-        vm.expectPartialRevert(MachineAccount.MachineSignatureInvalid.selector);
+        vm.expectPartialRevert(MachinePurse.MachineSignatureInvalid.selector);
         purse.pay(payment, signature);
         second.pay(payment, signature);
 
@@ -406,7 +407,7 @@ contract SpendingPolicyTest is AccountFixture {
         Payment memory payment = paymentOf(1e6, "a");
         bytes memory signature = signPayment(payment);
         vm.chainId(4242);
-        vm.expectPartialRevert(MachineAccount.NotAccountOwner.selector);
+        vm.expectPartialRevert(MachinePurse.NotAccountOwner.selector);
         purse.pay(payment, signature);
         bytes32 digest = purse.hashPayment(payment);
         assertTrue(!registry.verify(machineId, digest, signature), "another digest there");
@@ -423,7 +424,7 @@ contract SpendingPolicyTest is AccountFixture {
         payment.asset = address(token);
         bytes memory signature = signPayment(payment);
         token.arm(purse, payment, signature);
-        vm.expectPartialRevert(MachineAccount.PaymentUsed.selector);
+        vm.expectPartialRevert(MachinePurse.PaymentUsed.selector);
         purse.pay(payment, signature);
     }
 

@@ -9,6 +9,7 @@ import {
   termsFromJson,
 } from '@liquefy/protocol'
 import { Command } from 'commander'
+import { beginOf } from '../agreement-begin.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { readOffer } from '../agreement-offer.ts'
 import { openAgreements } from '../agreement-opening.ts'
@@ -238,12 +239,4 @@ async function explainedOffer(context: Context, path: string): Promise<Explained
     asset: contracts.asset,
     names: namesOf(context.folder),
   }
-}
-
-/** A chain whose blocks come faster than one a second runs ahead of the clock by no more than this. */
-const LEAD_SECONDS = 600
-
-/** When an agreement begins that does not say: now by the clock, which readings bear; by the chain where that one lives in another time. */
-function beginOf(chainSeconds: number, clockSeconds: number): number {
-  return chainSeconds - clockSeconds > LEAD_SECONDS ? chainSeconds : clockSeconds
 }

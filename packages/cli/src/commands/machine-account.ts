@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { testEuroAbi } from '@liquefy/abi'
 import {
   accountAddress,
+  callFromAccount,
+  closeCall,
   createAccount,
   pauseSpending,
   payFromAccount,
@@ -8,29 +11,27 @@ import {
   setSpendingPolicy,
   signAccountPayment,
 } from '@liquefy/client'
-import { loadIdentity, loadKey } from '@liquefy/machine'
 import { didEthr, type Hex } from '@liquefy/protocol'
 import { Command } from 'commander'
-import { isAddress, toHex } from 'viem'
+import { toHex } from 'viem'
+import {
+  type Acting,
+  actionOf,
+  actor,
+  amountOf,
+  deviceIn,
+  ensureAccount,
+  machineOn,
+  partyOf,
+  secondsOf,
+} from '../account-action.ts'
+import { agreementIdOf } from '../agreement-id.ts'
 import { contextOf } from '../context.ts'
-import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
-import { machinePassphrase, machinePin } from '../machine-secrets.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
-import { senderOf } from '../transactions.ts'
-import { personOf, walletOf } from '../wallet.ts'
-
-interface Acting {
-  as?: string
-  keyFile?: string
-}
-
-const actor = (command: Command, who: string) =>
-  command
-    .option('--as <person>', `${who}: one of the embedded chain’s people`)
-    .option('--key-file <file>', `${who}: file with a private key`)
+import { sellCommand } from './machine-agreement.ts'
 
 /** `liquefy machine account`: the machine's own account on the ledger. */
 export function accountCommand(): Command {
@@ -54,6 +55,9 @@ export function accountCommand(): Command {
             ['created', account.created ? 'yes' : 'not yet; it can be paid to already'],
             ['did', account.did],
             ['balance', money(account.balanceMinor)],
+            ...(account.atHouseMinor === '0'
+              ? []
+              : [['to bring home', money(account.atHouseMinor)]]),
             ...(policy
               ? [
                   ['at once', money(policy.perPaymentMinor)],
@@ -66,6 +70,9 @@ export function accountCommand(): Command {
                   ['paused', account.paused ? 'yes' : 'no'],
                 ]
               : [['policy', 'none: the machine’s key can spend nothing']]),
+            ...(account.sellsUntilMs === null
+              ? []
+              : [['may sell until', new Date(account.sellsUntilMs).toISOString()]]),
           ]),
         )
       }),
@@ -84,6 +91,46 @@ export function accountCommand(): Command {
         )
       }),
   )
+  command.addCommand(
+    actor(new Command('withdraw'), 'owner of the machine')
+      .description('pay out of the account')
+      .argument('<machineId>')
+      .requiredOption('--amount <amount>', 'smallest units of the asset')
+      .option('--to <who>', 'somebody else than the owner')
+      .action(
+        async (
+          given: string,
+          options: Acting & { amount: string; to?: string },
+          command: Command,
+        ) => {
+          const { context, action, asset } = await actionOf(command, given, options)
+          const to = options.to
+            ? partyOf(context.folder, action, options.to)
+            : action.wallet.account.address
+          const transfer = { functionName: 'transfer', args: [to, amountOf(options.amount)] }
+          await callFromAccount({
+            ...action,
+            call: { address: asset, abi: testEuroAbi, ...transfer },
+          })
+          context.out.result(
+            { machineId: given, to, amountMinor: options.amount },
+            `${options.amount} smallest units went from the account of machine ${given} to ${to}.`,
+          )
+        },
+      ),
+  )
+  command.addCommand(
+    actor(new Command('close'), 'owner of the machine')
+      .description('end an agreement that pays the account; what is left goes back to its payer')
+      .argument('<machineId>')
+      .argument('<agreement>', 'agreement id, or its beginning')
+      .action(async (given: string, agreement: string, who: Acting, command: Command) => {
+        const { context, action } = await actionOf(command, given, who)
+        const agreementId = await agreementIdOf(context, agreement)
+        await callFromAccount({ ...action, call: closeCall({ ...action, agreementId }) })
+        context.out.result({ machineId: given, agreementId }, `Agreement ${agreementId} is closed.`)
+      }),
+  )
   return command
 }
 
@@ -99,7 +146,10 @@ export function policyCommand(): Command {
       .requiredOption('--per-payment <amount>', 'at most this at once')
       .requiredOption('--per-day <amount>', 'at most this a day of UTC')
       .requiredOption('--until <time>', 'good until then, such as 2027-01-01 or 2027-01-01T12:00Z')
-      .requiredOption('--to <who...>', 'whom it may pay: addresses, or the embedded chain’s people')
+      .requiredOption(
+        '--to <who...>',
+        'whom it may pay: addresses, the embedded chain’s people, or "machine 5" for its account',
+      )
       .option('--asset <address>', 'another token than the ledger’s asset')
       .action(async (given: string, options: PolicyOptions, command: Command) => {
         const { context, action, asset } = await actionOf(command, given, options)
@@ -107,7 +157,7 @@ export function policyCommand(): Command {
           perPayment: amountOf(options.perPayment),
           perDay: amountOf(options.perDay),
           expiry: secondsOf(options.until),
-          counterparties: options.to.map((one) => addressOf(context.folder, one)),
+          counterparties: options.to.map((one) => partyOf(context.folder, action, one)),
         }
         await ensureAccount(action)
         await setSpendingPolicy({ ...action, asset: options.asset ?? asset, policy })
@@ -117,6 +167,7 @@ export function policyCommand(): Command {
         )
       }),
   )
+  command.addCommand(sellCommand())
   for (const [name, paused, words] of [
     ['pause', true, 'spends nothing until `liquefy machine policy resume`'],
     ['resume', false, 'spends within its policy again'],
@@ -149,7 +200,10 @@ export function payCommand(): Command {
   return actor(new Command('pay'), 'who sends it; it costs him gas and nothing else')
     .description('have the machine’s key sign a payment out of its account, and send it')
     .argument('<folder>', 'folder of the machine')
-    .requiredOption('--to <who>', 'address, or one of the embedded chain’s people')
+    .requiredOption(
+      '--to <who>',
+      'address, one of the embedded chain’s people, or "machine 5" for its account',
+    )
     .requiredOption('--amount <amount>', 'smallest units of the asset')
     .action(
       async (
@@ -157,18 +211,11 @@ export function payCommand(): Command {
         options: Acting & { to: string; amount: string },
         command: Command,
       ) => {
-        const identity = loadIdentity(folder)
-        if (!identity) {
-          throw new CliError(
-            'MACHINE_UNREGISTERED',
-            `${folder} is no registered machine yet: liquefy machine register ${folder} --as <person>`,
-          )
-        }
-        const machineId = String(identity.machineId)
+        const { machineId, key: keyOf } = deviceIn(folder)
         const { context, action, asset } = await actionOf(command, machineId, options)
-        const to = addressOf(context.folder, options.to)
+        const to = partyOf(context.folder, action, options.to)
         const amountMinor = amountOf(options.amount)
-        const key = loadKey(folder, machinePassphrase(), machinePin())
+        const key = keyOf()
         const salt = toHex(randomBytes(32))
         const signed = await signAccountPayment({ ...action, key, asset, to, amountMinor, salt })
         const { transactionHash } = await payFromAccount({ ...action, ...signed })
@@ -186,11 +233,9 @@ export function didCommand(): Command {
     .description('DID of a machine, and its document as the ledger has it now')
     .argument('<machineId>')
     .action(async (given: string, _options: object, command: Command) => {
-      const context = contextOf(command)
-      const { ledger, contracts } = await ledgerOf(context)
+      const { context, ledger, contracts, machine } = await machineOn(command, given)
       const { chainId } = ledger
-      const deployment = { ...contracts, chainId, accounts: contracts.accounts ?? null }
-      const account = accountAddress({ deployment, machineId: BigInt(machineIdOf(given)) })
+      const account = accountAddress(machine)
       const did = didEthr({ chainId, account })
       const network = {
         name: toHex(chainId),
@@ -231,48 +276,6 @@ export function publishKeyCommand(): Command {
         `${did} follows the machine registry. See it: liquefy machine did ${given}`,
       )
     })
-}
-
-type Action = Awaited<ReturnType<typeof actionOf>>['action']
-
-async function ensureAccount(action: Action): Promise<void> {
-  const code = await action.publicClient.getCode({ address: accountAddress(action) })
-  if (code === undefined) await createAccount(action)
-}
-
-async function actionOf(command: Command, given: string, who: Acting) {
-  const context = contextOf(command)
-  const machineId = BigInt(machineIdOf(given))
-  const wallet = walletOf(context.folder, who)
-  const { ledger, contracts } = await ledgerOf(context)
-  const deployment = {
-    chainId: ledger.chainId,
-    registry: contracts.registry,
-    accounts: contracts.accounts ?? null,
-  }
-  return {
-    context,
-    asset: contracts.asset.address,
-    action: { ...senderOf(ledger, wallet), deployment, machineId },
-  }
-}
-
-function addressOf(folder: string, given: string): Hex {
-  return isAddress(given, { strict: false }) ? given : personOf(folder, given).address
-}
-
-function amountOf(text: string): bigint {
-  if (/^(0|[1-9]\d{0,37})$/.test(text)) return BigInt(text)
-  throw new CliError(
-    'AMOUNT_INVALID',
-    `${text} is no amount: a whole number of smallest units, such as 1500000.`,
-  )
-}
-
-function secondsOf(text: string): bigint {
-  const ms = Date.parse(text)
-  if (Number.isFinite(ms) && ms > 0) return BigInt(Math.floor(ms / 1_000))
-  throw new CliError('DATE_INVALID', `${text} is no time: say it as 2027-01-01T12:00Z.`)
 }
 
 function inText(policy: {

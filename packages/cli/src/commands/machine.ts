@@ -31,6 +31,12 @@ import {
   policyCommand,
   publishKeyCommand,
 } from './machine-account.ts'
+import {
+  acceptCommand,
+  agreeCommand,
+  machineFundCommand,
+  reclaimCommand,
+} from './machine-agreement.ts'
 import { describeCommand } from './machine-describe.ts'
 import { eraseCommand } from './machine-erase.ts'
 import { historyCommand } from './machine-history.ts'
@@ -74,6 +80,10 @@ export function machineCommand(): Command {
   command.addCommand(accountCommand())
   command.addCommand(policyCommand())
   command.addCommand(payCommand())
+  command.addCommand(acceptCommand())
+  command.addCommand(agreeCommand())
+  command.addCommand(machineFundCommand())
+  command.addCommand(reclaimCommand())
   command.addCommand(didCommand())
   command.addCommand(publishKeyCommand())
   return command

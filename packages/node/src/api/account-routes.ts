@@ -31,8 +31,15 @@ async function accountView(context: ApiContext, machineId: bigint): Promise<Mach
       'Machines of this ledger have no accounts: an earlier version deployed its contracts.',
     )
   }
-  const { created, balanceMinor, policy, spentTodayMinor, paused } =
-    await context.readAccount(account)
+  const {
+    created,
+    balanceMinor,
+    policy,
+    spentTodayMinor,
+    paused,
+    sellsUntilSeconds,
+    atHouseMinor,
+  } = await context.readAccount(account)
   return {
     machineId: String(machineId),
     account,
@@ -49,5 +56,7 @@ async function accountView(context: ApiContext, machineId: bigint): Promise<Mach
       : null,
     spentTodayMinor: String(spentTodayMinor),
     paused,
+    sellsUntilMs: sellsUntilSeconds === 0n ? null : Number(sellsUntilSeconds) * 1_000,
+    atHouseMinor: String(atHouseMinor),
   }
 }

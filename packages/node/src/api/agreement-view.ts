@@ -3,6 +3,7 @@ import type {
   AgreementSummary,
   Band,
   Hex,
+  PartyMachine,
   PeriodView,
   SettlementView,
 } from '@liquefy/client'
@@ -28,6 +29,7 @@ import {
   readPositionOwners,
 } from '../store/agreements.ts'
 import { readArchivedAhead } from '../store/archives.ts'
+import { readPartyMachines } from '../store/machine-accounts.ts'
 import { readProblem, readSent, readSigned } from '../store/meter-values.ts'
 import { type OwedRow, readOwed, readOwedAmounts, readOwedTotals } from '../store/metering.ts'
 import { readMachineNames } from '../store/overview.ts'
@@ -45,11 +47,12 @@ const PERIODS_SHOWN = 100
 /** All agreements, the oldest first. */
 export async function agreementList(context: ApiContext): Promise<AgreementSummary[]> {
   const db = context.database.pool
-  const [money, owed, names, owners] = await Promise.all([
+  const [money, owed, names, owners, machines] = await Promise.all([
     readMoney(db, context.block().final),
     readOwedTotals(db),
     readMachineNames(db),
     readPositionOwners(db),
+    readPartyMachines(db),
   ])
   return context.agreements
     .all()
@@ -60,6 +63,7 @@ export async function agreementList(context: ApiContext): Promise<AgreementSumma
         money.get(agreement.agreementId) ?? noMoney(),
         owed.get(agreement.agreementId) ?? 0n,
         owners.get(agreement.agreementId),
+        machines,
       ),
     )
 }
@@ -70,6 +74,7 @@ function summaryOf(
   money: AgreementMoney,
   owedMinor: bigint,
   owner: Hex | undefined,
+  machines: ReadonlyMap<Hex, PartyMachine>,
 ): AgreementSummary {
   return {
     agreementId,
@@ -77,6 +82,8 @@ function summaryOf(
     machineName: name ?? (machineId === 0n ? 'no machine' : String(machineId)),
     payer,
     payee,
+    payerMachine: machines.get(payer) ?? null,
+    payeeMachine: machines.get(payee) ?? null,
     open,
     owedMinor: String(owedMinor),
     includedMinor: String(money.paidMinor),
@@ -111,19 +118,31 @@ async function viewOf(
   const agreement = knownAgreement(context, agreementId)
   const { final } = context.block()
   const earlier = { from: ALL_PERIODS.from, before: shown.from }
-  const [moneyById, before, owed, names, signed, sent, settlements, owners, skipped, ahead] =
-    await Promise.all([
-      readMoney(db, final, [agreementId]),
-      readOwedAmounts(db, agreementId, earlier),
-      readOwed(db, agreementId, shown),
-      readMachineNames(db),
-      readSigned(db, agreementId, shown),
-      readSent(db, agreementId, shown),
-      readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
-      readPositionOwners(db),
-      readProblem(db, agreementId),
-      agreement.open ? readArchivedAhead(db, agreementId) : undefined,
-    ])
+  const [
+    moneyById,
+    before,
+    owed,
+    names,
+    signed,
+    sent,
+    settlements,
+    owners,
+    machines,
+    skipped,
+    ahead,
+  ] = await Promise.all([
+    readMoney(db, final, [agreementId]),
+    readOwedAmounts(db, agreementId, earlier),
+    readOwed(db, agreementId, shown),
+    readMachineNames(db),
+    readSigned(db, agreementId, shown),
+    readSent(db, agreementId, shown),
+    readSettlements(db, agreementId, SETTLEMENTS_SHOWN),
+    readPositionOwners(db),
+    readPartyMachines(db, [agreement.payer, agreement.payee]),
+    readProblem(db, agreementId),
+    agreement.open ? readArchivedAhead(db, agreementId) : undefined,
+  ])
   const money = moneyById.get(agreementId) ?? noMoney()
   const moneyByPeriod = agreement.terms ? [...money.periods] : []
   const moved = moneyByPeriod.map(([, of]) => of)
@@ -141,6 +160,7 @@ async function viewOf(
       money,
       owedMinor,
       owners.get(agreementId),
+      machines,
     ),
     problem:
       agreement.problem ?? archiveProblem(ahead) ?? moneyProblem(context, money) ?? skipped ?? null,

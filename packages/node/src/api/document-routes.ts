@@ -15,6 +15,7 @@ import {
 } from '../documents/statement.ts'
 import { statementCsv } from '../documents/statement-csv.ts'
 import { MOST_ROWS, type NewestSettlements, statementPdf } from '../documents/statement-pdf.ts'
+import { readPartyMachines } from '../store/machine-accounts.ts'
 import { readParty } from '../store/parties.ts'
 import { countSettlements, type LedgerPlace, readSettlements } from '../store/settlements.ts'
 import type { MeteredAgreement } from '../transact/agreements.ts'
@@ -205,7 +206,7 @@ async function periodInvoice(
   const agreementId = idOf(request.params.id)
   const { period } = request.query
   const { address } = await sessionOf(context, request)
-  requireParty(knownAgreement(context, agreementId), address)
+  await requireParty(context, agreementId, address)
   const terms = requirePeriod(context.agreements.get(agreementId)?.terms, period)
   const nowMs = clock.nowMs()
   if (nowMs < finalFromMs(terms, period)) {
@@ -270,9 +271,12 @@ function unitsOf(metered: MeteredAgreement | undefined): TariffUnit[] {
   return metered?.terms ? tariffUnits(metered.terms, metered.rules) : []
 }
 
-/** INV-24: an invoice has private details of two people, and is for them alone. */
-function requireParty({ payer, payee }: Pick<Agreement, 'payer' | 'payee'>, address: Hex): void {
-  if ([payer, payee].some((party) => party.toLowerCase() === address)) return
+/** INV-24: an invoice has private details of two people, and is for them alone. Whose machine's account is a party is one too. */
+async function requireParty(context: ApiContext, agreementId: Hex, address: Hex): Promise<void> {
+  const { payer, payee } = knownAgreement(context, agreementId)
+  const machines = await readPartyMachines(context.database.pool, [payer, payee])
+  const parties = [payer, payee, ...[...machines.values()].map(({ owner }) => owner)]
+  if (parties.some((party) => party.toLowerCase() === address)) return
   throw new ProblemError(
     403,
     'NOT_PARTY',

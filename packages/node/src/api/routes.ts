@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { readEnvelope } from '../store/envelopes.ts'
 import { readFineSeries } from '../store/fine-series.ts'
+import { readPartyMachines } from '../store/machine-accounts.ts'
 import { readFoldCodes, saveMachineName } from '../store/overview.ts'
 import { readRefusals } from '../store/refusals.ts'
 import { createStreamFigures } from '../store/stream-figures.ts'
@@ -238,7 +239,11 @@ function addAgreementRoutes(app: FastifyInstance, context: ApiContext): void {
     ),
     async ({ query }) => {
       const party = query.party?.toLowerCase()
-      return context.notices().filter((notice) => party === undefined || notice.party === party)
+      if (party === undefined) return context.notices()
+      const machines = await readPartyMachines(context.database.pool)
+      return context
+        .notices()
+        .filter((one) => one.party === party || machines.get(one.party)?.owner === party)
     },
   )
   app.post<{ Params: { id: string }; Body: unknown }>(

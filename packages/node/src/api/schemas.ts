@@ -195,6 +195,8 @@ export const machineAccount = object({
   }),
   spentTodayMinor: digits,
   paused: boolean,
+  sellsUntilMs: orNull(integer),
+  atHouseMinor: digits,
 })
 
 export const readingSeries = list(
@@ -412,12 +414,15 @@ export const statementJudged = {
   ],
 }
 
+const partyMachine = objectOrNull({ machineId: digits, owner: hex })
 const agreementSummaryFields = {
   agreementId: hex,
   machineId: digits,
   machineName: text,
   payer: hex,
   payee: hex,
+  payerMachine: partyMachine,
+  payeeMachine: partyMachine,
   open: boolean,
   owedMinor: digits,
   includedMinor: digits,

@@ -81,7 +81,10 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     create(tieredTariffBytecode),
     create(planTariffBytecode),
     create(didRegistryBytecode),
-    create(machineAccountBytecode, machineAccountAbi, [accounts.didRegistry]),
+    create(machineAccountBytecode, machineAccountAbi, [
+      accounts.didRegistry,
+      addresses.clearingHouse,
+    ]),
   ]
   if (asset) return { addresses, steps }
   const mints = holders.map((holder) => ({

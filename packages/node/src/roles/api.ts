@@ -97,7 +97,7 @@ export async function startApiRole(site: Site): Promise<string> {
     },
     operatorBalance: () => client.getBalance({ address: log }),
     costOf: costReader(client),
-    readAccount: accountReader(client, contracts.asset.address),
+    readAccount: accountReader(client, contracts),
     frames: () => pipeline.counts(),
     connectedMachines: () => broker.connectedMachines().length,
     notices: () => notices.current(),

@@ -4,6 +4,7 @@ import {
   type FoldTerms,
   foldTermsOf,
   type MeterRule,
+  machineAccountAddress,
   parseRule,
   ruleHash,
   SIGNER_KIND,
@@ -13,6 +14,7 @@ import {
   tariffKindAt,
   termsToJson,
 } from '@liquefy/protocol'
+import type { ContractDeployment } from '../chain/deployment.ts'
 import {
   readAgreements,
   readControllers,
@@ -20,7 +22,8 @@ import {
   type StoredAgreement,
   saveRules,
 } from '../store/agreements.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Queryable } from '../store/database.ts'
+import { saveMachineAccounts } from '../store/machine-accounts.ts'
 
 /** What a machine is told of an agreement that it meters: the payload of its `agreement` topic. */
 export interface AgreementMessage {
@@ -71,7 +74,7 @@ export const MAX_GAP_TIMEOUT_SECONDS = 31 * 86_400
 /** Reads the agreements; call `refresh` first, and again whenever the ledger has changed. */
 export function createAgreements(options: {
   database: Database
-  deployment: TariffContracts
+  deployment: TariffContracts & Pick<ContractDeployment, 'chainId' | 'registry' | 'accounts'>
 }): Agreements {
   const { database, deployment } = options
   let byId = new Map<Hex, MeteredAgreement>()
@@ -82,6 +85,7 @@ export function createAgreements(options: {
 
   const refreshNow = async (): Promise<Hex[]> => {
     const db = database.pool
+    await saveAccounts(db, deployment)
     const [stored, rules, controlled] = [
       await readAgreements(db),
       await readRules(db),
@@ -214,4 +218,16 @@ function group<Key, Value>(values: readonly Value[], keysOf: (value: Value) => K
     }
   }
   return groups
+}
+
+/** Where the ledger's machines have accounts, these may be parties. */
+async function saveAccounts(
+  db: Queryable,
+  { chainId, registry, accounts }: Pick<ContractDeployment, 'chainId' | 'registry' | 'accounts'>,
+): Promise<void> {
+  if (!accounts) return
+  const implementation = accounts.machineAccount
+  await saveMachineAccounts(db, (machineId) =>
+    machineAccountAddress({ chainId, registry, implementation, machineId }),
+  )
 }

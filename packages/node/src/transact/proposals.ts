@@ -22,6 +22,7 @@ import {
 import type { Clock } from '../clock.ts'
 import type { Database, Queryable } from '../store/database.ts'
 import { hexOf } from '../store/hex.ts'
+import { readPartyMachines } from '../store/machine-accounts.ts'
 import { readMachines } from '../store/machines.ts'
 import { readMachineNames } from '../store/overview.ts'
 import {
@@ -503,11 +504,15 @@ async function requireMachines(db: Queryable, terms: Terms): Promise<void> {
     )
   }
   const owner = machine?.owner && hexOf(machine.owner)
-  const isOfParty = owner === terms.payer || owner === terms.payee
+  const accounts = await readPartyMachines(db, [terms.payer, terms.payee])
+  const isAccountParty = [...accounts.values()].some(
+    ({ machineId }) => machineId === String(terms.machineId),
+  )
+  const isOfParty = owner === terms.payer || owner === terms.payee || isAccountParty
   if (terms.meters.length > 0 && !isOfParty) {
     throw new ProposalError(
       'MACHINE_OWNER_NOT_PARTY',
-      `Machine ${terms.machineId} belongs to ${owner}, who must be payer or payee.`,
+      `Machine ${terms.machineId} belongs to ${owner}, who must be payer or payee, or the machine's own account.`,
     )
   }
   if (signerId.some((id) => !machines.some(({ machineId }) => machineId === id))) {

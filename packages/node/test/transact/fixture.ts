@@ -134,6 +134,9 @@ export async function meteringBench(database: Database, clock: { now: number }) 
       linearTariff: LINEAR,
       tieredTariff: `0x${'12'.repeat(20)}`,
       planTariff: `0x${'13'.repeat(20)}`,
+      chainId: 31_337,
+      registry: `0x${'14'.repeat(20)}`,
+      accounts: undefined,
     },
   })
   const start = () =>

@@ -13,6 +13,7 @@ import {
   resumeMachine,
   type SignedTransfer,
   type SpendingPolicy,
+  setSelling,
   setSpendingPolicy,
   signAccountPayment,
   signTransfer,
@@ -299,7 +300,19 @@ test('the machine pays by itself, relayed by anybody, and its owner’s policy i
     },
     spentTodayMinor: String(5n * EURO),
     paused: false,
+    sellsUntilMs: null,
+    atHouseMinor: '0',
   })
+})
+
+test('an account of an earlier version is no party by its key, and that is said', async () => {
+  const { machine, buyer, node } = world
+  const { accounts, asset } = node.deployment
+  if (!accounts) throw new Error('a new ledger has accounts')
+  // A contract that knows no clearing house, as those accounts were.
+  const old = { ...node.deployment, accounts: { ...accounts, machineAccount: asset.address } }
+  const selling = { ...machine, wallet: buyer, deployment: old, asset: asset.address, until: FAR }
+  await expect(setSelling(selling)).rejects.toMatchObject({ code: 'ACCOUNTS_TOO_OLD' })
 })
 
 function tenureOf() {

@@ -181,6 +181,7 @@ export function ownerSignature(signature: Hex): Hex {
   return concatHex(['0x00', signature])
 }
 
-function accountDomain({ chainId, account }: Pick<AccountContext, 'chainId' | 'account'>) {
+/** The EIP-712 domain of a machine's account. */
+export function accountDomain({ chainId, account }: Pick<AccountContext, 'chainId' | 'account'>) {
   return { name: 'Liquefy MachineAccount', version: '1', chainId, verifyingContract: account }
 }

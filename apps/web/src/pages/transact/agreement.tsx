@@ -1,7 +1,7 @@
 import type { Agreement, Hex } from '@liquefy/client'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useAgreement, useDeployment } from '../../queries.ts'
-import { nameOf, shorten } from '../../ui/format.ts'
+import { payeeName, payerName, shorten } from '../../ui/format.ts'
 import { Loaded } from '../../ui/states.tsx'
 import { CheckIt } from '../trust/check-it.tsx'
 import './agreement.css'
@@ -58,7 +58,7 @@ const Head = ({ agreement }: { agreement: Agreement }) => {
         / agreement <span title={agreement.agreementId}>{shorten(agreement.agreementId)}</span>
       </p>
       <h1>
-        {nameOf(deployment, agreement.payer)} pays {nameOf(deployment, agreement.payee)}{' '}
+        {payerName(deployment, agreement)} pays {payeeName(deployment, agreement)}{' '}
         <span className={agreement.open ? 'badge badge-active' : 'badge'}>
           {agreement.open ? 'open' : 'closed'}
         </span>

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { useAgreements, useDeployment, useProposals } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { Choice } from '../../ui/choice.tsx'
-import { formatCount, nameOf, shorten } from '../../ui/format.ts'
+import { formatCount, nameOf, payeeName, payerName, shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Ago, Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
@@ -126,8 +126,8 @@ const AllAgreements = ({ me }: { me: Hex | undefined }) => {
   const wordsOf = (one: AgreementSummary) =>
     [
       agreementTitle(one, deployment),
-      nameOf(deployment, one.payer),
-      nameOf(deployment, one.payee),
+      payerName(deployment, one),
+      payeeName(deployment, one),
       one.agreementId,
     ]
       .join(' ')
@@ -242,7 +242,7 @@ const Rows = ({ list }: { list: AgreementSummary[] }) => {
             <span>
               <strong>{agreementTitle(agreement, deployment)}</strong>
               <span className="note">
-                {nameOf(deployment, agreement.payer)} pays {nameOf(deployment, agreement.payee)},{' '}
+                {payerName(deployment, agreement)} pays {payeeName(deployment, agreement)},{' '}
                 {shorten(agreement.agreementId)}
                 {agreement.open ? '' : ', closed'}
               </span>

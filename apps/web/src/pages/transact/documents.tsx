@@ -5,7 +5,7 @@ import { type ReactNode, useState } from 'react'
 import { node } from '../../api.ts'
 import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
-import { formatTime, nameOf } from '../../ui/format.ts'
+import { formatTime, payeeName, payerName } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
 import './documents.css'
 
@@ -65,7 +65,8 @@ const Invoice = ({ agreement }: { agreement: Agreement }) => {
   const period = chosen ?? String(newest?.period)
   const download = useDownload(() => node.invoice(agreement.agreementId, Number(period)))
   const [payer, payee] = [agreement.payer, agreement.payee]
-  const isParty = me !== undefined && [payer.toLowerCase(), payee.toLowerCase()].includes(me)
+  const parties = [payer, payee, agreement.payerMachine?.owner, agreement.payeeMachine?.owner]
+  const isParty = me !== undefined && parties.some((party) => party?.toLowerCase() === me)
   return (
     <div className="document">
       <h3>E-invoice</h3>
@@ -93,7 +94,7 @@ const Invoice = ({ agreement }: { agreement: Agreement }) => {
         <p>
           {isParty
             ? 'Nothing to invoice yet: the first period appears with the first priced reading.'
-            : `Sign in as ${nameOf(deployment, payer)} or ${nameOf(deployment, payee)} to get it.`}
+            : `Sign in as ${payerName(deployment, agreement)} or ${payeeName(deployment, agreement)} to get it.`}
         </p>
       )}
     </div>

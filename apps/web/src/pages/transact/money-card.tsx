@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { useDeployment, useEscrow, useNotices } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { AmountBar } from '../../ui/charts.tsx'
-import { nameOf } from '../../ui/format.ts'
+import { payerName } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card, Figure, Party } from '../../ui/parts.tsx'
 
@@ -72,9 +72,14 @@ const owedBy = ({ registerUnits, adjustedMinor }: Agreement): string => {
     : 'by every signed reading so far'
 }
 
+const topUpWords = (payer: string, isMachine: boolean): string =>
+  isMachine
+    ? `${payer} can top it up by its own key: liquefy machine fund.`
+    : `${payer} can top it up here, signed in.`
+
 /** Where escrow is low: the way to the top-up for whoever may do it, and for others who that is. */
 const TopUpHint = ({ agreement, isSpent }: { agreement: Agreement; isSpent: boolean }) => {
-  const { agreementId, payer, open } = agreement
+  const { agreementId, payer, payerMachine, open } = agreement
   const deployment = useDeployment().data
   const me = useSession()?.address
   const isLow =
@@ -88,7 +93,7 @@ const TopUpHint = ({ agreement, isSpent }: { agreement: Agreement; isSpent: bool
           Top up escrow
         </Link>
       ) : (
-        `${nameOf(deployment, payer)} can top it up here, signed in.`
+        topUpWords(payerName(deployment, agreement), payerMachine !== null)
       )}
     </p>
   )

@@ -84,6 +84,7 @@ const Account = ({ machineId }: { machineId: string }) => {
               <span className="note">
                 <Spending account={loaded} />
               </span>
+              <Dealing account={loaded} />
             </>
           )}
         </Loaded>
@@ -113,6 +114,23 @@ const Spending = ({
     </>
   )
 }
+
+/** What it may agree to as the one who is paid, and what waits for it at the clearing house. */
+const Dealing = ({ account: { sellsUntilMs, atHouseMinor } }: { account: MachineAccount }) => (
+  <>
+    {sellsUntilMs === null ? null : (
+      <span className="note">
+        Its key may accept agreements that pay the machine itself, until{' '}
+        <At timeMs={sellsUntilMs} />.
+      </span>
+    )}
+    {atHouseMinor === '0' ? null : (
+      <span className="note">
+        <Money minor={atHouseMinor} /> wait for it at the clearing house: liquefy machine reclaim.
+      </span>
+    )}
+  </>
+)
 
 const Evidence = ({
   life: { evidenceComplete, streams, keyIsOlderThanOwner },

@@ -26,10 +26,10 @@ struct Payment {
     uint256 deadline;
 }
 
-/// @title The machine's own account: an ERC-6551 account of its token
+/// @title What a machine's own account, an ERC-6551 account of its token, is without agreements
 /// @notice The token's owner may do anything with it, its DID excepted. The machine's key pays out of it within the owner's
 /// policy, by `pay`, or by ERC-1271 on a token that knows ERC-3009. Rules: docs/protocol/identity.md.
-contract MachineAccount is
+abstract contract MachinePurse is
     IERC1271,
     IERC6551Account,
     IERC6551Executable,
@@ -54,7 +54,8 @@ contract MachineAccount is
     bytes1 private constant BY_MACHINE = 0x01;
     uint8 private constant CALL = 0;
 
-    uint256 private _state;
+    /// @dev Changes with each action.
+    uint256 internal _state;
     /// @notice Payments made and bookings, by the digest that the machine's key signed.
     mapping(bytes32 digest => bool) public isUsed;
 
@@ -169,7 +170,7 @@ contract MachineAccount is
     /// @param signature by the key that speaks for the machine, as `MachineRegistry.verify` takes it, over
     /// `Payment(asset, to, amount, salt, deadline, tenure)`
     function pay(Payment calldata payment, bytes calldata signature) external {
-        if (block.timestamp > payment.deadline) revert DeadlineExpired(payment.deadline, block.timestamp);
+        _requireInTime(payment.deadline);
         bytes32 current = tenure();
         bytes32 digest = hashPayment(payment);
         _spend(digest, current, payment.asset, payment.to, payment.amount, signature);
@@ -225,7 +226,8 @@ contract MachineAccount is
 
     /// @inheritdoc IERC1271
     /// @dev `0x00 || the owner's signature over OwnerSignature(hash, tenure)`, good for anything, or
-    /// `0x01 || abi.encode(Authorization, uint256 day, bytes signature)`, good for that payment on that day once it is booked.
+    /// `0x01 || abi.encode(Authorization, uint256 day, bytes signature)`, good for that payment on that day once it is booked, or
+    /// another kind that the account knows.
     function isValidSignature(bytes32 hash, bytes calldata signature) external view returns (bytes4) {
         try this.requireSignature(hash, signature) {
             return IERC1271.isValidSignature.selector;
@@ -247,7 +249,7 @@ contract MachineAccount is
     function requireSignature(bytes32 hash, bytes calldata signature) external view {
         bytes1 kind = signature.length == 0 ? bytes1(0xff) : signature[0];
         if (kind == BY_OWNER) return _requireOwnerSignature(hash, signature[1:]);
-        if (kind != BY_MACHINE) revert SignatureKindUnknown(signature);
+        if (kind != BY_MACHINE) return _requireOtherSignature(hash, kind, signature);
         (Authorization memory authorization, uint256 day, bytes memory proof) =
             abi.decode(signature[1:], (Authorization, uint256, bytes));
         _requireBooked(hash, authorization, day, proof);
@@ -266,6 +268,10 @@ contract MachineAccount is
 
     // --- inside ---------------------------------------------------------------------------------------------------------
 
+    /// @dev Reverts unless a signature of a further kind is good for `hash`.
+    function _requireOtherSignature(bytes32 hash, bytes1 kind, bytes calldata signature) internal view virtual;
+
+    /// @dev Counts what the machine's key signed into today, once, if every line of the policy lets it.
     function _spend(
         bytes32 digest,
         bytes32 current,
@@ -273,7 +279,7 @@ contract MachineAccount is
         address to,
         uint256 amount,
         bytes calldata signature
-    ) private {
+    ) internal {
         if (isUsed[digest]) revert PaymentUsed(digest);
         _requireMachine(digest, signature);
         _requireLines(current, asset, to, amount);
@@ -311,7 +317,11 @@ contract MachineAccount is
         if (day != _today()) revert BookingOfOtherDay(day, _today());
     }
 
-    function _requireMachine(bytes32 digest, bytes memory signature) private view {
+    function _requireInTime(uint256 deadline) internal view {
+        if (block.timestamp > deadline) revert DeadlineExpired(deadline, block.timestamp);
+    }
+
+    function _requireMachine(bytes32 digest, bytes memory signature) internal view {
         (, address registry, uint256 machineId) = token();
         if (owner() == address(0)) revert NotAccountOwner(msg.sender, address(0));
         if (!MachineRegistry(registry).isActive(machineId)) revert MachineNotActive(machineId);
@@ -328,7 +338,7 @@ contract MachineAccount is
         }
     }
 
-    function _requireOwner() private view {
+    function _requireOwner() internal view {
         address current = owner();
         if (current == address(0) || msg.sender != current) revert NotAccountOwner(msg.sender, current);
     }

@@ -7,12 +7,13 @@ import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Recei
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IERC6551Account} from "erc6551/interfaces/IERC6551Account.sol";
 import {IERC6551Executable} from "erc6551/interfaces/IERC6551Executable.sol";
-import {MachineAccount} from "../../../src/trust/account/MachineAccount.sol";
+import {MachineAccount} from "../../../src/transact/account/MachineAccount.sol";
+import {MachinePurse} from "../../../src/trust/account/MachinePurse.sol";
 import {MachineRegistry} from "../../../src/trust/MachineRegistry.sol";
 import {AccountFixture} from "../../support/AccountFixture.sol";
 
 /// @notice Whose the account is, what its owner does, and that it never comes to own itself.
-contract MachineAccountTest is AccountFixture {
+contract MachinePurseTest is AccountFixture {
     function setUp() public {
         deployAccounts();
     }
@@ -73,7 +74,7 @@ contract MachineAccountTest is AccountFixture {
 
     function test_NobodyElseExecutesOrSetsThePolicy() public {
         vm.startPrank(stranger);
-        bytes memory refusal = abi.encodeWithSelector(MachineAccount.NotAccountOwner.selector, stranger, owner);
+        bytes memory refusal = abi.encodeWithSelector(MachinePurse.NotAccountOwner.selector, stranger, owner);
         vm.expectRevert(refusal);
         purse.execute(address(euro), 0, "", 0);
         vm.expectRevert(refusal);
@@ -86,13 +87,13 @@ contract MachineAccountTest is AccountFixture {
     function test_OnlyPlainCalls(uint8 operation) public {
         operation = uint8(bound(operation, 1, 255));
         vm.prank(owner);
-        vm.expectRevert(abi.encodeWithSelector(MachineAccount.OperationRefused.selector, operation, 0));
+        vm.expectRevert(abi.encodeWithSelector(MachinePurse.OperationRefused.selector, operation, 0));
         purse.execute(address(euro), 0, "", operation);
     }
 
     function test_NotEvenTheOwnerBendsTheDid() public {
         vm.prank(owner);
-        vm.expectPartialRevert(MachineAccount.DidRegistryRefused.selector);
+        vm.expectPartialRevert(MachinePurse.DidRegistryRefused.selector);
         purse.execute(
             address(didRegistry),
             0,
@@ -106,7 +107,7 @@ contract MachineAccountTest is AccountFixture {
         registry.transferFrom(owner, stranger, machineId);
         assertEq(purse.owner(), stranger, "the buyer");
         vm.prank(owner);
-        vm.expectPartialRevert(MachineAccount.NotAccountOwner.selector);
+        vm.expectPartialRevert(MachinePurse.NotAccountOwner.selector);
         purse.execute(address(euro), 0, "", 0);
     }
 
@@ -120,9 +121,9 @@ contract MachineAccountTest is AccountFixture {
         );
         assertEq(other.owner(), address(0), "owner");
         vm.prank(owner);
-        vm.expectPartialRevert(MachineAccount.NotAccountOwner.selector);
+        vm.expectPartialRevert(MachinePurse.NotAccountOwner.selector);
         other.execute(address(euro), 0, "", 0);
-        vm.expectPartialRevert(MachineAccount.NotAccountOwner.selector);
+        vm.expectPartialRevert(MachinePurse.NotAccountOwner.selector);
         other.publishKey();
     }
 
@@ -130,7 +131,7 @@ contract MachineAccountTest is AccountFixture {
         vm.chainId(4242);
         assertEq(purse.owner(), address(0), "owner");
         vm.prank(owner);
-        vm.expectPartialRevert(MachineAccount.NotAccountOwner.selector);
+        vm.expectPartialRevert(MachinePurse.NotAccountOwner.selector);
         purse.execute(address(euro), 0, "", 0);
         vm.chainId(HOME_CHAIN);
     }
