@@ -1,5 +1,6 @@
 /** Typed ABIs and creation bytecode of Liquefy's contracts. `src/generated` is written by `contracts/generate.ts`. */
 export { clearingHouseAbi, clearingHouseBytecode } from './generated/clearing-house.ts'
+export { conduitControllerBytecode } from './generated/conduit-controller.ts'
 export { DEPLOYED_CODE } from './generated/deployed-code.ts'
 export { didRegistryAbi, didRegistryBytecode } from './generated/did-registry.ts'
 export { MACHINE_STATES, SKIP_REASONS } from './generated/enums.ts'
@@ -10,6 +11,7 @@ export { machineAccountAbi, machineAccountBytecode } from './generated/machine-a
 export { machineRegistryAbi, machineRegistryBytecode } from './generated/machine-registry.ts'
 export { p256Sha256VerifierBytecode } from './generated/p256-sha256-verifier.ts'
 export { planTariffAbi, planTariffBytecode } from './generated/plan-tariff.ts'
+export { seaportAbi, seaportBytecode } from './generated/seaport.ts'
 export { STORAGE_LAYOUT } from './generated/storage-layout.ts'
 export { testEuroAbi, testEuroBytecode } from './generated/test-euro.ts'
 export { tieredTariffAbi, tieredTariffBytecode } from './generated/tiered-tariff.ts'
