@@ -23,6 +23,8 @@ export interface ContractDeployment {
 
 /** `market` is Seaport. */
 interface CooperationContracts {
+  /** Undefined: this ledger has none. */
+  usageRights?: Hex | undefined
   conduitController: Hex
   market: Hex
 }

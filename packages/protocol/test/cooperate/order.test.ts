@@ -1,6 +1,14 @@
 import { conduitControllerBytecode, seaportAbi, seaportBytecode } from '@liquefy/abi'
 import fc from 'fast-check'
-import { createPublicClient, createWalletClient, type Hex, http, keccak256, numberToHex, publicActions } from 'viem'
+import {
+  createPublicClient,
+  createWalletClient,
+  type Hex,
+  http,
+  keccak256,
+  numberToHex,
+  publicActions,
+} from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { anvil } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
