@@ -51,7 +51,7 @@ export interface GoodFigures {
   lookBackDays: number
   /** Different payers of it: few of them may be friends of the seller. */
   payers: number
-  /** Income of 365 days to price, parts in a million; extrapolated if `lookBackDays` are fewer. Null without income. */
+  /** Income of 365 days to price, parts in a million; extrapolated if `lookBackDays` are fewer, null if they are fewer than 30, and without income. */
   yieldPpm: number | null
   /** What a vault keeps for repairs; null of all else. */
   reserveMinor: string | null

@@ -31,6 +31,8 @@ const DAY_MS = 86_400_000
 const YEAR_DAYS = 365
 const UPTIME_MS = 30 * DAY_MS
 const MONTHS = 12
+/** An income of fewer days says nothing of a year. */
+const MIN_LOOK_BACK_DAYS = 30
 const PPM = 1_000_000n
 const KM_PER_DEGREE = 111.32
 
@@ -144,7 +146,8 @@ function titleOf(
   }
   if (kind === 'right') return `Usage right ${tokenId}${names[0] ? ` (${names[0]})` : ''}`
   const share = shares.get(token)
-  const amount = formatDecimal(one.amount, share?.decimals ?? 0, { grouping: true })
+  const exact = formatDecimal(one.amount, share?.decimals ?? 0, { grouping: true })
+  const amount = exact.includes('.') ? exact.replace(/\.?0+$/, '') : exact
   return `${amount} ${share?.symbol ?? 'shares'}${names[0] ? ` (${names.join(', ')})` : ''}`
 }
 
@@ -185,7 +188,10 @@ function earningsOf(
     lookBackDays,
     payers: kind === 'right' ? 0 : new Set(payers).size,
     // What an agreement still pays ends with it: no yield to go on for ever.
-    yieldPpm: yearMinor > 0n && kind !== 'receivable' ? Number((perYear * PPM) / priceMinor) : null,
+    yieldPpm:
+      yearMinor > 0n && kind !== 'receivable' && lookBackDays >= MIN_LOOK_BACK_DAYS
+        ? Number((perYear * PPM) / priceMinor)
+        : null,
   }
 }
 

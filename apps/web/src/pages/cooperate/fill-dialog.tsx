@@ -1,10 +1,11 @@
 import type { MarketOrder } from '@liquefy/client'
-import { formatDecimal, parseDecimal } from '@liquefy/protocol'
+import { parseDecimal } from '@liquefy/protocol'
 import { useState } from 'react'
 import { failureWords } from '../../failures/failure-words.ts'
 import { useSession } from '../../session/use-session.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { TextField } from '../../ui/fields.tsx'
+import { formatAmount } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 
@@ -12,7 +13,7 @@ import { useStep } from '../../wallet/use-step.tsx'
 export const FillDialog = ({ order, onClose }: { order: MarketOrder; onClose: () => void }) => {
   const me = useSession()?.address
   const isShare = order.kind === 'share'
-  const [text, setText] = useState(formatDecimal(BigInt(order.remaining), order.decimals))
+  const [text, setText] = useState(formatAmount(order.remaining, order.decimals))
   const part = isShare ? partIn(text, order) : undefined
   const isSale = order.side === 'sale'
   const step = useStep(
@@ -74,12 +75,12 @@ const partIn = (text: string, { decimals, remaining, partSize }: MarketOrder): b
     const part = parseDecimal(text.trim(), decimals)
     if (part <= 0n) return 'It must be more than nothing.'
     if (part > BigInt(remaining)) {
-      return `Only ${formatDecimal(BigInt(remaining), decimals)} are left.`
+      return `Only ${formatAmount(remaining, decimals)} are left.`
     }
     const size = BigInt(partSize)
     return part % size === 0n
       ? part
-      : `Take a multiple of ${formatDecimal(size, decimals)}: only that has an exact share of the price.`
+      : `Take a multiple of ${formatAmount(partSize, decimals)}: only that has an exact share of the price.`
   } catch (error) {
     return failureWords(error)
   }
@@ -88,7 +89,13 @@ const partIn = (text: string, { decimals, remaining, partSize }: MarketOrder): b
 /** What goes with the good, what does not, and what could still change. */
 const warningsOf = ({ kind, figures, side }: MarketOrder): string[] => {
   const always = 'What is signed is what is paid: nobody takes a fee.'
-  if (side === 'offer') return ['You give it away for good, at the price that was offered.', always]
+  if (side === 'offer') {
+    return [
+      'It must be yours: else the ledger refuses it.',
+      'You give it away for good, at the price that was offered.',
+      always,
+    ]
+  }
   if (kind === 'machine') {
     const { account, machines, payers } = figures
     const [machine] = machines
@@ -97,7 +104,7 @@ const warningsOf = ({ kind, figures, side }: MarketOrder): string[] => {
       'Its open agreements go on, and pay the payees that stand in them: look at its page which they are.',
       ...(account && account.balanceMinor !== '0'
         ? [
-            'The money in its account comes along, and the seller can take it out until the very sale.',
+            'The money in its account comes along, and the seller can take it out until the very sale. What he let others take of it, they still can.',
           ]
         : []),
       ...(machine && machine.state !== 'active' ? [`It is ${machine.state}.`] : []),

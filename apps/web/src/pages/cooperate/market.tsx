@@ -1,5 +1,5 @@
 import './market.css'
-import type { Hex, MarketQuery } from '@liquefy/client'
+import type { Hex, MarketOrder, MarketQuery } from '@liquefy/client'
 import { parseDecimal } from '@liquefy/protocol'
 import { getRouteApi } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
@@ -12,6 +12,7 @@ import { MarketFilters } from './market-filters.tsx'
 import { OrderCard } from './order-card.tsx'
 
 const route = getRouteApi('/market')
+const FillDialog = lazy(async () => ({ default: (await import('./fill-dialog.tsx')).FillDialog }))
 const OrderForm = lazy(async () => ({ default: (await import('./order-form.tsx')).OrderForm }))
 
 /** What is for sale and what is wanted: machines, shares, usage rights and what agreements will pay. */
@@ -63,6 +64,8 @@ const Found = ({ me }: { me: Hex | undefined }) => {
   const machines = useMachines().data ?? []
   const asset = useDeployment().data?.asset
   const [offset, setOffset] = useState(0)
+  // Here, since an order that is filled leaves the list, and what came of it is still to be read.
+  const [filling, setFilling] = useState<MarketOrder>()
   const choose = (change: Partial<MarketFilter>) => {
     setOffset(0)
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true })
@@ -103,7 +106,7 @@ const Found = ({ me }: { me: Hex | undefined }) => {
             ) : (
               <div className="orders">
                 {orders.map((order) => (
-                  <OrderCard key={order.orderId} order={order} />
+                  <OrderCard key={order.orderId} order={order} onFill={() => setFilling(order)} />
                 ))}
               </div>
             )}
@@ -126,6 +129,11 @@ const Found = ({ me }: { me: Hex | undefined }) => {
           </>
         )}
       </Loaded>
+      {filling ? (
+        <Suspense>
+          <FillDialog order={filling} onClose={() => setFilling(undefined)} />
+        </Suspense>
+      ) : null}
     </>
   )
 }

@@ -1,16 +1,13 @@
 import type { MarketOrder } from '@liquefy/client'
-import { formatDecimal } from '@liquefy/protocol'
 import { Link } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
-import { Sparkline } from '../../ui/charts.tsx'
-import { countOf, formatAge } from '../../ui/format.ts'
+import { PaymentBars } from '../../ui/charts.tsx'
+import { countOf, formatAge, formatAmount, formatExact } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { At, Figure, Party } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { kinds } from './market-filter.ts'
-
-const FillDialog = lazy(async () => ({ default: (await import('./fill-dialog.tsx')).FillDialog }))
 
 const stateWords: Record<MarketOrder['state'], string> = {
   open: 'can be had',
@@ -22,9 +19,8 @@ const stateWords: Record<MarketOrder['state'], string> = {
 }
 
 /** Something that is for sale or wanted, with what a buyer needs to know drawn and in figures. */
-export const OrderCard = ({ order }: { order: MarketOrder }) => {
+export const OrderCard = ({ order, onFill }: { order: MarketOrder; onFill: () => void }) => {
   const me = useSession()?.address
-  const [filling, setFilling] = useState(false)
   const isMine = order.maker === me
   const isSale = order.side === 'sale'
   return (
@@ -53,25 +49,20 @@ export const OrderCard = ({ order }: { order: MarketOrder }) => {
       <div className="order-end">
         {isMine ? <Cancel order={order} /> : null}
         {!isMine && order.state === 'open' ? (
-          <button type="button" className="button" onClick={() => setFilling(true)}>
-            {isSale ? 'Buy' : 'Sell for this price'}
-            <span className="visually-hidden">: {order.title}</span>
+          <button type="button" className="button" onClick={onFill}>
+            {isSale ? 'Buy' : 'Accept this price'}
+            <span className="visually-hidden">{`: ${order.title}`}</span>
           </button>
         ) : null}
         <Links order={order} />
       </div>
-      {filling ? (
-        <Suspense>
-          <FillDialog order={order} onClose={() => setFilling(false)} />
-        </Suspense>
-      ) : null}
     </article>
   )
 }
 
 const Left = ({ order: { kind, remaining, amount, decimals } }: { order: MarketOrder }) => {
   if (kind !== 'share' || remaining === amount || remaining === '0') return null
-  const text = (units: string) => formatDecimal(BigInt(units), decimals, { grouping: true })
+  const text = (units: string) => formatAmount(units, decimals)
   return (
     <span className="note">
       {' '}
@@ -80,23 +71,31 @@ const Left = ({ order: { kind, remaining, amount, decimals } }: { order: MarketO
   )
 }
 
-/** Twelve months as a line; nothing where nothing was earned. */
+/** Twelve months as bars; nothing where nothing was earned. */
 const Income = ({ order: { figures, kind } }: { order: MarketOrder }) => {
+  const asset = useDeployment().data?.asset
   if (kind === 'right') return null
-  const values = figures.income.map(({ minor }) => Number(minor))
-  if (values.every((value) => value === 0)) {
+  if (figures.income.every(({ minor }) => minor === '0')) {
     return <p className="order-nothing note">Nothing was settled in the last twelve months.</p>
   }
   const [first, last] = [figures.income[0]?.month, figures.income.at(-1)?.month]
+  const text = (minor: string) =>
+    `${formatExact(minor, asset?.decimals ?? 0, 2)} ${asset?.symbol ?? ''}`
   return (
-    <div className="order-income">
-      <Sparkline values={values} label={`Income by month from ${first} to ${last}`} />
-      <p className="note order-months">
+    <figure className="order-income">
+      <PaymentBars
+        payments={figures.income.map(({ month, minor }) => ({
+          key: month,
+          minor: BigInt(minor),
+          label: `${month}: ${text(minor)}`,
+        }))}
+      />
+      <figcaption className="note order-months">
         <span>{first}</span>
         <span>income by month</span>
         <span>{last}</span>
-      </p>
-    </div>
+      </figcaption>
+    </figure>
   )
 }
 
@@ -198,7 +197,7 @@ const Cancel = ({ order }: { order: MarketOrder }) => {
         onClick={step.start}
       >
         Take it back
-        <span className="visually-hidden">: {order.title}</span>
+        <span className="visually-hidden">{`: ${order.title}`}</span>
       </button>
       {step.words}
     </div>
