@@ -133,10 +133,12 @@ test('the machine is bought, and belongs to the buyer', async () => {
   await dialog.getByRole('button', { name: 'Pay and take it' }).click()
   await dialog.getByText(/^Bought for 2,500/).waitFor({ timeout: 30_000 })
   await buyer.keyboard.press('Escape')
-  const { owner } = await createClient({ url: demo.url }).machine(order?.tokenId ?? '')
-  const { people } = await createClient({ url: demo.url }).deployment()
+  const client = createClient({ url: demo.url })
+  const { people } = await client.deployment()
   const city = people.find(({ name }) => name === 'City council')
-  expect(owner).toBe(city?.address.toLowerCase())
+  await expect
+    .poll(async () => (await client.machine(order?.tokenId ?? '')).owner, { timeout: 30_000 })
+    .toBe(city?.address.toLowerCase())
 }, 120_000)
 
 test('an order is taken back, and what is over stands among one’s own', async () => {
