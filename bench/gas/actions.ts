@@ -11,6 +11,7 @@ import type { PrivateKeyAccount } from 'viem/accounts'
 import { accountActions } from './account-actions.ts'
 import type { BenchLedger } from './ledger.ts'
 import { machineActions } from './machine-actions.ts'
+import { marketActions } from './market-actions.ts'
 import { moneyActions } from './money-actions.ts'
 
 /** Runs one named transaction and keeps what it cost. */
@@ -44,6 +45,7 @@ export async function measureActions(
   await machineActions(ledger, people, measure)
   await moneyActions(ledger, people, measure)
   await accountActions(ledger, people, measure)
+  await marketActions(ledger, people, measure)
   const { evidenceAnchor } = ledger.node.deployment
   const root: Hex = `0x${randomBytes(32).toString('hex')}`
   const call = { address: evidenceAnchor, abi: evidenceAnchorAbi, functionName: 'anchor' }

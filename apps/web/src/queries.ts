@@ -1,4 +1,10 @@
-import { ApiError, type Hex, type ReadingBucket, type SettlementEvidence } from '@liquefy/client'
+import {
+  ApiError,
+  type Hex,
+  type MarketQuery,
+  type ReadingBucket,
+  type SettlementEvidence,
+} from '@liquefy/client'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { node } from './api.ts'
 import { useSession } from './session/use-session.ts'
@@ -222,6 +228,17 @@ export const useEnvelopePayments = (logIndex: string) =>
   })
 
 const paymentsMs = 5_000
+
+/** What can be had on the market, as `query` says. Orders are posted by anybody, and no event tells of them. */
+export const useMarketOrders = (query: MarketQuery) =>
+  useQuery({
+    queryKey: ['market', query],
+    queryFn: () => node.marketOrders(query),
+    placeholderData: (before) => before,
+    refetchInterval: marketMs,
+  })
+
+const marketMs = 5_000
 
 const proposalsMs = 3_000
 

@@ -4,6 +4,7 @@ import { lazyPart } from './failures/lazy-part.ts'
 import { MachinePage } from './pages/connect/machine.tsx'
 import { readFilter } from './pages/connect/machine-filter.ts'
 import { machineSearchOf } from './pages/connect/machine-search.ts'
+import { readMarketFilter } from './pages/cooperate/market-filter.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -65,6 +66,12 @@ const proposal = createRoute({
     async () => (await import('./pages/transact/proposal-page.tsx')).ProposalPage,
   ),
 })
+const market = createRoute({
+  getParentRoute: () => root,
+  path: '/market',
+  validateSearch: readMarketFilter,
+  component: lazyPart(async () => (await import('./pages/cooperate/market.tsx')).MarketPage),
+})
 const evidence = createRoute({
   getParentRoute: () => root,
   path: '/evidence/$logIndex',
@@ -98,6 +105,7 @@ export const router = createRouter({
     proposal,
     agreement,
     settlement,
+    market,
     evidence,
     check,
     operation,

@@ -1,6 +1,7 @@
 /** Typed ABIs and creation bytecode of Liquefy's contracts. `src/generated` is written by `contracts/generate.ts`. */
 export { allowListsAbi, allowListsBytecode } from './generated/allow-lists.ts'
 export { clearingHouseAbi, clearingHouseBytecode } from './generated/clearing-house.ts'
+export { conduitControllerBytecode } from './generated/conduit-controller.ts'
 export { DEPLOYED_CODE } from './generated/deployed-code.ts'
 export { didRegistryAbi, didRegistryBytecode } from './generated/did-registry.ts'
 export { MACHINE_STATES, SKIP_REASONS, VAULT_PHASES } from './generated/enums.ts'
@@ -17,6 +18,7 @@ export { machineRegistryAbi, machineRegistryBytecode } from './generated/machine
 export { machineVaultAbi, machineVaultBytecode } from './generated/machine-vault.ts'
 export { p256Sha256VerifierBytecode } from './generated/p256-sha256-verifier.ts'
 export { planTariffAbi, planTariffBytecode } from './generated/plan-tariff.ts'
+export { seaportAbi, seaportBytecode } from './generated/seaport.ts'
 export { STORAGE_LAYOUT } from './generated/storage-layout.ts'
 export { testEuroAbi, testEuroBytecode } from './generated/test-euro.ts'
 export { tieredTariffAbi, tieredTariffBytecode } from './generated/tiered-tariff.ts'

@@ -10,6 +10,7 @@ import { credentialCommand } from './commands/credential.ts'
 import { evidenceCommand } from './commands/evidence.ts'
 import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
+import { marketCommand } from './commands/market.ts'
 import { originCommand } from './commands/origin.ts'
 import { replayCommand } from './commands/replay.ts'
 import { statusCommand } from './commands/status.ts'
@@ -46,6 +47,7 @@ export async function run(args: readonly string[]): Promise<number> {
     restoreCommand(),
     archiveCommand(done),
     agreementCommand(),
+    marketCommand(),
     auditCommand(done),
     evidenceCommand(done),
     originCommand(done),

@@ -1,6 +1,7 @@
 import {
   type AttestationJson,
   LiquefyError,
+  type OrderJson,
   type SignedMeterValueJson,
   splitSequence,
 } from '@liquefy/protocol'
@@ -12,6 +13,7 @@ import type {
 } from './credential.ts'
 import { ApiError } from './errors.ts'
 import type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
+import type { MarketOrder, MarketPage, MarketQuery, MarketTrade } from './market.ts'
 import type { PartyDetails } from './party.ts'
 import type { ShellEnvironment, ThingDescription } from './thing.ts'
 import type {
@@ -210,6 +212,14 @@ export interface Client {
   declineProposal(proposalId: Hex, message: string): Promise<Proposal>
   /** Takes back what one has proposed. A signature that the other party has kept stays good on the ledger until `openByMs`. */
   withdrawProposal(proposalId: Hex, message: string): Promise<Proposal>
+  /** What is for sale and asked for, as `query` says; throws `MARKET_MISSING` on a ledger without a market. */
+  marketOrders(query?: MarketQuery): Promise<MarketPage>
+  /** One order, whatever became of it; throws `ORDER_UNKNOWN`. */
+  marketOrder(orderId: Hex): Promise<MarketOrder>
+  /** Posts an order that its maker signed. Throws with the codes of docs/protocol/market.md. */
+  postOrder(signed: { order: OrderJson; signature: Hex }): Promise<MarketOrder>
+  /** The newest fifty: of all, of one token contract, or of one token. */
+  marketTrades(query?: { token?: Hex; tokenId?: string }): Promise<MarketTrade[]>
   /** Signs or sends as one of the embedded chain's people (EIP-1193), where `Deployment.actAsPeople` says so. */
   walletRequest(address: Hex, call: { method: string; params: unknown[] }): Promise<Hex>
   /**
@@ -382,6 +392,11 @@ export const createClient = ({
     declineProposal: (proposalId, message) => post(`proposals/${proposalId}/decline`, { message }),
     withdrawProposal: (proposalId, message) =>
       post(`proposals/${proposalId}/withdraw`, { message }),
+    marketOrders: ({ all, ...query } = {}) =>
+      get('market/orders', { ...query, all: all ? 'true' : undefined }),
+    marketOrder: (orderId) => get(`market/orders/${orderId}`),
+    postOrder: (signed) => post('market/orders', signed),
+    marketTrades: (query) => get('market/trades', query),
     walletRequest: async (address, call) => {
       const { result } = await post<{ result: Hex }>(`people/${address}/wallet`, call)
       return result

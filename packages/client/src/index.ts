@@ -93,6 +93,22 @@ export {
   suspendMachine,
   transferMachine,
 } from './machine-ledger.ts'
+export type * from './market.ts'
+export {
+  acceptOffer,
+  buy,
+  cancelAllOrders,
+  cancelOrders,
+  idOfOrder,
+  listForSale,
+  type MarketAction,
+  makeOffer,
+  marketOf,
+  type OrderDraft,
+  replacedOrders,
+  type SeenGood,
+  type SignedOrder,
+} from './market-ledger.ts'
 export {
   attestMeterValues,
   combineSignatures,

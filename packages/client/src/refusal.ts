@@ -121,6 +121,19 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   BookingMissing: () => 'This is signed and within the policy, and not booked yet: book it first.',
   OwnershipCycle: ([machineId, to]) =>
     `${to} is the account of machine ${machineId}, or belongs to it: a machine cannot own itself.`,
+  OrderAlreadyFilled: () => 'This order is filled already: see what else there is on the market.',
+  OrderIsCancelled: () =>
+    'Its maker has cancelled this order: see what else there is on the market.',
+  InvalidTime: ([start, end]) =>
+    `This order is good from ${timeText(start)} until ${timeText(end)}: ask its maker for a new one.`,
+  InvalidSigner: () =>
+    'The maker has not signed this order for this ledger, or has cancelled all that he signed before: ask him for a new one.',
+  BadContractSignature: () =>
+    'The account that made this order does not stand by its signature: ask for a new one.',
+  InexactFraction: () =>
+    "This part has no exact share of the order's price: take a multiple of its part size.",
+  TokenTransferGenericFailure: ([token, from]) =>
+    `${from} has not got what he would give of ${token}, or has not approved it for the market.`,
   OwnershipTooDeep: ([, most]) => `Accounts of machines own machines at most ${most} deep.`,
   ERC721NonexistentToken: ([tokenId]) => {
     const id = BigInt(String(tokenId))

@@ -1,14 +1,19 @@
-import type { Deployment } from '@liquefy/client'
+import type { Deployment, Hex } from '@liquefy/client'
 import { LiquefyError } from '@liquefy/protocol'
 import type { PublicClient } from 'viem'
 import type { ApiContext } from './api/context.ts'
 import { type Api, startApi } from './api/server.ts'
 import type { Certificate } from './certificate.ts'
 import type { Chain } from './chain/chain.ts'
+import type { ContractDeployment } from './chain/deployment.ts'
+import { marketOf } from './chain/market-events.ts'
+import { marketReader } from './chain/market-reader.ts'
 import { publicRpcUrl } from './chain/rpc-transport.ts'
 import type { Config } from './config.ts'
 import type { Broker } from './connect/inbox.ts'
+import { createOrderBook, type OrderBook } from './cooperate/order-book.ts'
 import { isLoopback } from './loopback.ts'
+import type { Database } from './store/database.ts'
 
 /** Ends one part of what was started. */
 export type End = () => Promise<void> | void
@@ -105,6 +110,7 @@ export function deploymentOf(
     tieredTariff: deployment.tieredTariff,
     planTariff: deployment.planTariff,
     accounts: deployment.accounts ?? null,
+    cooperation: deployment.cooperation ?? null,
     log,
     asset: deployment.asset,
     mqttUrl: mqttUrl
@@ -121,6 +127,24 @@ function publicMqttUrl(mqttUrl: string): string {
   url.password = ''
   url.search = ''
   return url.href
+}
+
+/** The book of the ledger's market; undefined where there is none. */
+export function openOrderBook(
+  { clock }: Config,
+  parts: { client: PublicClient; database: Database; deployment: ContractDeployment },
+): OrderBook | undefined {
+  const { client, database, deployment } = parts
+  const market = marketOf(deployment)
+  if (!market) return undefined
+  const reader = marketReader(client, market)
+  // Until vaults are followed: whatever tells a supply.
+  const isShare = (token: Hex) =>
+    reader.share(token).then(
+      () => true,
+      () => false,
+    )
+  return createOrderBook({ database, clock, market, reader, isShare })
 }
 
 /** Reads from the ledger what transactions cost. */

@@ -14,6 +14,7 @@ import {
   endAll,
   MONEY_CHECK_MS,
   namingPort,
+  openOrderBook,
   remembered,
   startHttp,
 } from './composition.ts'
@@ -274,6 +275,11 @@ async function start(
       agreements,
       deployment,
       contractAccepts: (signed) => chain.publicClient.verifyHash(signed),
+    }),
+    orderBook: openOrderBook(config, {
+      client: chain.publicClient,
+      database,
+      deployment: chain.deployment,
     }),
     peopleWallets: deployment.actAsPeople
       ? createPeopleWallets({

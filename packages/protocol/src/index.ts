@@ -1,4 +1,26 @@
 export type { Hex } from 'viem'
+export {
+  GOOD_KINDS,
+  type Good,
+  goodToken,
+  goodTokenId,
+  type Market,
+  marketDomain,
+  ORDER_TYPES,
+  type Order,
+  type OrderComponents,
+  type OrderJson,
+  type OrderPart,
+  type OrderRefusalCode,
+  orderComponents,
+  orderDigest,
+  orderId,
+  orderPart,
+  orderParts,
+  orderToJson,
+  orderTypedData,
+  parseOrder,
+} from './cooperate/order.ts'
 export { LiquefyError } from './error.ts'
 export {
   type AccountOpening,

@@ -18,6 +18,12 @@ export const formatExact = (value: string, decimals: number, places: number): st
   return `${sign}${grouped.format(BigInt(whole))}${places > 0 ? decimalMark + shown : ''}`
 }
 
+/** An exact decimal without zeros that say nothing: "40", "0.5". Not grouped, so that it can stand in a field. */
+export const formatAmount = (value: string, decimals: number): string => {
+  const text = formatDecimal(BigInt(value), decimals)
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text
+}
+
 export const formatCount = (value: number | string): string => grouped.format(BigInt(value))
 
 /** "one reading", "1,200 readings": of a word that takes an s. */

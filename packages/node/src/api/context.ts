@@ -4,6 +4,7 @@ import type { AccountOnLedger } from '../chain/account-reader.ts'
 import type { PeopleWallets } from '../chain/people-wallets.ts'
 import type { Clock } from '../clock.ts'
 import type { HttpIngest } from '../connect/http-ingest.ts'
+import type { OrderBook } from '../cooperate/order-book.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Measures } from '../measures.ts'
 import type { Database } from '../store/database.ts'
@@ -58,6 +59,8 @@ export interface ApiContext {
   sessions: Sessions
   proposals: Proposals
   credentials: Credentials
+  /** Undefined on a ledger without a market. */
+  orderBook: OrderBook | undefined
   /** Of the embedded chain's people, if whoever asks may act as them: the node is reached on loopback only. */
   peopleWallets: PeopleWallets | undefined
   logger: BaseLogger

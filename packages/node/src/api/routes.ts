@@ -23,6 +23,7 @@ import {
   timelineView,
   unpricedList,
 } from './machine-view.ts'
+import { addMarketRoutes } from './market-routes.ts'
 import { createMetrics } from './metrics.ts'
 import { addMoneyRoutes } from './money-routes.ts'
 import { addOperationRoutes } from './operation-routes.ts'
@@ -68,6 +69,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addCredentialRoutes(app, context)
   addAccountRoutes(app, context)
   addProposalRoutes(app, context)
+  addMarketRoutes(app, context)
   addThingRoutes(app, context)
   app.get(
     '/v1/events',

@@ -1,6 +1,7 @@
 import {
   clearingHouseAbi,
   clearingHouseBytecode,
+  conduitControllerBytecode,
   didRegistryBytecode,
   erc7913P256VerifierBytecode,
   evidenceAnchorBytecode,
@@ -11,6 +12,8 @@ import {
   machineRegistryBytecode,
   p256Sha256VerifierBytecode,
   planTariffBytecode,
+  seaportAbi,
+  seaportBytecode,
   testEuroAbi,
   testEuroBytecode,
   tieredTariffBytecode,
@@ -64,9 +67,10 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     tieredTariff: at(6),
     planTariff: at(7),
     accounts: { erc6551Registry: ERC6551_REGISTRY, didRegistry: at(8), machineAccount: at(9) },
-    asset: asset ?? { address: at(10), symbol: 'tEUR', decimals: 6 },
+    cooperation: { conduitController: at(10), market: at(11) },
+    asset: asset ?? { address: at(12), symbol: 'tEUR', decimals: 6 },
   }
-  const { p256Sha256Verifier, p256RawVerifier, registry, accounts } = addresses
+  const { p256Sha256Verifier, p256RawVerifier, registry, accounts, cooperation } = addresses
   const steps: Step[] = [
     create(p256Sha256VerifierBytecode),
     create(erc7913P256VerifierBytecode),
@@ -85,6 +89,8 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
       accounts.didRegistry,
       addresses.clearingHouse,
     ]),
+    create(conduitControllerBytecode),
+    create(seaportBytecode, seaportAbi, [cooperation.conduitController]),
   ]
   if (asset) return { addresses, steps }
   const mints = holders.map((holder) => ({

@@ -4,7 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeReceipt, LiquefyError, verifySignedRoot } from '@liquefy/protocol'
 import { openCertificate } from '../certificate.ts'
 import { accountReader } from '../chain/account-reader.ts'
-import { costReader, deploymentOf, MONEY_CHECK_MS, remembered, startHttp } from '../composition.ts'
+import {
+  costReader,
+  deploymentOf,
+  MONEY_CHECK_MS,
+  openOrderBook,
+  remembered,
+  startHttp,
+} from '../composition.ts'
 import { createHttpIngest } from '../connect/http-ingest.ts'
 import { createEvents, type NodeEvents } from '../events.ts'
 import type { Bulletin } from '../store/bulletins.ts'
@@ -123,6 +130,7 @@ export async function startApiRole(site: Site): Promise<string> {
       deployment,
       contractAccepts: (signed) => client.verifyHash(signed),
     }),
+    orderBook: openOrderBook(config, { client, database, deployment: contracts }),
     peopleWallets: undefined,
     logger,
   })

@@ -2,6 +2,7 @@ import { type Hex, keccak256, toHex } from 'viem'
 import { expect, test } from 'vitest'
 import type { LedgerEvent } from '../../src/chain/events.ts'
 import { type BlockRow, forgetAbove, readBlocksDown, saveBlocks } from '../../src/store/ledger.ts'
+import { readTrades } from '../../src/store/market.ts'
 import { insertIntent, readIntent, saveOutcome, saveSigned } from '../../src/store/outbox.ts'
 import { newDataDir, testDatabase } from '../chain/support.ts'
 
@@ -43,12 +44,29 @@ test('a reorganisation forgets what stood above, says whom it touched, and sends
     { ...place(3), kind: 'agreement-event', agreementId: AGREEMENT, event: 'funded', amount: 5n },
     { ...place(3), kind: 'withdrawal', account: ACCOUNT, asset: ACCOUNT, amount: 2n ** 95n },
     { ...place(3), kind: 'anchor', log: ACCOUNT, size: 9n, root: TX },
+    {
+      ...place(3),
+      kind: 'order-filled',
+      orderId: TX,
+      good: 'machine',
+      maker: ACCOUNT,
+      taker: ACCOUNT,
+      token: ACCOUNT,
+      tokenId: 7n,
+      amount: 1n,
+      priceMinor: 2n ** 119n,
+    },
+    { ...place(3), kind: 'order-cancelled', orderId: TX },
+    { ...place(3), kind: 'market-counter', maker: ACCOUNT, counter: 2n ** 250n },
   ]
   await saveBlocks(pool, [1, 2, 3].map(blockRow), events)
   await insertIntent(pool, { intentId: 'in 3', kind: 'test', data: '0x' }, 1)
   await saveSigned(pool, 'in 3', { nonce: 0, raw: '0x01', txHash: TX }, 2)
   await saveOutcome(pool, 'in 3', { status: 'final', block: 3 }, 3)
 
+  expect(await readTrades(pool, { token: ACCOUNT, tokenId: 7n, limit: 5 })).toMatchObject([
+    { orderId: TX, priceMinor: String(2n ** 119n), atMs: 3_000 },
+  ])
   expect(await forgetAbove(pool, 1, 4)).toEqual({ machineIds: [7n], agreementIds: [AGREEMENT] })
   expect((await readBlocksDown(pool, 100, 5)).map(({ number }) => number)).toEqual([1])
   for (const table of [
@@ -57,6 +75,9 @@ test('a reorganisation forgets what stood above, says whom it touched, and sends
     'withdrawals',
     'anchors',
     'machine_states',
+    'market_fills',
+    'market_cancellations',
+    'market_counters',
   ]) {
     expect((await pool.query(`SELECT * FROM ${table}`)).rows, table).toEqual([])
   }
