@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
+import {UsageRights} from "../../src/cooperate/UsageRights.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
 import {PlanTariff} from "../../src/transact/tariffs/PlanTariff.sol";
@@ -67,6 +68,10 @@ library Deploy {
 
     function planTariff() internal returns (PlanTariff) {
         return PlanTariff(_create("src/transact/tariffs/PlanTariff.sol/PlanTariff.json", ""));
+    }
+
+    function usageRights(MachineRegistry registry) internal returns (UsageRights) {
+        return UsageRights(_create("src/cooperate/UsageRights.sol/UsageRights.json", abi.encode(registry)));
     }
 
     function _create(string memory artifact, bytes memory constructorArgs) private returns (address place) {

@@ -1,4 +1,51 @@
 export type { Hex } from 'viem'
+export {
+  hoursBegun,
+  hoursOver,
+  hourSeconds,
+  isTimeZone,
+  joinSpans,
+  mondayOf,
+  openWeek,
+  type Span,
+  spansOfBits,
+  wallHourAt,
+  weekOfDay,
+  weekSpans,
+} from './cooperate/calendar.ts'
+export {
+  ALL_HOURS,
+  bitsFromHex,
+  bitsOfHours,
+  bitsToHex,
+  countHours,
+  HOURS_A_WEEK,
+  type HourBits,
+  hoursOfBits,
+} from './cooperate/hour-bits.ts'
+export {
+  type HeldRight,
+  type KnownCalendar,
+  readCalendar,
+  userAt,
+} from './cooperate/known-calendar.ts'
+export {
+  entitlementAt,
+  heldHours,
+  heldSpans,
+  hoursInAll,
+  hoursText,
+  MAX_RIGHT_WEEKS,
+  rightText,
+  type UsageRight,
+} from './cooperate/right.ts'
+export {
+  START_REFUSALS,
+  type StartRefusal,
+  type StartUse,
+  startUseDigest,
+  startUseTypedData,
+} from './cooperate/start-use.ts'
 export { LiquefyError } from './error.ts'
 export {
   ADJUSTMENT_TYPES,

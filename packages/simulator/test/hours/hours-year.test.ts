@@ -1,0 +1,151 @@
+import {
+  bitsOfHours,
+  countHours,
+  heldHours,
+  hourSeconds,
+  hoursOfBits,
+  openWeek,
+  weekOfDay,
+} from '@liquefy/protocol'
+import type { Hex } from 'viem'
+import { expect, test } from 'vitest'
+import { createRandom } from '../../src/random.ts'
+import { hoursEvm } from './hours-evm.ts'
+import { type Action, HoursModel } from './hours-model.ts'
+
+const ACTIONS = 100_000
+const COMPARED_EVERY = 5_000
+const SEED = 20_260_105
+const ZONE = 'Europe/Berlin'
+const START = Date.UTC(2026, 0, 5) / 1_000
+const YEAR_SECONDS = 364 * 86_400
+const ALL = (1n << 168n) - 1n
+const PEOPLE = ['a1', 'b2', 'c3', 'd4', 'e5'].map((byte): Hex => `0x${byte.repeat(20)}`)
+const OWNER: Hex = `0x${'0f'.repeat(20)}`
+
+test('100,000 bookings, transfers and cancellations across a year with two changes of the clock: no overlap, hours conserved, every verdict the contract’s', async () => {
+  const random = createRandom(SEED)
+  const below = (most: number) => Math.floor(random.next() * most)
+  const anyOf = <T>(list: readonly T[]): T => list[below(list.length)] as T
+  const firstWeek = openWeek(START)
+  const untilWeek = firstWeek + 60
+  const common = { owner: OWNER, openBits: ALL, untilWeek }
+  const evm = await hoursEvm({ ...common, people: PEOPLE, zone: ZONE, nowSeconds: START })
+  const model = new HoursModel({ ...common, pricePerHour: evm.pricePerHour })
+  const verdicts = new Map<string, number>()
+  let now = START
+
+  const someHours = () => {
+    const [from, count] = [below(168), 1 + below(random.next() < 0.05 ? 60 : 5)]
+    const hours = Array.from({ length: count }, (_, index) => from + index)
+    return bitsOfHours(hours.filter((hour) => hour < 168))
+  }
+  const weekNow = () => openWeek(now)
+
+  /** Mostly what a sane person would try, now and then nonsense. */
+  function draw(): Action {
+    const dice = random.next()
+    const [by, to] = [anyOf(PEOPLE), anyOf(PEOPLE)]
+    const order = {
+      firstWeek: weekNow() + below(4) + (random.next() < 0.02 ? below(80) - 20 : 0),
+      weeksCount: random.next() < 0.98 ? 1 + below(4) : below(56),
+    }
+    if (dice < 0.05) {
+      const isSlot = random.next() < 0.5
+      const bits = isSlot || random.next() < 0.02 ? someHours() : 0n
+      const hoursPerWeek = isSlot && random.next() < 0.98 ? 0 : 1 + below(12)
+      return { kind: 'issue', by: random.next() < 0.95 ? OWNER : by, ...order, bits, hoursPerWeek, to }
+    }
+    const maxTotal = random.next() < 0.97 ? 10n ** 9n : 100n
+    if (dice < 0.13) return { kind: 'buy', by, ...order, bits: someHours(), maxTotal, to }
+    if (dice < 0.18) return { kind: 'buyHours', by, ...order, hoursPerWeek: 1 + below(10), maxTotal, to }
+    // Of the newest rights: old ones are over.
+    const count = model.rights.length
+    const rightId = random.next() < 0.01 ? count + 1 : Math.max(1, count - below(400))
+    const right = model.rights[rightId - 1]
+    const owner = right?.owner ?? by
+    const holder = right ? model.holder(right, now) : by
+    const week = (right?.firstWeek ?? weekNow()) + below((right?.weeksCount ?? 1) + (random.next() < 0.03 ? 2 : 0))
+    const who = random.next() < 0.95 ? holder : by
+    if (dice < 0.55) {
+      return { kind: 'book', by: who, rightId, week, bits: someHours() }
+    }
+    if (dice < 0.8) {
+      const held = right ? heldHours(right, week) : 0n
+      const some = bitsOfHours(hoursOfBits(held).filter(() => random.next() < 0.6))
+      const bits = random.next() < 0.95 ? some : someHours()
+      return { kind: 'cancel', by: right?.hoursPerWeek === 0 ? owner : who, rightId, week, bits }
+    }
+    if (dice < 0.88) {
+      const expires = now + below(20) * 86_400
+      return { kind: 'setUser', by: random.next() < 0.97 ? owner : by, rightId, user: to, expires }
+    }
+    return { kind: 'transferFrom', by: random.next() < 0.97 ? owner : by, rightId, to }
+  }
+
+  const lastWeek = () => Math.max(...model.weeks.keys())
+
+  async function compare(): Promise<void> {
+    for (let first = firstWeek; first <= lastWeek(); first += 50) {
+      const weeks = await evm.weeks(first, 50)
+      for (const [index, week] of weeks.entries()) {
+        const { occupied, promised } = model.weeks.get(first + index) ?? { occupied: 0n, promised: 0 }
+        expect([week.occupied, Number(week.promised)]).toEqual([occupied, promised])
+      }
+    }
+  }
+
+  const startedMs = performance.now()
+  for (let index = 0; index < ACTIONS; index += 1) {
+    now = START + Math.floor((index * YEAR_SECONDS) / ACTIONS)
+    const action = draw()
+    const [expected, verdict] = [model.apply(action, now), await evm.apply(action, now)]
+    if (verdict !== expected) {
+      throw new Error(`Action ${index} of seed ${SEED}: the contract says ${verdict}, the model ${expected}: ${JSON.stringify(action, (_, value) => (typeof value === 'bigint' ? String(value) : value))}`)
+    }
+    const key = `${action.kind} ${verdict}`
+    verdicts.set(key, (verdicts.get(key) ?? 0) + 1)
+    if (index % COMPARED_EVERY === COMPARED_EVERY - 1) await compare()
+  }
+  await compare()
+  const seconds = (performance.now() - startedMs) / 1_000
+  console.info(`${ACTIONS} actions in ${seconds.toFixed(1)} s, ${model.rights.length} rights`)
+  console.info([...verdicts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, n]) => `${key} ${n}`).join(', '))
+
+  // No overlap: what the rights hold adds up to what is occupied, hour by hour.
+  let heldSeconds = 0
+  let freeSeconds = 0
+  for (let week = firstWeek; week <= lastWeek(); week += 1) {
+    const { occupied } = model.week(week)
+    const holding = model.rights.filter((right) => heldHours(right, week) !== 0n)
+    const sum = holding.reduce((count, right) => count + countHours(heldHours(right, week)), 0)
+    expect(sum).toBe(countHours(occupied))
+    expect(holding.reduce((bits, right) => bits | heldHours(right, week), 0n)).toBe(occupied)
+    const lengths = hourSeconds(ZONE, week)
+    const lengthOf = (bits: bigint) =>
+      hoursOfBits(bits).reduce((total, hour) => total + (lengths[hour] ?? 0), 0)
+    if (week < firstWeek + 53) {
+      heldSeconds += holding.reduce((total, right) => total + lengthOf(heldHours(right, week)), 0)
+      freeSeconds += lengthOf(ALL & ~occupied)
+    }
+  }
+  // Hours conserved in real time, through both changes of the clock: 53 weeks of Berlin, held or free, are 53 weeks.
+  expect(heldSeconds + freeSeconds).toBe(53 * 7 * 86_400)
+  expect(hourSeconds(ZONE, weekOfDay('2026-03-29') ?? 0).reduce((a, b) => a + b)).toBe(167 * 3_600)
+  expect(hourSeconds(ZONE, weekOfDay('2026-10-25') ?? 0).reduce((a, b) => a + b)).toBe(169 * 3_600)
+
+  // The rights themselves, drawn by lot, are the contract's.
+  for (let index = 0; index < 500; index += 1) {
+    const right = anyOf(model.rights)
+    const week = right.firstWeek + below(right.weeksCount)
+    expect(await evm.held(right.rightId, week)).toBe(heldHours(right, week))
+    expect((await evm.ownerOf(right.rightId)).toLowerCase()).toBe(right.owner)
+  }
+  for (const needed of [
+    'issue OK', 'issue NotIssuer', 'buy OK', 'buy HoursTaken', 'buy PriceAbove', 'buyHours OK', 'buyHours HoursPromised',
+    'book OK', 'book HoursTaken', 'book QuotaSpent', 'book HoursOver', 'book NotHolder', 'book RightIsSlot', 'book WeekOutside',
+    'cancel OK', 'cancel HoursBegun', 'cancel HoursNotHeld', 'setUser OK', 'transferFrom OK', 'transferFrom RightRests',
+  ]) {
+    expect([needed, (verdicts.get(needed) ?? 0) > 20]).toEqual([needed, true])
+  }
+}, 1_200_000)
