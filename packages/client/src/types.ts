@@ -24,6 +24,8 @@ export interface Deployment {
   planTariff: Hex
   /** What the machines' accounts and DIDs need; null on a ledger whose contracts an earlier version deployed: its machines have none. */
   accounts: { erc6551Registry: Hex; machineAccount: Hex; didRegistry: Hex } | null
+  /** What machines are shared by; null on a ledger whose contracts an earlier version deployed. */
+  cooperation: { usageRights: Hex } | null
   /** Account that signs checkpoints and sends anchors. */
   log: Hex
   asset: { address: Hex; symbol: string; decimals: number }

@@ -1,8 +1,8 @@
 export type { Hex } from 'viem'
 export {
+  hourSeconds,
   hoursBegun,
   hoursOver,
-  hourSeconds,
   isTimeZone,
   joinSpans,
   mondayOf,

@@ -14,6 +14,8 @@ import {
   testEuroAbi,
   testEuroBytecode,
   tieredTariffBytecode,
+  usageRightsAbi,
+  usageRightsBytecode,
 } from '@liquefy/abi'
 import {
   type Abi,
@@ -64,7 +66,8 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     tieredTariff: at(6),
     planTariff: at(7),
     accounts: { erc6551Registry: ERC6551_REGISTRY, didRegistry: at(8), machineAccount: at(9) },
-    asset: asset ?? { address: at(10), symbol: 'tEUR', decimals: 6 },
+    cooperation: { usageRights: at(10) },
+    asset: asset ?? { address: at(11), symbol: 'tEUR', decimals: 6 },
   }
   const { p256Sha256Verifier, p256RawVerifier, registry, accounts } = addresses
   const steps: Step[] = [
@@ -82,6 +85,7 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     create(planTariffBytecode),
     create(didRegistryBytecode),
     create(machineAccountBytecode, machineAccountAbi, [accounts.didRegistry]),
+    create(usageRightsBytecode, usageRightsAbi, [registry]),
   ]
   if (asset) return { addresses, steps }
   const mints = holders.map((holder) => ({

@@ -16,7 +16,14 @@ export interface ContractDeployment {
   planTariff: Hex
   /** What the machines' accounts and DIDs need; undefined on a ledger whose contracts an earlier version deployed: its machines have none. */
   accounts: AccountContracts | undefined
+  /** What machines are shared by; undefined on a ledger whose contracts an earlier version deployed: its machines have no hours to hold. */
+  cooperation: CooperationContracts | undefined
   asset: Asset
+}
+
+/** Contracts of what people do together. */
+interface CooperationContracts {
+  usageRights: Hex
 }
 
 /** The registry of ERC-6551, the code of the accounts, and the registry of ERC-1056 that keeps their DIDs. */
@@ -55,7 +62,13 @@ const CONTRACTS = [
 export function contractAddresses(deployment: ContractDeployment): Record<string, Hex> {
   const named = CONTRACTS.map((name): [string, Hex] => [name, deployment[name]])
   const accounts = Object.entries(deployment.accounts ?? {})
-  return Object.fromEntries([...named, ...accounts, ['asset', deployment.asset.address]])
+  const cooperation = Object.entries(deployment.cooperation ?? {})
+  return Object.fromEntries([
+    ...named,
+    ...accounts,
+    ...cooperation,
+    ['asset', deployment.asset.address],
+  ])
 }
 
 function address(json: Record<string, unknown>, name: string): Hex {
@@ -74,6 +87,12 @@ function accountContracts(json: Record<string, unknown>): AccountContracts | und
     machineAccount: address(accounts, 'machineAccount'),
     didRegistry: address(accounts, 'didRegistry'),
   }
+}
+
+function cooperationContracts(json: Record<string, unknown>): CooperationContracts | undefined {
+  if (json.cooperation === undefined) return undefined
+  const cooperation = json.cooperation as Record<string, unknown>
+  return { usageRights: address(cooperation, 'usageRights') }
 }
 
 function wholeNumber(json: Record<string, unknown>, name: string): number {
@@ -105,6 +124,7 @@ export function parseDeployment(text: string): ContractDeployment {
     tieredTariff: address(json, 'tieredTariff'),
     planTariff: address(json, 'planTariff'),
     accounts: accountContracts(json),
+    cooperation: cooperationContracts(json),
     asset: {
       address: address(asset, 'address'),
       symbol: typeof asset.symbol === 'string' ? asset.symbol : '',

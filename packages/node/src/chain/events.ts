@@ -8,6 +8,7 @@ import {
 import { type Terms, type TermsJson, termsToJson } from '@liquefy/protocol'
 import { decodeEventLog, type Hex, type Log, numberToHex } from 'viem'
 import type { ContractDeployment } from './deployment.ts'
+import { type RightsHappening, readRightsEvent } from './rights-events.ts'
 
 /** Where on the ledger an event stands. */
 interface Place {
@@ -68,6 +69,7 @@ export type LedgerEvent = Place &
     | ({ kind: 'agreement-event' } & AgreementHappening)
     | { kind: 'withdrawal'; account: Hex; asset: Hex; amount: bigint }
     | { kind: 'anchor'; log: Hex; size: bigint; root: Hex }
+    | { kind: 'rights'; happening: RightsHappening }
   )
 
 type Told = LedgerEvent extends infer One
@@ -213,9 +215,20 @@ function anchorEvent(log: Log): Told | undefined {
   return { kind: 'anchor', log: lower(args.log), size: args.size, root: args.root }
 }
 
+function rightsEvent(log: Log): Told | undefined {
+  const happening = readRightsEvent(log)
+  return happening && { kind: 'rights', happening }
+}
+
 /** Contracts whose events the node follows. */
 export function followedAddresses(deployment: ContractDeployment): Hex[] {
-  return [deployment.registry, deployment.clearingHouse, deployment.evidenceAnchor]
+  const { registry, clearingHouse, evidenceAnchor, cooperation } = deployment
+  return [
+    registry,
+    clearingHouse,
+    evidenceAnchor,
+    ...(cooperation ? [cooperation.usageRights] : []),
+  ]
 }
 
 /** Reads a log of one of our contracts; undefined for events that tell the node nothing. `atMs`: time of its block. */
@@ -229,6 +242,7 @@ export function readLedgerEvent(
   if (address === deployment.registry) told = registryEvent(log)
   else if (address === deployment.clearingHouse) told = clearingHouseEvent(log)
   else if (address === deployment.evidenceAnchor) told = anchorEvent(log)
+  else if (address === deployment.cooperation?.usageRights) told = rightsEvent(log)
   if (!told) return undefined
   const place = {
     block: Number(log.blockNumber),

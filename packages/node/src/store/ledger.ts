@@ -2,6 +2,7 @@ import type { Hex } from '@liquefy/protocol'
 import type { AgreementHappening, LedgerEvent } from '../chain/events.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
+import { saveRightsHappening } from './rights.ts'
 
 /** A block as the node has it. */
 export interface BlockRow {
@@ -160,6 +161,9 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
         bytesOf(txHash),
         atMs,
       ])
+      return
+    case 'rights':
+      return saveRightsHappening(db, event.happening, event)
   }
 }
 

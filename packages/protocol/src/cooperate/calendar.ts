@@ -141,7 +141,11 @@ export function weekSpans(zone: string, week: number): readonly HourSpan[] {
 function cutIntoHours(zone: string, week: number): HourSpan[] {
   const first = WEEK_ZERO_MS + week * WEEK_MS
   const spans: HourSpan[] = []
-  for (const steady of steadySpans(zone, first - MOST_OFFSET_MS, first + WEEK_MS + MOST_OFFSET_MS)) {
+  for (const steady of steadySpans(
+    zone,
+    first - MOST_OFFSET_MS,
+    first + WEEK_MS + MOST_OFFSET_MS,
+  )) {
     const { offset } = steady
     const from = Math.max(steady.fromMs + offset, first)
     const to = Math.min(steady.toMs + offset, first + WEEK_MS)

@@ -98,7 +98,9 @@ export function hoursText(bits: HourBits): string {
   }
   if (byRanges.size === 0) return 'no hours'
   return [...byRanges]
-    .map(([ranges, days]) => (days.length === DAYS.length ? `every day ${ranges}` : `${joinWords(days)} ${ranges}`))
+    .map(([ranges, days]) =>
+      days.length === DAYS.length ? `every day ${ranges}` : `${joinWords(days)} ${ranges}`,
+    )
     .join('; ')
 }
 

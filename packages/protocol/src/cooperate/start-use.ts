@@ -48,7 +48,8 @@ export const START_REFUSALS = {
   MACHINE_RUNNING: 'The machine runs already. Stop it first.',
   CHALLENGE_USED: 'This challenge is not one that the machine waits for. Ask it for a new one.',
   START_EXPIRED: 'The deadline of what was signed is over. Sign anew.',
-  RIGHT_UNKNOWN: 'The machine knows of no such right. If it is new, the machine must hear of it from its node.',
+  RIGHT_UNKNOWN:
+    'The machine knows of no such right. If it is new, the machine must hear of it from its node.',
   USER_UNKNOWN: 'This was not signed by whoever may use the right now.',
   RIGHT_NOT_YET: 'The right has not begun.',
   RIGHT_EXPIRED: 'The right is over.',

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest'
 import {
   ALL_HOURS,
   bitsOfHours,
+  hourSeconds,
   hoursBegun,
   hoursOver,
-  hourSeconds,
   isTimeZone,
   mondayOf,
   openWeek,
@@ -35,9 +35,9 @@ describe('hours of a week', () => {
     const monday = week('2026-01-05')
     expect(mondayOf(monday)).toBe('2026-01-05')
     expect(hourSeconds('Europe/Berlin', monday)).toEqual(new Array(168).fill(3_600))
-    expect(spansOfBits('Europe/Berlin', monday, bitsOfHours([SATURDAY + 8, SATURDAY + 9]))).toEqual([
-      { fromMs: Date.UTC(2026, 0, 10, 7), toMs: Date.UTC(2026, 0, 10, 9) },
-    ])
+    expect(spansOfBits('Europe/Berlin', monday, bitsOfHours([SATURDAY + 8, SATURDAY + 9]))).toEqual(
+      [{ fromMs: Date.UTC(2026, 0, 10, 7), toMs: Date.UTC(2026, 0, 10, 9) }],
+    )
   })
 
   test('an hour that the clock skips lasts no time, and one that it repeats lasts two', () => {
@@ -52,7 +52,11 @@ describe('hours of a week', () => {
 
   test('a slot across the change goes on without a gap', () => {
     expect(
-      spansOfBits('Europe/Berlin', week('2026-03-29'), bitsOfHours([SUNDAY + 1, SUNDAY + 2, SUNDAY + 3])),
+      spansOfBits(
+        'Europe/Berlin',
+        week('2026-03-29'),
+        bitsOfHours([SUNDAY + 1, SUNDAY + 2, SUNDAY + 3]),
+      ),
     ).toEqual([{ fromMs: Date.UTC(2026, 2, 29, 0), toMs: Date.UTC(2026, 2, 29, 2) }])
   })
 
@@ -77,8 +81,11 @@ describe('hours are conserved', () => {
     const end = Temporal.ZonedDateTime.from(`2027-01-04T00:00[${zone}]`)
     expect(spans[0]?.fromMs).toBe(start.epochMilliseconds)
     expect(spans.at(-1)?.toMs).toBe(end.epochMilliseconds)
-    for (const [index, span] of spans.slice(1).entries()) expect(span.fromMs).toBe(spans[index]?.toMs)
-    const seconds = Array.from({ length: last - first }, (_, index) => hourSeconds(zone, first + index))
+    for (const [index, span] of spans.slice(1).entries())
+      expect(span.fromMs).toBe(spans[index]?.toMs)
+    const seconds = Array.from({ length: last - first }, (_, index) =>
+      hourSeconds(zone, first + index),
+    )
       .flat()
       .reduce((sum, one) => sum + one, 0)
     expect(seconds).toBe((end.epochMilliseconds - start.epochMilliseconds) / 1_000)
@@ -93,8 +100,15 @@ describe('hours are conserved', () => {
           const { week: of, hour } = wallHourAt(zone, atMs)
           const wall = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(zone)
           expect(hour).toBe((wall.dayOfWeek - 1) * 24 + wall.hour)
-          expect(mondayOf(of)).toBe(wall.toPlainDate().subtract({ days: wall.dayOfWeek - 1 }).toString())
-          const inside = weekSpans(zone, of).filter(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs)
+          expect(mondayOf(of)).toBe(
+            wall
+              .toPlainDate()
+              .subtract({ days: wall.dayOfWeek - 1 })
+              .toString(),
+          )
+          const inside = weekSpans(zone, of).filter(
+            ({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs,
+          )
           expect(inside.map((span) => span.hour)).toEqual([hour])
         },
       ),
@@ -116,7 +130,10 @@ test("the ledger's past comes a day late and its future a day early, whatever th
   const friday = Date.UTC(2027, 0, 15, 8) / 1_000
   const now = openWeek(friday)
   expect(now).toBe(2_975)
-  expect([hoursOver(now, friday), hoursBegun(now, friday)]).toEqual([(1n << 80n) - 1n, (1n << 128n) - 1n])
+  expect([hoursOver(now, friday), hoursBegun(now, friday)]).toEqual([
+    (1n << 80n) - 1n,
+    (1n << 128n) - 1n,
+  ])
   expect([hoursOver(now + 1, friday), hoursOver(now - 1, friday)]).toEqual([0n, ALL_HOURS])
   for (const zone of ['Pacific/Kiritimati', 'Etc/GMT+12']) {
     const { week: of, hour } = wallHourAt(zone, friday * 1_000)

@@ -40,13 +40,9 @@ const slot = (more: Partial<UsageRight> = {}): UsageRight => ({
 
 test('a slot holds its hours every week but those that it gave up', () => {
   const right = slot({ changes: new Map([[FIRST + 1, SATURDAY]]) })
-  expect([FIRST - 1, FIRST, FIRST + 1, FIRST + 11, FIRST + 12].map((week) => heldHours(right, week))).toEqual([
-    0n,
-    SATURDAY,
-    0n,
-    SATURDAY,
-    0n,
-  ])
+  expect(
+    [FIRST - 1, FIRST, FIRST + 1, FIRST + 11, FIRST + 12].map((week) => heldHours(right, week)),
+  ).toEqual([0n, SATURDAY, 0n, SATURDAY, 0n])
 })
 
 test('a quota holds what it has booked', () => {
@@ -83,7 +79,9 @@ test('rights in words', () => {
   )
   const nine = bitsOfHours([9, 10, 14, 24 + 9, 24 + 10, 24 + 14, 6 * 24])
   expect(hoursText(nine)).toBe('Monday and Tuesday 9-11, 14-15; Sunday 0-1')
-  expect(hoursText(bitsOfHours([0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 8)))).toBe('every day 8-9')
+  expect(hoursText(bitsOfHours([0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 8)))).toBe(
+    'every day 8-9',
+  )
 })
 
 test('bits have one form in JSON', () => {
@@ -97,13 +95,22 @@ test('bits have one form in JSON', () => {
 
 test('a start is signed for one machine, right, challenge and ledger', () => {
   const key = privateKeyFromBytes('secp256k1', new Uint8Array(32).fill(7))
-  const start = { machineId: 7n, rightId: 1n, challenge: `0x${'c3'.repeat(32)}`, deadline: 99n } as const
+  const start = {
+    machineId: 7n,
+    rightId: 1n,
+    challenge: `0x${'c3'.repeat(32)}`,
+    deadline: 99n,
+  } as const
   const ledger = { chainId: 31_337, usageRights: BRUNO }
   const signature = signTypedDigest(key, startUseDigest(ledger, start))
   const account = recoverAccount(startUseDigest(ledger, start), signature)
   expect(account).toMatch(/^0x/)
-  expect(recoverAccount(startUseDigest(ledger, { ...start, rightId: 2n }), signature)).not.toBe(account)
-  expect(recoverAccount(startUseDigest({ ...ledger, chainId: 1 }, start), signature)).not.toBe(account)
+  expect(recoverAccount(startUseDigest(ledger, { ...start, rightId: 2n }), signature)).not.toBe(
+    account,
+  )
+  expect(recoverAccount(startUseDigest({ ...ledger, chainId: 1 }, start), signature)).not.toBe(
+    account,
+  )
 })
 
 const known = {

@@ -20,7 +20,15 @@ export type Action =
       hoursPerWeek: number
       to: string
     }
-  | { kind: 'buy'; by: string; firstWeek: number; weeksCount: number; bits: HourBits; maxTotal: bigint; to: string }
+  | {
+      kind: 'buy'
+      by: string
+      firstWeek: number
+      weeksCount: number
+      bits: HourBits
+      maxTotal: bigint
+      to: string
+    }
   | {
       kind: 'buyHours'
       by: string
@@ -101,7 +109,10 @@ export class HoursModel {
   }
 
   #sell(
-    order: Omit<Right, 'rightId' | 'machineId' | 'changes' | 'owner' | 'user' | 'expires' | 'restsUntil'> & {
+    order: Omit<
+      Right,
+      'rightId' | 'machineId' | 'changes' | 'owner' | 'user' | 'expires' | 'restsUntil'
+    > & {
       maxTotal: bigint
       to: string
     },
@@ -134,7 +145,13 @@ export class HoursModel {
   }
 
   #issue(
-    order: { firstWeek: number; weeksCount: number; bits: HourBits; hoursPerWeek: number; to: string },
+    order: {
+      firstWeek: number
+      weeksCount: number
+      bits: HourBits
+      hoursPerWeek: number
+      to: string
+    },
     now: number,
   ): string {
     const refusal = this.#refusalOf(order, now)
@@ -161,7 +178,15 @@ export class HoursModel {
     return 'OK'
   }
 
-  #find({ rightId, week, bits }: { rightId: number; week: number; bits: HourBits }): Right | string {
+  #find({
+    rightId,
+    week,
+    bits,
+  }: {
+    rightId: number
+    week: number
+    bits: HourBits
+  }): Right | string {
     const right = this.rights[rightId - 1]
     if (!right) return 'ERC721NonexistentToken'
     if (bits === 0n) return 'HoursEmpty'
