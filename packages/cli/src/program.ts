@@ -12,6 +12,7 @@ import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
 import { originCommand } from './commands/origin.ts'
 import { replayCommand } from './commands/replay.ts'
+import { rightCommand } from './commands/right.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT } from './failure.ts'
@@ -46,6 +47,7 @@ export async function run(args: readonly string[]): Promise<number> {
     restoreCommand(),
     archiveCommand(done),
     agreementCommand(),
+    rightCommand(),
     auditCommand(done),
     evidenceCommand(done),
     originCommand(done),

@@ -23,6 +23,7 @@ export {
   type HourBits,
   hoursOfBits,
 } from './cooperate/hour-bits.ts'
+export { hoursText, parseHours } from './cooperate/hours-text.ts'
 export {
   type HeldRight,
   type KnownCalendar,
@@ -34,7 +35,6 @@ export {
   heldHours,
   heldSpans,
   hoursInAll,
-  hoursText,
   MAX_RIGHT_WEEKS,
   rightText,
   type UsageRight,

@@ -1,5 +1,6 @@
 import { joinSpans, type Span, spansOfBits, wallHourAt } from './calendar.ts'
-import { countHours, type HourBits, hoursOfBits } from './hour-bits.ts'
+import { countHours, type HourBits } from './hour-bits.ts'
+import { hoursText } from './hours-text.ts'
 
 /** A right has at most so many weeks, and begins at most so many ahead. */
 export const MAX_RIGHT_WEEKS = 53
@@ -65,44 +66,8 @@ export function entitlementAt(right: UsageRight, zone: string, atMs: number): En
   return { entitled: false, code: 'HOUR_NOT_HELD' }
 }
 
-const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
-const DAY_HOURS = 24
 const MONDAY_MS = 4 * 24 * 3_600_000
 const WEEK_MS = 7 * 24 * 3_600_000
-
-/** Hours of a day in words: `8-12, 14-16`. */
-function rangesOfDay(hours: readonly number[]): string {
-  const ranges: [number, number][] = []
-  for (const hour of hours) {
-    const last = ranges.at(-1)
-    if (last?.[1] === hour) last[1] = hour + 1
-    else ranges.push([hour, hour + 1])
-  }
-  return ranges.map(([from, to]) => `${from}-${to}`).join(', ')
-}
-
-function joinWords(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
-}
-
-/** Hours of a week in words: `Saturday 8-12`, `Monday and Tuesday 9-17`; days with the same hours together. */
-export function hoursText(bits: HourBits): string {
-  const byRanges = new Map<string, string[]>()
-  for (const [index, day] of DAYS.entries()) {
-    const own = hoursOfBits(bits)
-      .filter((hour) => Math.floor(hour / DAY_HOURS) === index)
-      .map((hour) => hour % DAY_HOURS)
-    if (own.length === 0) continue
-    const ranges = rangesOfDay(own)
-    byRanges.set(ranges, [...(byRanges.get(ranges) ?? []), day])
-  }
-  if (byRanges.size === 0) return 'no hours'
-  return [...byRanges]
-    .map(([ranges, days]) =>
-      days.length === DAYS.length ? `every day ${ranges}` : `${joinWords(days)} ${ranges}`,
-    )
-    .join('; ')
-}
 
 /** A right in words: `every Saturday 8-12, 12 weeks from 5 Jan 2026`, `10 hours a week, 1 week from 5 Jan 2026`. */
 export function rightText(

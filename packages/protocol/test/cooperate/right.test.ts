@@ -10,6 +10,7 @@ import {
   heldSpans,
   hoursInAll,
   hoursText,
+  parseHours,
   privateKeyFromBytes,
   readCalendar,
   recoverAccount,
@@ -82,6 +83,17 @@ test('rights in words', () => {
   expect(hoursText(bitsOfHours([0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 8)))).toBe(
     'every day 8-9',
   )
+})
+
+test('hours are read as people write them', () => {
+  expect(parseHours('Sat 8-12')).toBe(SATURDAY)
+  expect(hoursText(parseHours('Mon-Fri 9-17; sunday 10 - 11') ?? 0n)).toBe(
+    'Monday, Tuesday, Wednesday, Thursday and Friday 9-17; Sunday 10-11',
+  )
+  expect(hoursText(parseHours('Sun-Mon 23-24') ?? 0n)).toBe('Monday and Sunday 23-24')
+  for (const bad of ['', 'Sat', 'Sat 12-8', 'Sat 8-25', 'Sad 8-12', '8-12', 'Sat 8-12 please']) {
+    expect(parseHours(bad)).toBeUndefined()
+  }
 })
 
 test('bits have one form in JSON', () => {
