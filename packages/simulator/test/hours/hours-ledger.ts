@@ -26,6 +26,7 @@ import {
   parseEventLogs,
   publicActions,
   slice,
+  TransactionReceiptNotFoundError,
   toFunctionSelector,
   walletActions,
   zeroAddress,
@@ -71,11 +72,19 @@ export async function hoursLedger(options: {
     .extend(walletActions)
   let now = options.nowSeconds
 
+  /** Its own loop: viem waits for the next block, and here none comes before the next action. */
   async function mined(hash: Hex) {
-    const receipt = await client.waitForTransactionReceipt({ hash })
-    if (receipt.status !== 'success') throw new Error('A transaction failed: too little gas?')
-    return receipt
+    for (;;) {
+      const receipt = await client.getTransactionReceipt({ hash }).catch((error: unknown) => {
+        if (error instanceof TransactionReceiptNotFoundError) return undefined
+        throw error
+      })
+      if (receipt?.status === 'reverted') throw new Error('A transaction failed: too little gas?')
+      if (receipt) return receipt
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
   }
+
   async function deploy(bytecode: Hex, abi: Abi = [], args: unknown[] = []): Promise<Hex> {
     const { contractAddress } = await mined(await client.deployContract({ abi, bytecode, args }))
     if (!contractAddress) throw new Error('A contract was not created.')

@@ -111,6 +111,11 @@ const Head = ({ machine }: { machine: Machine }) => (
       </Figure>
       <MachinePlaceFigure machine={machine} />
     </dl>
+    <p>
+      <Link to="/machines/$machineId/calendar" params={{ machineId: machine.machineId }}>
+        Calendar: who may use it when
+      </Link>
+    </p>
   </section>
 )
 
