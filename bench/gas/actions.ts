@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { clearingHouseAbi, evidenceAnchorAbi, machineRegistryAbi } from '@liquefy/abi'
+import {
+  clearingHouseAbi,
+  evidenceAnchorAbi,
+  machineRegistryAbi,
+  usageRightsAbi,
+} from '@liquefy/abi'
 import type { Hex } from '@liquefy/protocol'
 import type { Abi } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import type { BenchLedger } from './ledger.ts'
 import { machineActions } from './machine-actions.ts'
 import { moneyActions } from './money-actions.ts'
+import { rightsActions } from './rights-actions.ts'
 
 /** Runs one named transaction and keeps what it cost. */
 export type Measure = (name: string, gas: Promise<{ gasUsed: bigint }>) => Promise<void>
@@ -30,11 +36,12 @@ export async function measureActions(
   }
   await machineActions(ledger, people, measure)
   await moneyActions(ledger, people, measure)
+  await rightsActions(ledger, people, measure)
   const { evidenceAnchor } = ledger.node.deployment
   const root: Hex = `0x${randomBytes(32).toString('hex')}`
   const call = { address: evidenceAnchor, abi: evidenceAnchorAbi, functionName: 'anchor' }
   await measure('anchor', ledger.send(people.payer, { ...call, args: [700n, root, []] }))
-  const missing = [machineRegistryAbi, clearingHouseAbi, evidenceAnchorAbi]
+  const missing = [machineRegistryAbi, clearingHouseAbi, evidenceAnchorAbi, usageRightsAbi]
     .flatMap((abi) => writesOf(abi))
     .filter((name) => ![...STANDARD, ...BATCHED].includes(name) && gas[name] === undefined)
   if (missing.length > 0) throw new Error(`Nobody has measured ${missing.join(', ')}.`)
