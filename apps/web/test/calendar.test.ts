@@ -169,7 +169,7 @@ describe('the week of a machine', () => {
     await visit(nextWeek(), async (page) => {
       await page
         .context()
-        .route('**/calendar?*', (route) =>
+        .route('**/v1/machines/1/calendar*', (route) =>
           route.fulfill({
             status: 404,
             json: { code: 'MACHINE_UNKNOWN', message: 'No such machine.' },
