@@ -167,14 +167,12 @@ describe('the week of a machine', () => {
 
   test('what cannot be loaded says what to do', async () => {
     await visit(nextWeek(), async (page) => {
-      await page
-        .context()
-        .route('**/v1/machines/1/calendar*', (route) =>
-          route.fulfill({
-            status: 404,
-            json: { code: 'MACHINE_UNKNOWN', message: 'No such machine.' },
-          }),
-        )
+      await page.context().route('**/v1/machines/1/calendar*', (route) =>
+        route.fulfill({
+          status: 404,
+          json: { code: 'MACHINE_UNKNOWN', message: 'No such machine.' },
+        }),
+      )
       await page.reload()
       await page.getByRole('button', { name: 'Try again' }).waitFor({ timeout: 30_000 })
     })

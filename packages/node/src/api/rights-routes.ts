@@ -11,6 +11,7 @@ import {
   countHours,
   heldHours,
   hourSeconds,
+  isTimeZone,
   mondayOf,
   rightText,
   spansOfBits,
@@ -19,6 +20,7 @@ import {
   weekSpans,
 } from '@liquefy/protocol'
 import type { FastifyInstance } from 'fastify'
+import type { Queryable } from '../store/database.ts'
 import type { OfferRow, RightRow } from '../store/rights.ts'
 import { readHourOffer, readRights, readZone } from '../store/rights.ts'
 import type { ApiContext } from './context.ts'
@@ -95,10 +97,16 @@ function rightView(right: RightRow): UsageRightView {
   }
 }
 
+/** The contract takes any name that looks like one: a zone that nobody knows is no calendar. */
+async function knownZone(db: Queryable, machineId: bigint): Promise<string | undefined> {
+  const zone = await readZone(db, machineId)
+  return zone !== undefined && isTimeZone(zone) ? zone : undefined
+}
+
 async function machineRights(context: ApiContext, machineId: bigint): Promise<MachineRights> {
   const db = context.database.pool
   const { state } = await knownMachine(context, machineId)
-  const zone = await readZone(db, machineId)
+  const zone = await knownZone(db, machineId)
   // A week that has just ended still says whether somebody came.
   const endAfterWeek = zone ? wallHourAt(zone, context.clock.nowMs()).week - 1 : 0
   const rights = await readRights(db, { machineId, endAfterWeek }, MOST_RIGHTS)
@@ -118,7 +126,7 @@ async function machineCalendar(
 ): Promise<MachineCalendar> {
   const db = context.database.pool
   const { owner } = await knownMachine(context, machineId)
-  const [zone, offer] = await Promise.all([readZone(db, machineId), readHourOffer(db, machineId)])
+  const [zone, offer] = await Promise.all([knownZone(db, machineId), readHourOffer(db, machineId)])
   const base = { machineId: String(machineId), owner, offer: offerView(offer) }
   if (!zone) return { ...base, zone: null, thisWeek: null, weeks: [] }
   const nowMs = context.clock.nowMs()

@@ -28,6 +28,7 @@ import {
   slice,
   TransactionReceiptNotFoundError,
   toFunctionSelector,
+  toHex,
   walletActions,
   zeroAddress,
 } from 'viem'
@@ -113,19 +114,18 @@ export async function hoursLedger(options: {
 
   async function play(calls: readonly { who: number; to: Hex; data: Hex }[]): Promise<string[]> {
     await client.setNextBlockTimestamp({ timestamp: BigInt(now) })
-    const hash = await client.sendTransaction({
-      to: cast,
-      gas: GAS,
-      data: encodeFunctionData({
-        abi: castAbi,
-        functionName: 'play',
-        args: [
-          calls.map(({ who }) => BigInt(who)),
-          calls.map(({ to }) => to),
-          calls.map(({ data }) => data),
-        ],
-      }),
+    const data = encodeFunctionData({
+      abi: castAbi,
+      functionName: 'play',
+      args: [
+        calls.map(({ who }) => BigInt(who)),
+        calls.map(({ to }) => to),
+        calls.map(({ data }) => data),
+      ],
     })
+    // One question instead of five: anvil knows the account's key, nonce and fees.
+    const sent = { from: SENDER.address, to: cast, gas: toHex(GAS), data }
+    const hash = await client.request({ method: 'eth_sendTransaction', params: [sent] } as never)
     const { logs } = await mined(hash)
     const [event] = parseEventLogs({ abi: castAbi, logs, eventName: 'Verdicts' }) as unknown as {
       args: { verdicts: Hex }
