@@ -65,6 +65,14 @@ export const useCalendar = (machineId: string, week: number | undefined) =>
     refetchInterval: 10_000,
   })
 
+/** Rights to use a machine that are not over. */
+export const useMachineRights = (machineId: string) =>
+  useQuery({
+    queryKey: ['machine', machineId, 'rights'],
+    queryFn: () => node.machineRights(machineId),
+    refetchInterval: 60_000,
+  })
+
 /** Rights that somebody owns or has borrowed; undefined: nobody asks. */
 export const useRights = (owner: Hex | undefined) =>
   useQuery({

@@ -69,16 +69,21 @@ export function hoursStory(random: Random, model: HoursModel, people: readonly s
     const first = right?.firstWeek ?? openWeek(now)
     const week = first + below((right?.weeksCount ?? 1) + (seldom() ? 2 : 0))
     const isSlot = right?.hoursPerWeek === 0
-    if (dice < 0.65 && (!isSlot || seldom())) {
+    const book = (): Action => {
       const hours = someHours(3)
       const { occupied } = model.week(week)
-      return { kind: 'book', by: holder, rightId, week, bits: seldom() ? hours : hours & ~occupied }
+      const bits = seldom() ? hours : hours & ~occupied
+      return { kind: 'book', by: holder, rightId, week, bits }
     }
+    if (dice < 0.6 && (!isSlot || seldom())) return book()
     const held = right ? heldHours(right, week) : 0n
     const open = seldom() ? held : held & ~hoursBegun(week, now)
     const some = bitsOfHours(hoursOfBits(open).filter(() => random.next() < (isSlot ? 0.3 : 0.7)))
     const by = isSlot ? owner : holder
-    return { kind: 'cancel', by, rightId, week, bits: seldom() ? someHours() : some }
+    if (some !== 0n || seldom()) {
+      return { kind: 'cancel', by, rightId, week, bits: seldom() ? someHours() : some }
+    }
+    return isSlot ? { kind: 'transferFrom', by: owner, rightId, to } : book()
   }
 
   return (now: number): Action => {
