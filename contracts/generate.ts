@@ -79,6 +79,12 @@ const CONTRACTS = [
     abi: true,
   },
   {
+    file: 'usage-rights',
+    artifact: 'src/cooperate/UsageRights.sol/UsageRights',
+    name: 'usageRights',
+    abi: true,
+  },
+  {
     file: 'test-euro',
     artifact: 'src/transact/TestEuro.sol/TestEuro',
     name: 'testEuro',

@@ -4,6 +4,7 @@ import {
   evidenceAnchorAbi,
   machineAccountAbi,
   machineRegistryAbi,
+  usageRightsAbi,
 } from '@liquefy/abi'
 import type { Hex } from '@liquefy/protocol'
 import type { Abi } from 'viem'
@@ -13,6 +14,7 @@ import type { BenchLedger } from './ledger.ts'
 import { machineActions } from './machine-actions.ts'
 import { marketActions } from './market-actions.ts'
 import { moneyActions } from './money-actions.ts'
+import { rightsActions } from './rights-actions.ts'
 
 /** Runs one named transaction and keeps what it cost. */
 export type Measure = (name: string, gas: Promise<{ gasUsed: bigint }>) => Promise<void>
@@ -46,11 +48,18 @@ export async function measureActions(
   await moneyActions(ledger, people, measure)
   await accountActions(ledger, people, measure)
   await marketActions(ledger, people, measure)
+  await rightsActions(ledger, people, measure)
   const { evidenceAnchor } = ledger.node.deployment
   const root: Hex = `0x${randomBytes(32).toString('hex')}`
   const call = { address: evidenceAnchor, abi: evidenceAnchorAbi, functionName: 'anchor' }
   await measure('anchor', ledger.send(people.payer, { ...call, args: [700n, root, []] }))
-  const missing = [machineRegistryAbi, machineAccountAbi, clearingHouseAbi, evidenceAnchorAbi]
+  const missing = [
+    machineRegistryAbi,
+    machineAccountAbi,
+    clearingHouseAbi,
+    evidenceAnchorAbi,
+    usageRightsAbi,
+  ]
     .flatMap((abi) => writesOf(abi))
     .filter((name) => ![...STANDARD, ...BATCHED].includes(name) && gas[name] === undefined)
   if (missing.length > 0) throw new Error(`Nobody has measured ${missing.join(', ')}.`)

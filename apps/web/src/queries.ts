@@ -62,6 +62,31 @@ export const useAccount = (machineId: string) =>
     refetchInterval: 15_000,
   })
 
+/** A week of a machine's hours; undefined: the present one. */
+export const useCalendar = (machineId: string, week: number | undefined) =>
+  useQuery({
+    queryKey: ['calendar', machineId, week],
+    queryFn: () => node.machineCalendar(machineId, week === undefined ? {} : { fromWeek: week }),
+    placeholderData: (before) => before,
+    refetchInterval: 10_000,
+  })
+
+/** Rights to use a machine that are not over. */
+export const useMachineRights = (machineId: string) =>
+  useQuery({
+    queryKey: ['machine', machineId, 'rights'],
+    queryFn: () => node.machineRights(machineId),
+    refetchInterval: 60_000,
+  })
+
+/** Rights that somebody owns or has borrowed; undefined: nobody asks. */
+export const useRights = (owner: Hex | undefined) =>
+  useQuery({
+    queryKey: ['rights', owner],
+    queryFn: () => (owner === undefined ? [] : node.rights(owner)),
+    refetchInterval: 10_000,
+  })
+
 export const useTimeline = (machineId: string) =>
   useQuery({ queryKey: ['timeline', machineId], queryFn: () => node.timeline(machineId) })
 

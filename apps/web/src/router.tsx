@@ -5,6 +5,7 @@ import { MachinePage } from './pages/connect/machine.tsx'
 import { readFilter } from './pages/connect/machine-filter.ts'
 import { machineSearchOf } from './pages/connect/machine-search.ts'
 import { readMarketFilter } from './pages/cooperate/market-filter.ts'
+import { calendarSearchOf } from './pages/cooperate/calendar-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -33,6 +34,14 @@ const machine = createRoute({
   path: '/machines/$machineId',
   validateSearch: machineSearchOf,
   component: MachinePage,
+})
+const calendar = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/$machineId/calendar',
+  validateSearch: calendarSearchOf,
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/calendar-page.tsx')).CalendarPage,
+  ),
 })
 const agreement = createRoute({
   getParentRoute: () => root,
@@ -100,6 +109,7 @@ export const router = createRouter({
     machines,
     onboarding,
     machine,
+    calendar,
     agreements,
     offer,
     proposal,

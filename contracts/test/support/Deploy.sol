@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
+import {UsageRights} from "../../src/cooperate/UsageRights.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {MachineAccount} from "../../src/transact/account/MachineAccount.sol";
 import {LinearTariff} from "../../src/transact/tariffs/LinearTariff.sol";
@@ -109,6 +110,12 @@ library Deploy {
 
     function _createFrom(string memory artifact, bytes memory constructorArgs) private returns (address place) {
         string memory json = vm.readFile(artifact);
+    function usageRights(MachineRegistry registry) internal returns (UsageRights) {
+        return UsageRights(_create("src/cooperate/UsageRights.sol/UsageRights.json", abi.encode(registry)));
+    }
+
+    function _create(string memory artifact, bytes memory constructorArgs) private returns (address place) {
+        string memory json = vm.readFile(string.concat("artifacts/", artifact));
         bytes memory code = bytes.concat(vm.parseJsonBytes(json, ".bytecode"), constructorArgs);
         assembly ("memory-safe") {
             place := create(0, add(code, 0x20), mload(code))

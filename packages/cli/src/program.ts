@@ -13,6 +13,7 @@ import { machineCommand } from './commands/machine.ts'
 import { marketCommand } from './commands/market.ts'
 import { originCommand } from './commands/origin.ts'
 import { replayCommand } from './commands/replay.ts'
+import { rightCommand } from './commands/right.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT } from './failure.ts'
@@ -48,6 +49,7 @@ export async function run(args: readonly string[]): Promise<number> {
     archiveCommand(done),
     agreementCommand(),
     marketCommand(),
+    rightCommand(),
     auditCommand(done),
     evidenceCommand(done),
     originCommand(done),

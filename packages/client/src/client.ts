@@ -15,6 +15,7 @@ import { ApiError } from './errors.ts'
 import type { ErasureStatement, KeptLeaf, MachineLife, MachineRecord } from './life.ts'
 import type { MarketOrder, MarketPage, MarketQuery, MarketTrade } from './market.ts'
 import type { PartyDetails } from './party.ts'
+import type { MachineCalendar, MachineRights, UsageRightView } from './right.ts'
 import type { ShellEnvironment, ThingDescription } from './thing.ts'
 import type {
   AcceptedAttestation,
@@ -68,6 +69,17 @@ export interface Client {
   nameMachine(machineId: string, name: string): Promise<void>
   /** Its account as the ledger has it now; throws `ACCOUNTS_MISSING` on a ledger without accounts. */
   machineAccount(machineId: string): Promise<MachineAccount>
+  /** Rights to use it that are not over. */
+  machineRights(machineId: string): Promise<MachineRights>
+  /** Weeks of its calendar, from the present one unless told, at most 8. */
+  machineCalendar(
+    machineId: string,
+    query?: { fromWeek?: number; weeks?: number },
+  ): Promise<MachineCalendar>
+  /** Rights that somebody owns or has borrowed, the newest first. */
+  rights(owner: Hex): Promise<UsageRightView[]>
+  /** One right; throws `RIGHT_UNKNOWN`. */
+  right(rightId: string): Promise<UsageRightView>
   /** Says where a machine stands that does not measure it. For its owner, signed in; throws `NOT_OWNER`. */
   placeMachine(machineId: string, place: Place): Promise<void>
   /** Takes that back. For its owner, signed in; throws `NOT_OWNER`. */
@@ -302,6 +314,10 @@ export const createClient = ({
       await send('PUT', `machines/${machineId}/name`, { name })
     },
     machineAccount: (machineId) => get(`machines/${machineId}/account`),
+    machineRights: (machineId) => get(`machines/${machineId}/rights`),
+    machineCalendar: (machineId, query) => get(`machines/${machineId}/calendar`, query),
+    rights: (owner) => get('rights', { owner }),
+    right: (rightId) => get(`rights/${rightId}`),
     placeMachine: async (machineId, place) => {
       await send('PUT', `machines/${machineId}/place`, place)
     },

@@ -134,6 +134,27 @@ export {
   registerRequested,
   writeRegistration,
 } from './registration.ts'
+export type {
+  CalendarWeek,
+  HoursOffer,
+  MachineCalendar,
+  MachineRights,
+  UsageRightView,
+} from './right.ts'
+export {
+  bookHours,
+  buyRight,
+  cancelHours,
+  type HoursWanted,
+  issueRight,
+  lendRight,
+  offerHours,
+  type RightsAction,
+  setCalendarZone,
+  signStart,
+  transferRight,
+  usageRightsOf,
+} from './rights-ledger.ts'
 export type * from './thing.ts'
 export {
   type Call,

@@ -1,5 +1,5 @@
 import { MACHINE_STATES } from '@liquefy/abi'
-import { SIGNER_KIND } from '@liquefy/protocol'
+import { hoursText, mondayOf, SIGNER_KIND } from '@liquefy/protocol'
 
 /** Why a contract refuses a call, and what to do, in words; its own error and arguments where there are no better ones. */
 export function refusalText(
@@ -119,6 +119,48 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   BookingOfOtherDay: ([day, today]) =>
     `This was signed for ${dayText(day)}, and today is ${dayText(today)}. Sign it anew.`,
   BookingMissing: () => 'This is signed and within the policy, and not booked yet: book it first.',
+  NotIssuer: ([machineId, , owner]) =>
+    `Only the owner of machine ${machineId}, ${owner}, or the operator of its vault gives its hours away.`,
+  MachineGone: ([machineId]) => `Machine ${machineId} is decommissioned: it has no hours any more.`,
+  ZoneMissing: ([machineId]) =>
+    `Machine ${machineId} has no calendar yet. Its owner begins one: liquefy right zone ${machineId} Europe/Berlin`,
+  ZoneInvalid: ([zone]) =>
+    `${zone} is no name of a time zone: 1 to 31 letters such as Europe/Berlin.`,
+  ZoneBound: ([machineId, endWeek]) =>
+    `Rights to use machine ${machineId} reach to ${mondayOf(Number(endWeek))}: until then its time zone stays, or their hours would move.`,
+  WeeksRefused: ([, , openWeek, most]) =>
+    `A right has 1 to ${most} weeks and begins between ${mondayOf(Number(openWeek))} and ${most} weeks later.`,
+  HoursEmpty: () => 'No hours were named. Say which: Sat 8-12, or so many a week.',
+  HoursInvalid: () =>
+    'A right has the same hours every week, or so many hours a week, not both: take two rights.',
+  HoursOver: ([week, bits]) =>
+    `In the week of ${mondayOf(Number(week))} this is over already: ${hoursText(BigInt(String(bits)))}.`,
+  HoursBegun: ([week, bits]) =>
+    `Hours are given back a day before they begin. Too late in the week of ${mondayOf(Number(week))}: ${hoursText(BigInt(String(bits)))}.`,
+  HoursTaken: ([machineId, week, bits]) =>
+    `Of machine ${machineId} somebody holds in the week of ${mondayOf(Number(week))}: ${hoursText(BigInt(String(bits)))}. Take other hours.`,
+  HoursPromised: ([machineId, week]) =>
+    `In the week of ${mondayOf(Number(week))} all that is left of machine ${machineId} is promised to those who have so many hours a week.`,
+  HoursNotHeld: ([rightId, week, bits]) =>
+    `Right ${rightId} does not hold in the week of ${mondayOf(Number(week))}: ${hoursText(BigInt(String(bits)))}.`,
+  QuotaSpent: ([rightId, week, have, needed]) =>
+    `Right ${rightId} has ${have} hours a week; in the week of ${mondayOf(Number(week))} this would be ${needed}. Give others back first.`,
+  RightIsSlot: ([rightId]) =>
+    `Right ${rightId} has the same hours every week: there is nothing to book.`,
+  WeekOutside: ([rightId, week]) =>
+    `Right ${rightId} is not for the week of ${mondayOf(Number(week))}.`,
+  NotHolder: ([rightId, , holder]) =>
+    `Right ${rightId} is used by ${holder} now: only that account may.`,
+  NotOnSale: ([machineId, , untilWeek]) =>
+    Number(untilWeek) === 0
+      ? `No hours of machine ${machineId} are on sale.`
+      : `These hours of machine ${machineId} are not on sale, or not after ${mondayOf(Number(untilWeek))}.`,
+  PriceAbove: ([have, most]) =>
+    `This costs ${have} smallest units by now, and no more than ${most} were to be paid. Look at the price again.`,
+  PaymentDiffers: ([asset, have, needed]) =>
+    `The token ${asset} delivers ${have} where ${needed} are due: such a token pays for no hours.`,
+  RightRests: ([rightId, until]) =>
+    `Right ${rightId} has given up hours. It can be moved again from ${timeText(until)}, so that no buyer is surprised.`,
   OwnershipCycle: ([machineId, to]) =>
     `${to} is the account of machine ${machineId}, or belongs to it: a machine cannot own itself.`,
   OrderAlreadyFilled: () => 'This order is filled already: see what else there is on the market.',

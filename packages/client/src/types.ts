@@ -24,8 +24,8 @@ export interface Deployment {
   planTariff: Hex
   /** What the machines' accounts and DIDs need; null on a ledger whose contracts an earlier version deployed: its machines have none. */
   accounts: { erc6551Registry: Hex; machineAccount: Hex; didRegistry: Hex } | null
-  /** What machines are shared and traded by; null on a ledger whose contracts an earlier version deployed. `market` is Seaport. */
-  cooperation: { usageRights?: Hex | undefined; conduitController: Hex; market: Hex } | null
+  /** What machines are shared and traded by; null on a ledger whose contracts an earlier version deployed. */
+  cooperation: CooperationContracts | null
   /** Account that signs checkpoints and sends anchors. */
   log: Hex
   asset: { address: Hex; symbol: string; decimals: number }
@@ -34,6 +34,21 @@ export interface Deployment {
   people: { name: string; address: Hex }[]
   /** Whether the node signs for these people when asked: `Client.walletRequest`. */
   actAsPeople: boolean
+}
+
+/** Contracts of what people do together with machines. */
+export interface CooperationContracts {
+  vaultFactory: Hex
+  /** The codes that every vault, its governor and its timelock are clones of. */
+  machineVault: Hex
+  machineGovernor: Hex
+  vaultTimelock: Hex
+  /** Who may hold shares, a list a vault. */
+  allowLists: Hex
+  usageRights: Hex
+  conduitController: Hex
+  /** Seaport. */
+  market: Hex
 }
 
 export interface Status {

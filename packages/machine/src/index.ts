@@ -30,8 +30,16 @@ export {
   type Sample,
 } from './machine.ts'
 export type { MeterEvent } from './metering.ts'
+export { nodeRights } from './node-rights.ts'
 export type { PackEvery } from './pack.ts'
 export { startBehind, streamHeads } from './rotation.ts'
 export type { SpoolLimits } from './spool.ts'
 export type { ClockChange } from './steady-clock.ts'
 export type { OpenTransport, Transport, TransportHandlers } from './transport.ts'
+export {
+  openUsageGuard,
+  type StartAnswer,
+  type StartRequest,
+  type UsageGuard,
+  type UsageGuardOptions,
+} from './usage-guard.ts'

@@ -21,6 +21,52 @@ export {
   orderTypedData,
   parseOrder,
 } from './cooperate/order.ts'
+  hourSeconds,
+  hoursBegun,
+  hoursOver,
+  isTimeZone,
+  joinSpans,
+  mondayOf,
+  openWeek,
+  type Span,
+  spansOfBits,
+  wallHourAt,
+  weekOfDay,
+  weekSpans,
+} from './cooperate/calendar.ts'
+export {
+  ALL_HOURS,
+  bitsFromHex,
+  bitsOfHours,
+  bitsToHex,
+  countHours,
+  HOURS_A_WEEK,
+  type HourBits,
+  hoursOfBits,
+} from './cooperate/hour-bits.ts'
+export { hoursText, parseHours } from './cooperate/hours-text.ts'
+export {
+  type HeldRight,
+  type KnownCalendar,
+  readCalendar,
+  userAt,
+} from './cooperate/known-calendar.ts'
+export {
+  entitlementAt,
+  heldHours,
+  heldSpans,
+  hoursInAll,
+  MAX_RIGHT_WEEKS,
+  rightText,
+  type UsageRight,
+} from './cooperate/right.ts'
+export {
+  START_REFUSALS,
+  type StartRefusal,
+  type StartUse,
+  startUseDigest,
+  startUseTypedData,
+} from './cooperate/start-use.ts'
 export { LiquefyError } from './error.ts'
 export {
   type AccountOpening,

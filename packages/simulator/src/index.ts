@@ -1,5 +1,6 @@
 export { termsOf } from '@liquefy/client'
 export { createVirtualClock, type VirtualClock } from './clock.ts'
+export { type GuardedEngine, openGuardedEngine } from './guarded-engine.ts'
 export type { PartyLedger } from './party-ledger.ts'
 export type { Observation, Process, ProcessSource } from './process.ts'
 export {

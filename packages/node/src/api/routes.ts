@@ -34,6 +34,7 @@ import { addPartyRoutes } from './party-routes.ts'
 import { addPlaceRoutes } from './place-routes.ts'
 import { ProblemError, unknown } from './problem.ts'
 import { addProposalRoutes } from './proposal-routes.ts'
+import { addRightsRoutes } from './rights-routes.ts'
 import { idOf, route } from './route.ts'
 import * as schemas from './schemas.ts'
 import { addSessionRoutes } from './session-routes.ts'
@@ -68,6 +69,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addLifeRoutes(app, context)
   addCredentialRoutes(app, context)
   addAccountRoutes(app, context)
+  addRightsRoutes(app, context)
   addProposalRoutes(app, context)
   addMarketRoutes(app, context)
   addThingRoutes(app, context)

@@ -1,4 +1,5 @@
 import {
+  allowListsBytecode,
   clearingHouseAbi,
   clearingHouseBytecode,
   conduitControllerBytecode,
@@ -8,8 +9,11 @@ import {
   linearTariffBytecode,
   machineAccountAbi,
   machineAccountBytecode,
+  machineGovernorBytecode,
   machineRegistryAbi,
   machineRegistryBytecode,
+  machineVaultAbi,
+  machineVaultBytecode,
   p256Sha256VerifierBytecode,
   planTariffBytecode,
   seaportAbi,
@@ -17,6 +21,11 @@ import {
   testEuroAbi,
   testEuroBytecode,
   tieredTariffBytecode,
+  usageRightsAbi,
+  usageRightsBytecode,
+  vaultFactoryAbi,
+  vaultFactoryBytecode,
+  vaultTimelockBytecode,
 } from '@liquefy/abi'
 import {
   type Abi,
@@ -67,10 +76,20 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     tieredTariff: at(6),
     planTariff: at(7),
     accounts: { erc6551Registry: ERC6551_REGISTRY, didRegistry: at(8), machineAccount: at(9) },
-    cooperation: { conduitController: at(10), market: at(11) },
-    asset: asset ?? { address: at(12), symbol: 'tEUR', decimals: 6 },
+    cooperation: {
+      machineVault: at(10),
+      machineGovernor: at(11),
+      vaultTimelock: at(12),
+      vaultFactory: at(13),
+      allowLists: at(14),
+      usageRights: at(15),
+      conduitController: at(16),
+      market: at(17),
+    },
+    asset: asset ?? { address: at(18), symbol: 'tEUR', decimals: 6 },
   }
-  const { p256Sha256Verifier, p256RawVerifier, registry, accounts, cooperation } = addresses
+  const { p256Sha256Verifier, p256RawVerifier, registry, clearingHouse } = addresses
+  const { accounts, cooperation } = addresses
   const steps: Step[] = [
     create(p256Sha256VerifierBytecode),
     create(erc7913P256VerifierBytecode),
@@ -85,10 +104,18 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     create(tieredTariffBytecode),
     create(planTariffBytecode),
     create(didRegistryBytecode),
-    create(machineAccountBytecode, machineAccountAbi, [
-      accounts.didRegistry,
-      addresses.clearingHouse,
+    create(machineAccountBytecode, machineAccountAbi, [accounts.didRegistry, clearingHouse]),
+    create(machineVaultBytecode, machineVaultAbi, [registry, clearingHouse]),
+    create(machineGovernorBytecode),
+    create(vaultTimelockBytecode),
+    create(vaultFactoryBytecode, vaultFactoryAbi, [
+      registry,
+      cooperation.machineVault,
+      cooperation.machineGovernor,
+      cooperation.vaultTimelock,
     ]),
+    create(allowListsBytecode),
+    create(usageRightsBytecode, usageRightsAbi, [registry]),
     create(conduitControllerBytecode),
     create(seaportBytecode, seaportAbi, [cooperation.conduitController]),
   ]

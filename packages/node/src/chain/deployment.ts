@@ -21,11 +21,18 @@ export interface ContractDeployment {
   asset: Asset
 }
 
-/** `market` is Seaport. */
-interface CooperationContracts {
-  /** Undefined: this ledger has none. */
-  usageRights?: Hex | undefined
+/** Contracts of what people do together with machines. */
+export interface CooperationContracts {
+  vaultFactory: Hex
+  /** The codes that every vault, its governor and its timelock are clones of. */
+  machineVault: Hex
+  machineGovernor: Hex
+  vaultTimelock: Hex
+  /** Who may hold shares, a list a vault. */
+  allowLists: Hex
+  usageRights: Hex
   conduitController: Hex
+  /** Seaport. */
   market: Hex
 }
 
@@ -96,6 +103,12 @@ function cooperationContracts(json: Record<string, unknown>): CooperationContrac
   if (json.cooperation === undefined) return undefined
   const cooperation = json.cooperation as Record<string, unknown>
   return {
+    vaultFactory: address(cooperation, 'vaultFactory'),
+    machineVault: address(cooperation, 'machineVault'),
+    machineGovernor: address(cooperation, 'machineGovernor'),
+    vaultTimelock: address(cooperation, 'vaultTimelock'),
+    allowLists: address(cooperation, 'allowLists'),
+    usageRights: address(cooperation, 'usageRights'),
     conduitController: address(cooperation, 'conduitController'),
     market: address(cooperation, 'market'),
   }

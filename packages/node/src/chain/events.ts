@@ -9,6 +9,7 @@ import { type Terms, type TermsJson, termsToJson } from '@liquefy/protocol'
 import { decodeEventLog, type Hex, type Log, numberToHex } from 'viem'
 import type { ContractDeployment } from './deployment.ts'
 import { type MarketEvent, marketEvent, marketOf } from './market-events.ts'
+import { type RightsHappening, readRightsEvent } from './rights-events.ts'
 
 /** Where on the ledger an event stands. */
 interface Place {
@@ -70,6 +71,7 @@ export type LedgerEvent = Place &
     | { kind: 'withdrawal'; account: Hex; asset: Hex; amount: bigint }
     | { kind: 'anchor'; log: Hex; size: bigint; root: Hex }
     | MarketEvent
+    | { kind: 'rights'; happening: RightsHappening }
   )
 
 type Told = LedgerEvent extends infer One
@@ -220,10 +222,16 @@ function atMarket(deployment: ContractDeployment, log: Log): Told | undefined {
   return market?.market === lower(log.address) ? marketEvent(market, log) : undefined
 }
 
+function rightsEvent(log: Log): Told | undefined {
+  const happening = readRightsEvent(log)
+  return happening && { kind: 'rights', happening }
+}
+
 /** Contracts whose events the node follows. */
 export function followedAddresses(deployment: ContractDeployment): Hex[] {
   const { registry, clearingHouse, evidenceAnchor, cooperation } = deployment
-  return [registry, clearingHouse, evidenceAnchor, ...(cooperation ? [cooperation.market] : [])]
+  const shared = cooperation ? [cooperation.usageRights, cooperation.market] : []
+  return [registry, clearingHouse, evidenceAnchor, ...shared]
 }
 
 /** Reads a log of one of our contracts; undefined for events that tell the node nothing. `atMs`: time of its block. */
@@ -237,6 +245,7 @@ export function readLedgerEvent(
   if (address === deployment.registry) told = registryEvent(log)
   else if (address === deployment.clearingHouse) told = clearingHouseEvent(log)
   else if (address === deployment.evidenceAnchor) told = anchorEvent(log)
+  else if (address === deployment.cooperation?.usageRights) told = rightsEvent(log)
   else told = atMarket(deployment, log)
   if (!told) return undefined
   const place = {

@@ -3,6 +3,7 @@ import type { AgreementHappening, LedgerEvent } from '../chain/events.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
 import { saveMarketEvent } from './market.ts'
+import { saveRightsHappening } from './rights.ts'
 
 /** A block as the node has it. */
 export interface BlockRow {
@@ -164,6 +165,8 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
       return
     default:
       return saveMarketEvent(db, event)
+    case 'rights':
+      return saveRightsHappening(db, event.happening, event)
   }
 }
 

@@ -10,6 +10,7 @@ import { formatCount, shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded, Loading } from '../../ui/states.tsx'
+import { RightsLine } from '../cooperate/rights-line.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
 import { IdentityCard } from '../trust/identity-card.tsx'
@@ -111,6 +112,7 @@ const Head = ({ machine }: { machine: Machine }) => (
       </Figure>
       <MachinePlaceFigure machine={machine} />
     </dl>
+    <RightsLine machineId={machine.machineId} />
   </section>
 )
 

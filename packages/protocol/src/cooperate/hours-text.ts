@@ -1,0 +1,76 @@
+import { bitsOfHours, type HourBits, hoursOfBits } from './hour-bits.ts'
+
+const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
+const DAY_HOURS = 24
+
+/** Hours of a day in words: `8-12, 14-16`. */
+function rangesOfDay(hours: readonly number[]): string {
+  const ranges: [number, number][] = []
+  for (const hour of hours) {
+    const last = ranges.at(-1)
+    if (last?.[1] === hour) last[1] = hour + 1
+    else ranges.push([hour, hour + 1])
+  }
+  return ranges.map(([from, to]) => `${from}-${to}`).join(', ')
+}
+
+function joinWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+}
+
+/** Hours of a week in words: `Saturday 8-12`, `Monday and Tuesday 9-17`; days with the same hours together. */
+export function hoursText(bits: HourBits): string {
+  const byRanges = new Map<string, string[]>()
+  for (const [index, day] of DAYS.entries()) {
+    const own = hoursOfBits(bits)
+      .filter((hour) => Math.floor(hour / DAY_HOURS) === index)
+      .map((hour) => hour % DAY_HOURS)
+    if (own.length === 0) continue
+    const ranges = rangesOfDay(own)
+    byRanges.set(ranges, [...(byRanges.get(ranges) ?? []), day])
+  }
+  if (byRanges.size === 0) return 'no hours'
+  return [...byRanges]
+    .map(([ranges, days]) =>
+      days.length === DAYS.length ? `every day ${ranges}` : `${joinWords(days)} ${ranges}`,
+    )
+    .join('; ')
+}
+
+const DAY = '[a-z]+'
+const PART = new RegExp(`^(${DAY})(?:\\s*-\\s*(${DAY}))?\\s+(\\d{1,2})\\s*-\\s*(\\d{1,2})$`)
+const MAX_TEXT = 500
+
+/** A day by its name, in any case, or its first three letters. */
+function dayOf(text: string): number {
+  return DAYS.findIndex((day) => {
+    const name = day.toLowerCase()
+    return name === text || name.slice(0, 3) === text
+  })
+}
+
+/** Days from one to another, Sunday before Monday where it goes around. */
+function daysFrom(first: number, last: number): number[] {
+  const count = ((last - first + DAYS.length) % DAYS.length) + 1
+  return Array.from({ length: count }, (_, index) => (first + index) % DAYS.length)
+}
+
+/**
+ * Hours of a week as people write them: `Sat 8-12`, `Mon-Fri 9-17; Sunday 10-11`. Undefined for what is not that, and for hours that end before
+ * they begin: past midnight is two parts.
+ */
+export function parseHours(text: string): HourBits | undefined {
+  if (text.length > MAX_TEXT) return undefined
+  let bits = 0n
+  for (const part of text.toLowerCase().split(/[;,]/)) {
+    const [, first = '', last, from, to] = PART.exec(part.trim()) ?? []
+    const [start, end] = [dayOf(first), dayOf(last ?? first)]
+    const [begin, until] = [Number(from), Number(to)]
+    if (start < 0 || end < 0 || !(begin < until) || until > DAY_HOURS) return undefined
+    for (const day of daysFrom(start, end)) {
+      const hours = Array.from({ length: until - begin }, (_, i) => day * DAY_HOURS + begin + i)
+      bits |= bitsOfHours(hours)
+    }
+  }
+  return bits
+}
