@@ -263,7 +263,7 @@ export const useMarketOrders = (query: MarketQuery) =>
     refetchInterval: marketMs,
   })
 
-const marketMs = 5_000
+const marketMs = 15_000
 
 const proposalsMs = 3_000
 

@@ -62,7 +62,7 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   ERC20InsufficientBalance: ([account, have, needed]) =>
     `${account} holds ${have} smallest units of the asset, and ${needed} are needed.`,
   ERC20InsufficientAllowance: ([, have, needed]) =>
-    `The clearing house may take ${have} smallest units, and ${needed} are needed: approve them, or sign a permit.`,
+    `Only ${have} smallest units were approved, and ${needed} are needed: approve them, or sign a permit.`,
   ERC3009UsedAuthorization: () =>
     'This authorization has been used already; each counts once. Sign a new one for more.',
   ERC3009InvalidAuthorizationTime: () =>

@@ -675,6 +675,22 @@ describe('what cannot be bought is not listed', () => {
   }, 60_000)
 })
 
+test('ATK: a share that stops to say what it is does not take the list away', async () => {
+  const token = await newShare(seller, 100n)
+  const posted = await post(await sell({ kind: 'share', token, amount: 100n }, EURO))
+  const { pool } = node.database
+  await pool.query('UPDATE market_orders SET token = $1 WHERE order_id = $2', [
+    Buffer.from('66'.repeat(20), 'hex'),
+    Buffer.from(posted.orderId.slice(2), 'hex'),
+  ])
+  const { machineId } = await newMachine()
+  const other = await post(await sell({ kind: 'machine', machineId }))
+  const { orders } = await buyer.client.marketOrders()
+  expect(orders.map(({ orderId }) => orderId)).toEqual(
+    expect.arrayContaining([posted.orderId, other.orderId]),
+  )
+}, 60_000)
+
 test('search by kind, price, place and yield, in pages', async () => {
   const north = await newMachine()
   const south = await newMachine()

@@ -1,5 +1,4 @@
 import type { Hex, MarketQuery } from '@liquefy/client'
-import { LiquefyError } from '@liquefy/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type OrderBook, OrderBookError, type OrderBookRefusal } from '../cooperate/order-book.ts'
 import { readTrades } from '../store/market.ts'
@@ -82,11 +81,6 @@ export function addMarketRoutes(app: FastifyInstance, context: ApiContext): void
 
 const told = <T>(work: Promise<T>): Promise<T> =>
   work.catch((error: unknown) => {
-    if (error instanceof OrderBookError) {
-      throw new ProblemError(STATUS[error.code] ?? 422, error.code, error.message)
-    }
-    if (error instanceof LiquefyError && error.code === 'SHARE_UNKNOWN') {
-      throw new ProblemError(422, error.code, error.message)
-    }
-    throw error
+    if (!(error instanceof OrderBookError)) throw error
+    throw new ProblemError(STATUS[error.code] ?? 422, error.code, error.message)
   })

@@ -7,7 +7,13 @@ import type {
   MarketQuery,
   ReceivableFigures,
 } from '@liquefy/client'
-import { explainTariff, formatDecimal, orderParts, tariffUnits } from '@liquefy/protocol'
+import {
+  explainTariff,
+  formatDecimal,
+  LiquefyError,
+  orderParts,
+  tariffUnits,
+} from '@liquefy/protocol'
 import { type OrderBook, orderOf, type Standing } from '../cooperate/order-book.ts'
 import { noMoney, readMoney } from '../store/agreements.ts'
 import {
@@ -111,7 +117,7 @@ async function readKnown(
     readMachineIncome(db, { machineIds, asset: asset.address, sinceMs }),
     readAgreementIncome(db, { agreementIds, sinceMs }),
     readMachineTrade(db, machineIds, asset.address),
-    Promise.all(tokens.map(async (token) => [token, await book.share(token)] as const)),
+    Promise.all(tokens.map((token) => shareOf(book, token))),
   ])
   return {
     nowMs,
@@ -119,7 +125,17 @@ async function readKnown(
     places,
     income: Map.groupBy([...ofMachines, ...ofAgreements], ({ of }) => of),
     trade,
-    shares: new Map(shares),
+    shares: new Map(shares.flatMap((one) => (one ? [one] : []))),
+  }
+}
+
+/** A token may say one thing when its order is posted and another thing later: that must not take the others' list away. */
+async function shareOf(book: OrderBook, token: Hex) {
+  try {
+    return [token, await book.share(token)] as const
+  } catch (error) {
+    if (error instanceof LiquefyError && error.code === 'SHARE_UNKNOWN') return undefined
+    throw error
   }
 }
 

@@ -9,10 +9,17 @@ import {
   orderComponents,
   orderId,
 } from '@liquefy/protocol'
-import { erc20Abi, erc721Abi, type PublicClient } from 'viem'
+import {
+  BaseError,
+  erc20Abi,
+  erc721Abi,
+  HttpRequestError,
+  type PublicClient,
+  TimeoutError,
+} from 'viem'
 
 /** What the ledger says of an order. */
-export interface OrderOnLedger {
+interface OrderOnLedger {
   isCancelled: boolean
   /** Of its good. */
   filled: bigint
@@ -142,7 +149,9 @@ export function marketReader(client: PublicClient, market: Market): MarketReader
 
 /** The contract answered, and said no or nonsense; else the ledger was not reached. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ContractFunctionExecutionError'
-    ? !/HTTP request failed|timed? ?out|fetch failed/i.test(error.message)
-    : false
+  if (!(error instanceof BaseError)) return false
+  const unreached = error.walk(
+    (cause) => cause instanceof HttpRequestError || cause instanceof TimeoutError,
+  )
+  return unreached === null
 }

@@ -99,7 +99,7 @@ const Income = ({ order: { figures, kind } }: { order: MarketOrder }) => {
   )
 }
 
-export const percent = (ppm: number): string =>
+const percent = (ppm: number): string =>
   `${(ppm / 10_000).toLocaleString(undefined, { maximumFractionDigits: 1 })} %`
 
 const yearDays = 365
