@@ -1041,6 +1041,7 @@ export const machineRights = object({
   zone: orNull(text),
   state: machineSummaryFields.state,
   rights: usageRights,
+})
 export const machineCalendar = object({
   machineId: digits,
   zone: orNull(text),
@@ -1050,6 +1051,7 @@ export const machineCalendar = object({
     pricePerHourMinor: digits,
     openBits: hourBits,
     untilWeek: integer,
+  }),
   thisWeek: orNull(integer),
   weeks: list(
     object({
@@ -1069,7 +1071,9 @@ export const machineCalendar = object({
           spans: list(object({ fromMs: integer, toMs: integer })),
         }),
       ),
+    }),
   ),
+})
 export const calendarQuery = object(
   {
     fromWeek: { type: 'integer', minimum: 0, maximum: 100_000 },
@@ -1079,4 +1083,5 @@ export const calendarQuery = object(
 )
 export const rightsQuery = object({
   owner: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' },
+})
 export const rightParams = object({ rightId: machineId })

@@ -163,10 +163,10 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
         atMs,
       ])
       return
-    default:
-      return saveMarketEvent(db, event)
     case 'rights':
       return saveRightsHappening(db, event.happening, event)
+    default:
+      return saveMarketEvent(db, event)
   }
 }
 

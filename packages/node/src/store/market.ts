@@ -117,6 +117,7 @@ const MACHINES_BEHIND = `CASE o.kind
   WHEN 'machine' THEN ARRAY[o.token_id]
   WHEN 'receivable' THEN ARRAY(SELECT a.machine_id FROM agreements a
     WHERE a.agreement_id = o.agreement_id AND a.machine_id <> 0)
+  WHEN 'right' THEN ARRAY(SELECT machine_id FROM usage_rights WHERE right_id = o.token_id)
   WHEN 'share' THEN ARRAY(SELECT h.machine_id FROM (
       SELECT DISTINCT ON (machine_id) machine_id, owner FROM machine_owners
       WHERE machine_id IN (SELECT machine_id FROM machine_owners WHERE owner = o.token)
