@@ -230,8 +230,9 @@ contract SaleTest is VaultFixture {
         registry.transferFrom(payee, founder, machineId);
         found(saleSetup());
         buy(anna, 20);
+        address sold = registry.accountOf(machineId);
         vm.prank(carla);
-        registry.transferFrom(carla, registry.accountOf(machineId), controlling);
+        registry.transferFrom(carla, sold, controlling);
         pass(7 * DAY + 1);
         vault.closeSale();
         vault.refundShares(anna);

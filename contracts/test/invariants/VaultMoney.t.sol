@@ -10,6 +10,7 @@ import {Fee, Waterfall} from "../../src/cooperate/Waterfall.sol";
 import {ClearingHouse} from "../../src/transact/ClearingHouse.sol";
 import {TestEuro} from "../../src/transact/TestEuro.sol";
 import {Terms} from "../../src/transact/Terms.sol";
+import {ITermsRefusals} from "../../src/transact/TermsRules.sol";
 import {AnyVault} from "../support/AnyVault.sol";
 import {Test} from "../support/Test.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
@@ -69,7 +70,7 @@ contract VaultHandler is VaultFixture, ShadowVault {
         bytes32 id = house.hashTerms(t);
         bytes memory signed = abi.encode(t, signAccount(OPERATOR_SECRET, id));
         bytes memory call = abi.encodeCall(ClearingHouse.open, (t, signAccount(PAYER_SECRET, id), signed));
-        bytes4 refusal = phaseNow == Phase.Failed ? ClearingHouse.PartyNotAuthorized.selector : bytes4(0);
+        bytes4 refusal = phaseNow == Phase.Failed ? ITermsRefusals.MachineOwnerNotParty.selector : bytes4(0);
         if (!attempt(STRANGER, address(house), call, refusal)) return;
         _agreements.push(Agreement(id, 0, 0, 0, 0));
         fund(0, amount);
@@ -453,11 +454,11 @@ contract VaultMoneyTest is Test {
         bytes32[] memory needed = _needed();
         uint256[] memory times = new uint256[](needed.length);
         uint256 dice = 1;
-        for (uint256 world = 0; world < 14; ++world) {
+        for (uint256 world = 0; world < 24; ++world) {
             setUp();
             for (uint256 i = 0; i < 250; ++i) {
                 dice = uint256(keccak256(abi.encode(dice)));
-                _act(dice % 26, dice >> 8, dice >> 80, dice >> 160);
+                _act(dice % 28, dice >> 8, dice >> 80, dice >> 160);
                 // Half of the worlds sell all shares soon.
                 if (world % 2 == 0 && i == 20) handler.buy(1, 50 - handler.supply(), dice);
             }
@@ -490,7 +491,7 @@ contract VaultMoneyTest is Test {
             VaultBuyout.RefusalNotOver.selector,
             VaultBuyout.SharesLockedByOffer.selector,
             ClearingHouse.BalanceInsufficient.selector,
-            ClearingHouse.PartyNotAuthorized.selector
+            ITermsRefusals.MachineOwnerNotParty.selector
         ];
         bytes32[4] memory outcomes =
             [bytes32("sale failed"), "sale succeeded", "offer refused", "bought out"];
@@ -523,7 +524,7 @@ contract VaultMoneyTest is Test {
         if (action == 16) handler.reach(a);
         if (action == 17 || action == 25) handler.offer(a, b);
         if (action == 18) handler.refuse(a, b);
-        if (action == 19) handler.complete();
+        if (action == 19 || action >= 26) handler.complete();
         if (action == 20) handler.redeem(a);
         if (action >= 21 && action < 25) handler.wait(a);
     }
