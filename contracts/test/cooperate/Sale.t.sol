@@ -222,6 +222,25 @@ contract SaleTest is VaultFixture {
         assertEq(euro.balanceOf(address(vault)), 0, "nothing left");
     }
 
+    /// @dev The founder is the account of a machine that he has given to the account of the machine he sold.
+    function test_AFounderWhoCannotTakeHisMachineBackHoldsUpNoRefund() public {
+        uint256 controlling = activeMachine(registry, carla, 12);
+        founder = registry.accountOf(controlling);
+        vm.prank(payee);
+        registry.transferFrom(payee, founder, machineId);
+        found(saleSetup());
+        buy(anna, 20);
+        address sold = registry.accountOf(machineId);
+        vm.prank(carla);
+        registry.transferFrom(carla, sold, controlling);
+        pass(7 * DAY + 1);
+        vault.closeSale();
+        vault.refundShares(anna);
+        assertEq(euro.balanceOf(anna), 20_000, "anna");
+        assertEq(registry.ownerOf(machineId), address(vault), "the machine waits");
+        assertEq(vault.controller(), founder, "for him");
+    }
+
     function test_TheFounderOfAFailedSaleTouchesNoRefund() public {
         failSale();
         assertEq(vault.controller(), founder, "controller");
