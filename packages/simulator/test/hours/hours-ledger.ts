@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import {
   machineRegistryAbi,
@@ -17,6 +16,7 @@ import {
   registerDigest,
   signTypedDigest,
 } from '@liquefy/protocol'
+import solc from 'solc'
 import {
   type Abi,
   createTestClient,
@@ -241,7 +241,6 @@ function argsOf(action: Action, asset: Hex): readonly unknown[] {
 }
 
 function compileCast(): { abi: Abi; bytecode: Hex } {
-  const solc = createRequire(import.meta.url)('solc') as { compile(input: string): string }
   const source = readFileSync(join(import.meta.dirname, 'Cast.sol'), 'utf8')
   const input = {
     language: 'Solidity',
