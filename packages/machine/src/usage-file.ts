@@ -19,8 +19,6 @@ export interface UsageRecord {
   useMs: number
   overrunMs: number
   noShows: number
-  /** Slots that ended until then are judged. */
-  judgedMs: number
   /** Of the last days, the newest last. */
   runs: UsageRun[]
 }

@@ -78,15 +78,25 @@ const FAR_MS = 366 * 24 * 3_600_000
 /** Opens the guard of a machine. It has no timer: call `tick` every second or so. @throws LiquefyError `USAGE_CORRUPT`. */
 export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
   const { folder, machineId, streams, nowMs } = options
-  const record = loadUsage(folder) ?? emptyRecord(nowMs())
+  const record = loadUsage(folder) ?? emptyRecord()
   let known = readCalendar(record.calendar, machineId)
   const challenges = new Map<Hex, number>()
   let readMs = Number.NEGATIVE_INFINITY
   let askedMs = Number.NEGATIVE_INFINITY
   let asking: Promise<boolean> | undefined
+  let judgedMs = nowMs()
+  /** When this process first knew a right. */
+  const knownSince = new Map<bigint, number>()
+  learn()
   // A run that a power cut ended is counted until it was seen last: nobody pays for what nobody saw.
   endRun(record)
   saveUsage(folder, record)
+
+  function learn(): void {
+    const rights = new Set(known?.rights.map(({ rightId }) => rightId))
+    for (const rightId of knownSince.keys()) if (!rights.has(rightId)) knownSince.delete(rightId)
+    for (const rightId of rights) if (!knownSince.has(rightId)) knownSince.set(rightId, nowMs())
+  }
 
   async function ask(): Promise<boolean> {
     askedMs = nowMs()
@@ -97,6 +107,7 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
       // What came before counts by what was known then.
       count(record, known, nowMs())
       known = read
+      learn()
       record.calendar = json
       record.heardMs = nowMs()
       saveUsage(folder, record)
@@ -166,11 +177,15 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
   }
 
   async function judge(now: number): Promise<void> {
-    if (!known?.zone || now <= record.judgedMs) return
+    const span = { fromMs: judgedMs, toMs: now }
+    if (now <= judgedMs) return
+    judgedMs = now
+    // Whoever was not let in has not stayed away.
+    if (!known?.zone || !known.isActive) return
     const runs = record.running ? [...record.runs, runOf(record.running, now)] : record.runs
-    const span = { fromMs: record.judgedMs, toMs: now }
-    const missed = noShows(known.rights, known.zone, span, runs)
-    record.judgedMs = now
+    const missed = noShows(known.rights, known.zone, span, runs).filter(
+      ({ rightId, slot }) => (knownSince.get(rightId) ?? now) <= slot.fromMs,
+    )
     if (missed.length === 0) return
     const first = record.noShows + 1
     record.noShows += missed.length
@@ -224,7 +239,7 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
   }
 }
 
-function emptyRecord(nowMs: number): UsageRecord {
+function emptyRecord(): UsageRecord {
   return {
     calendar: null,
     heardMs: 0,
@@ -232,7 +247,6 @@ function emptyRecord(nowMs: number): UsageRecord {
     useMs: 0,
     overrunMs: 0,
     noShows: 0,
-    judgedMs: nowMs,
     runs: [],
   }
 }

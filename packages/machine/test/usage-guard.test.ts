@@ -200,7 +200,7 @@ test('totals go on after a power cut, which nobody pays for', async () => {
 })
 
 test('a slot that ends without a start is reported, once', async () => {
-  const { guard, readings, request, time, open } = await setUp()
+  const { guard, readings, request, time } = await setUp(calendar(), EIGHT - HOUR_MS)
   time.nowMs = EIGHT + 4 * HOUR_MS
   await guard.tick()
   await guard.tick()
@@ -213,10 +213,31 @@ test('a slot that ends without a start is reported, once', async () => {
   time.nowMs += 4 * HOUR_MS
   await guard.tick()
   expect(readings).toEqual([])
-  // The third Saturday passes while it is switched off.
-  time.nowMs = EIGHT + 15 * 24 * HOUR_MS
-  await open().tick()
-  expect(readings).toEqual([['no-show', 2n, 1n]])
+})
+
+test('whoever could not have come is not said to have stayed away', async () => {
+  const day = 24 * HOUR_MS
+  const { guard, node, readings, time, open } = await setUp(calendar(), EIGHT + HOUR_MS)
+  // It was switched on in the middle of the slot.
+  time.nowMs = EIGHT + 5 * HOUR_MS
+  await guard.tick()
+  // The second Saturday passes while it is switched off.
+  time.nowMs = EIGHT + 8 * day
+  const again = open()
+  await again.tick()
+  // In the third it is suspended.
+  node.answer = calendar({ state: 'suspended' })
+  await again.refresh()
+  time.nowMs = EIGHT + 15 * day
+  await again.tick()
+  // Of this right it hears when its hours have begun.
+  const json = calendar()
+  node.answer = { ...json, rights: [{ ...json.rights[0], rightId: '2' }] }
+  time.nowMs = EIGHT + 21 * day + HOUR_MS
+  await again.refresh()
+  time.nowMs += 5 * HOUR_MS
+  await again.tick()
+  expect(readings).toEqual([])
 })
 
 test('nonsense from the node changes nothing', async () => {

@@ -27,6 +27,7 @@ export { hoursText, parseHours } from './cooperate/hours-text.ts'
 export {
   type HeldRight,
   type KnownCalendar,
+  MAX_RIGHTS_KNOWN,
   readCalendar,
   userAt,
 } from './cooperate/known-calendar.ts'

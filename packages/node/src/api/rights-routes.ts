@@ -12,6 +12,7 @@ import {
   heldHours,
   hourSeconds,
   isTimeZone,
+  MAX_RIGHTS_KNOWN,
   mondayOf,
   rightText,
   spansOfBits,
@@ -29,8 +30,6 @@ import { unknown } from './problem.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 
-/** A machine that knows of so many is told of no more; the newest come first. */
-const MOST_RIGHTS = 5_000
 const MOST_OF_A_PERSON = 500
 const NO_WEEK = { occupied: 0n, promised: 0 }
 
@@ -109,7 +108,7 @@ async function machineRights(context: ApiContext, machineId: bigint): Promise<Ma
   const zone = await knownZone(db, machineId)
   // A week that has just ended still says whether somebody came.
   const endAfterWeek = zone ? wallHourAt(zone, context.clock.nowMs()).week - 1 : 0
-  const rights = await readRights(db, { machineId, endAfterWeek }, MOST_RIGHTS)
+  const rights = await readRights(db, { machineId, endAfterWeek }, MAX_RIGHTS_KNOWN)
   return {
     machineId: String(machineId),
     zone: zone ?? null,
@@ -133,9 +132,9 @@ async function machineCalendar(
   const thisWeek = wallHourAt(zone, nowMs).week
   const first = fromWeek ?? thisWeek
   // Of rights that end behind the first week.
-  const rights = (await readRights(db, { machineId, endAfterWeek: first }, MOST_RIGHTS)).filter(
-    ({ firstWeek }) => firstWeek < first + count,
-  )
+  const rights = (
+    await readRights(db, { machineId, endAfterWeek: first }, MAX_RIGHTS_KNOWN)
+  ).filter(({ firstWeek }) => firstWeek < first + count)
   const weeks = Array.from({ length: count }, (_, index) =>
     weekView(zone, first + index, rights, nowMs),
   )

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import {
   machineRegistryAbi,
@@ -17,6 +16,7 @@ import {
   registerDigest,
   signTypedDigest,
 } from '@liquefy/protocol'
+import solc from 'solc'
 import {
   type Abi,
   createTestClient,
@@ -182,7 +182,7 @@ export async function hoursLedger(options: {
           data: encodeFunctionData({
             abi: usageRightsAbi as Abi,
             functionName: action.kind,
-            args: argsOf(action),
+            args: argsOf(action, euro),
           }),
         })),
       )
@@ -206,18 +206,27 @@ function verdictOf(selector: Hex): string {
   return selector === '0x00000000' ? 'OK' : (ERRORS.get(selector) ?? selector)
 }
 
-function argsOf(action: Action): readonly unknown[] {
+function argsOf(action: Action, asset: Hex): readonly unknown[] {
   switch (action.kind) {
     case 'issue':
       return [1n, action.firstWeek, action.weeksCount, action.bits, action.hoursPerWeek, action.to]
     case 'buy':
-      return [1n, action.firstWeek, action.weeksCount, action.bits, action.maxTotal, action.to]
+      return [
+        1n,
+        action.firstWeek,
+        action.weeksCount,
+        action.bits,
+        asset,
+        action.maxTotal,
+        action.to,
+      ]
     case 'buyHours':
       return [
         1n,
         action.firstWeek,
         action.weeksCount,
         action.hoursPerWeek,
+        asset,
         action.maxTotal,
         action.to,
       ]
@@ -232,7 +241,6 @@ function argsOf(action: Action): readonly unknown[] {
 }
 
 function compileCast(): { abi: Abi; bytecode: Hex } {
-  const solc = createRequire(import.meta.url)('solc') as { compile(input: string): string }
   const source = readFileSync(join(import.meta.dirname, 'Cast.sol'), 'utf8')
   const input = {
     language: 'Solidity',
