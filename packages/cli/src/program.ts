@@ -14,8 +14,11 @@ import { marketCommand } from './commands/market.ts'
 import { originCommand } from './commands/origin.ts'
 import { replayCommand } from './commands/replay.ts'
 import { rightCommand } from './commands/right.ts'
+import { shareCommand } from './commands/share.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
+import { vaultCommand } from './commands/vault.ts'
+import { voteCommand } from './commands/vote.ts'
 import { EXIT } from './failure.ts'
 
 /**
@@ -50,6 +53,9 @@ export async function run(args: readonly string[]): Promise<number> {
     agreementCommand(),
     marketCommand(),
     rightCommand(),
+    vaultCommand(),
+    shareCommand(),
+    voteCommand(),
     auditCommand(done),
     evidenceCommand(done),
     originCommand(done),

@@ -55,6 +55,18 @@ import type {
   Status,
   TimelineEntry,
 } from './types.ts'
+import type {
+  AllowedPage,
+  OwnerStatement,
+  Portfolio,
+  Vault,
+  VaultIncomePage,
+  VaultMonth,
+  VaultOwnerPage,
+  VaultPage,
+  VaultProposal,
+  VaultProposalPage,
+} from './vault.ts'
 
 /** One method a route of a node's HTTP API. Every method throws {@link ApiError} on an answer that is not 2xx. */
 export interface Client {
@@ -232,6 +244,31 @@ export interface Client {
   postOrder(signed: { order: OrderJson; signature: Hex }): Promise<MarketOrder>
   /** The newest fifty: of all, of one token contract, or of one token. */
   marketTrades(query?: { token?: Hex; tokenId?: string }): Promise<MarketTrade[]>
+  /** Newest first; those of one machine, where it is told. */
+  vaults(query?: { machineId?: string; offset?: number; limit?: number }): Promise<VaultPage>
+  /** Throws `VAULT_UNKNOWN`. */
+  vault(vault: Hex): Promise<Vault>
+  vaultOwners(vault: Hex, query?: { offset?: number; limit?: number }): Promise<VaultOwnerPage>
+  /** `before` pages back. */
+  vaultIncome(vault: Hex, query?: { before?: string; limit?: number }): Promise<VaultIncomePage>
+  vaultMonths(vault: Hex): Promise<VaultMonth[]>
+  vaultProposals(
+    vault: Hex,
+    query?: { offset?: number; limit?: number },
+  ): Promise<VaultProposalPage>
+  /** Throws `VAULT_PROPOSAL_UNKNOWN`. */
+  vaultProposal(vault: Hex, proposalId: string): Promise<VaultProposal>
+  /** Who is on the list that the vault's operator keeps. */
+  vaultAllowed(vault: Hex, query?: { offset?: number; limit?: number }): Promise<AllowedPage>
+  portfolio(account: Hex): Promise<Portfolio>
+  /** Of one owner, 500 lines from `offset` unless told. */
+  ownerStatement(
+    vault: Hex,
+    account: Hex,
+    query?: { offset?: number; limit?: number },
+  ): Promise<OwnerStatement>
+  /** The whole of it as a table. */
+  ownerStatementCsv(vault: Hex, account: Hex): Promise<File>
   /** Signs or sends as one of the embedded chain's people (EIP-1193), where `Deployment.actAsPeople` says so. */
   walletRequest(address: Hex, call: { method: string; params: unknown[] }): Promise<Hex>
   /**
@@ -413,6 +450,18 @@ export const createClient = ({
     marketOrder: (orderId) => get(`market/orders/${orderId}`),
     postOrder: (signed) => post('market/orders', signed),
     marketTrades: (query) => get('market/trades', query),
+    vaults: (query) => get('vaults', query),
+    vault: (vault) => get(`vaults/${vault}`),
+    vaultOwners: (vault, query) => get(`vaults/${vault}/owners`, query),
+    vaultIncome: (vault, query) => get(`vaults/${vault}/income`, query),
+    vaultMonths: (vault) => get(`vaults/${vault}/income/months`),
+    vaultProposals: (vault, query) => get(`vaults/${vault}/proposals`, query),
+    vaultProposal: (vault, proposalId) => get(`vaults/${vault}/proposals/${proposalId}`),
+    vaultAllowed: (vault, query) => get(`vaults/${vault}/allowed`, query),
+    portfolio: (account) => get(`portfolio/${account}`),
+    ownerStatement: (vault, account, query) => get(`vaults/${vault}/statement/${account}`, query),
+    ownerStatementCsv: async (vault, account) =>
+      fileOf(await ask(`vaults/${vault}/statement/${account}.csv`)),
     walletRequest: async (address, call) => {
       const { result } = await post<{ result: Hex }>(`people/${address}/wallet`, call)
       return result

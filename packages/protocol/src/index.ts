@@ -13,6 +13,8 @@ export {
   weekOfDay,
   weekSpans,
 } from './cooperate/calendar.ts'
+export type { CallContext, CallEffect, CallKind, VaultCall } from './cooperate/explain-call.ts'
+export { explainProposal } from './cooperate/explain-proposal.ts'
 export {
   ALL_HOURS,
   bitsFromHex,

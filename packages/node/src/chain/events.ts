@@ -10,6 +10,8 @@ import { decodeEventLog, type Hex, type Log, numberToHex } from 'viem'
 import type { ContractDeployment } from './deployment.ts'
 import { type MarketEvent, marketEvent, marketOf } from './market-events.ts'
 import { type RightsHappening, readRightsEvent } from './rights-events.ts'
+import { allowListEvent, factoryEvent, type VaultEvent, vaultEvent } from './vault-events.ts'
+import type { WatchedVaults } from './vault-watch.ts'
 
 /** Where on the ledger an event stands. */
 interface Place {
@@ -72,6 +74,7 @@ export type LedgerEvent = Place &
     | { kind: 'anchor'; log: Hex; size: bigint; root: Hex }
     | MarketEvent
     | { kind: 'rights'; happening: RightsHappening }
+    | VaultEvent
   )
 
 type Told = LedgerEvent extends infer One
@@ -227,18 +230,42 @@ function rightsEvent(log: Log): Told | undefined {
   return happening && { kind: 'rights', happening }
 }
 
-/** Contracts whose events the node follows. */
+/** Contracts whose events the node follows, beside those of vaults. */
 export function followedAddresses(deployment: ContractDeployment): Hex[] {
   const { registry, clearingHouse, evidenceAnchor, cooperation } = deployment
-  const shared = cooperation ? [cooperation.usageRights, cooperation.market] : []
+  const shared = cooperation
+    ? [
+        cooperation.vaultFactory,
+        cooperation.allowLists,
+        cooperation.usageRights,
+        cooperation.market,
+      ]
+    : []
   return [registry, clearingHouse, evidenceAnchor, ...shared]
 }
 
-/** Reads a log of one of our contracts; undefined for events that tell the node nothing. `atMs`: time of its block. */
+/** An event of a vault, of what makes vaults, or of what says who may hold shares. */
+function aboutVaults(
+  { cooperation }: ContractDeployment,
+  log: Log,
+  vaults: Pick<WatchedVaults, 'partsAt' | 'titleOf'> | undefined,
+): Told | undefined {
+  const address = lower(log.address)
+  if (address === cooperation?.allowLists) return allowListEvent(log)
+  if (!vaults) return undefined
+  if (address === cooperation?.vaultFactory) return factoryEvent(log, vaults.titleOf)
+  const parts = vaults.partsAt(address)
+  return parts && vaultEvent(parts, log)
+}
+
+/**
+ * Reads a log of one of our contracts, or of one of `vaults`; undefined for events that tell the node nothing. `atMs`: time of its block.
+ */
 export function readLedgerEvent(
   deployment: ContractDeployment,
   log: Log<bigint, number, false>,
   atMs: number,
+  vaults?: Pick<WatchedVaults, 'partsAt' | 'titleOf'>,
 ): LedgerEvent | undefined {
   const address = lower(log.address)
   let told: Told | undefined
@@ -246,7 +273,8 @@ export function readLedgerEvent(
   else if (address === deployment.clearingHouse) told = clearingHouseEvent(log)
   else if (address === deployment.evidenceAnchor) told = anchorEvent(log)
   else if (address === deployment.cooperation?.usageRights) told = rightsEvent(log)
-  else told = atMarket(deployment, log)
+  else if (address === deployment.cooperation?.market) told = atMarket(deployment, log)
+  else told = aboutVaults(deployment, log, vaults)
   if (!told) return undefined
   const place = {
     block: Number(log.blockNumber),
