@@ -6,7 +6,10 @@ export { didRegistryAbi, didRegistryBytecode } from './generated/did-registry.ts
 export { MACHINE_STATES, SKIP_REASONS, VAULT_PHASES } from './generated/enums.ts'
 export { erc7913P256VerifierBytecode } from './generated/erc7913-p256-verifier.ts'
 export { evidenceAnchorAbi, evidenceAnchorBytecode } from './generated/evidence-anchor.ts'
-export { identityComplianceAbi, identityComplianceBytecode } from './generated/identity-compliance.ts'
+export {
+  identityComplianceAbi,
+  identityComplianceBytecode,
+} from './generated/identity-compliance.ts'
 export { linearTariffAbi, linearTariffBytecode } from './generated/linear-tariff.ts'
 export { machineAccountAbi, machineAccountBytecode } from './generated/machine-account.ts'
 export { machineGovernorAbi, machineGovernorBytecode } from './generated/machine-governor.ts'

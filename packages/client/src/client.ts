@@ -52,6 +52,18 @@ import type {
   Status,
   TimelineEntry,
 } from './types.ts'
+import type {
+  AllowedPage,
+  OwnerStatement,
+  Portfolio,
+  Vault,
+  VaultIncomePage,
+  VaultMonth,
+  VaultOwnerPage,
+  VaultPage,
+  VaultProposal,
+  VaultProposalPage,
+} from './vault.ts'
 
 /** One method a route of a node's HTTP API. Every method throws {@link ApiError} on an answer that is not 2xx. */
 export interface Client {
@@ -210,6 +222,31 @@ export interface Client {
   declineProposal(proposalId: Hex, message: string): Promise<Proposal>
   /** Takes back what one has proposed. A signature that the other party has kept stays good on the ledger until `openByMs`. */
   withdrawProposal(proposalId: Hex, message: string): Promise<Proposal>
+  /** Newest first; those of one machine, where it is told. */
+  vaults(query?: { machineId?: string; offset?: number; limit?: number }): Promise<VaultPage>
+  /** Throws `VAULT_UNKNOWN`. */
+  vault(vault: Hex): Promise<Vault>
+  vaultOwners(vault: Hex, query?: { offset?: number; limit?: number }): Promise<VaultOwnerPage>
+  /** `before` pages back. */
+  vaultIncome(vault: Hex, query?: { before?: string; limit?: number }): Promise<VaultIncomePage>
+  vaultMonths(vault: Hex): Promise<VaultMonth[]>
+  vaultProposals(
+    vault: Hex,
+    query?: { offset?: number; limit?: number },
+  ): Promise<VaultProposalPage>
+  /** Throws `VAULT_PROPOSAL_UNKNOWN`. */
+  vaultProposal(vault: Hex, proposalId: string): Promise<VaultProposal>
+  /** Who is on the list that the vault's operator keeps. */
+  vaultAllowed(vault: Hex, query?: { offset?: number; limit?: number }): Promise<AllowedPage>
+  portfolio(account: Hex): Promise<Portfolio>
+  /** Of one owner, 500 lines unless told; `after` pages on. */
+  ownerStatement(
+    vault: Hex,
+    account: Hex,
+    query?: { after?: string; limit?: number },
+  ): Promise<OwnerStatement>
+  /** The whole of it as a table. */
+  ownerStatementCsv(vault: Hex, account: Hex): Promise<File>
   /** Signs or sends as one of the embedded chain's people (EIP-1193), where `Deployment.actAsPeople` says so. */
   walletRequest(address: Hex, call: { method: string; params: unknown[] }): Promise<Hex>
   /**
@@ -382,6 +419,18 @@ export const createClient = ({
     declineProposal: (proposalId, message) => post(`proposals/${proposalId}/decline`, { message }),
     withdrawProposal: (proposalId, message) =>
       post(`proposals/${proposalId}/withdraw`, { message }),
+    vaults: (query) => get('vaults', query),
+    vault: (vault) => get(`vaults/${vault}`),
+    vaultOwners: (vault, query) => get(`vaults/${vault}/owners`, query),
+    vaultIncome: (vault, query) => get(`vaults/${vault}/income`, query),
+    vaultMonths: (vault) => get(`vaults/${vault}/income/months`),
+    vaultProposals: (vault, query) => get(`vaults/${vault}/proposals`, query),
+    vaultProposal: (vault, proposalId) => get(`vaults/${vault}/proposals/${proposalId}`),
+    vaultAllowed: (vault, query) => get(`vaults/${vault}/allowed`, query),
+    portfolio: (account) => get(`portfolio/${account}`),
+    ownerStatement: (vault, account, query) => get(`vaults/${vault}/statement/${account}`, query),
+    ownerStatementCsv: async (vault, account) =>
+      fileOf(await ask(`vaults/${vault}/statement/${account}.csv`)),
     walletRequest: async (address, call) => {
       const { result } = await post<{ result: Hex }>(`people/${address}/wallet`, call)
       return result

@@ -115,3 +115,4 @@ export {
   type Wallet,
 } from './transaction.ts'
 export type * from './types.ts'
+export type * from './vault.ts'

@@ -24,6 +24,8 @@ export interface Deployment {
   planTariff: Hex
   /** What the machines' accounts and DIDs need; null on a ledger whose contracts an earlier version deployed: its machines have none. */
   accounts: { erc6551Registry: Hex; machineAccount: Hex; didRegistry: Hex } | null
+  /** What machines are shared and traded by; null on a ledger whose contracts an earlier version deployed. `market` is Seaport. */
+  cooperation: CooperationContracts | null
   /** Account that signs checkpoints and sends anchors. */
   log: Hex
   asset: { address: Hex; symbol: string; decimals: number }
@@ -32,6 +34,16 @@ export interface Deployment {
   people: { name: string; address: Hex }[]
   /** Whether the node signs for these people when asked: `Client.walletRequest`. */
   actAsPeople: boolean
+}
+
+/** Contracts of machines that many own; the first three are codes that every vault is a clone of. */
+export interface CooperationContracts {
+  machineVault: Hex
+  machineGovernor: Hex
+  vaultTimelock: Hex
+  vaultFactory: Hex
+  /** Lists of who may hold shares, one a vault. */
+  allowLists: Hex
 }
 
 export interface Status {
