@@ -49,11 +49,12 @@ export const useLife = (machineId: string) =>
   })
 
 /** Its own account as the ledger has it: nobody tells of payments out of it. */
-export const useAccount = (machineId: string) =>
+export const useAccount = (machineId: string, isWanted = true) =>
   useQuery({
     queryKey: ['account', machineId],
     queryFn: () => node.machineAccount(machineId),
     refetchInterval: 15_000,
+    enabled: isWanted,
   })
 
 export const useTimeline = (machineId: string) =>

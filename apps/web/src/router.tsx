@@ -4,6 +4,7 @@ import { lazyPart } from './failures/lazy-part.ts'
 import { MachinePage } from './pages/connect/machine.tsx'
 import { readFilter } from './pages/connect/machine-filter.ts'
 import { machineSearchOf } from './pages/connect/machine-search.ts'
+import { vaultSearchOf } from './pages/cooperate/vault-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -86,6 +87,52 @@ const myDetails = createRoute({
   path: '/me',
   component: lazyPart(async () => (await import('./pages/transact/my-details.tsx')).MyDetailsPage),
 })
+const vaults = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults',
+  component: lazyPart(async () => (await import('./pages/cooperate/vaults-page.tsx')).VaultsPage),
+})
+const newVault = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/new',
+  validateSearch: vaultSearchOf,
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/new-vault-page.tsx')).NewVaultPage,
+  ),
+})
+const vault = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault',
+  component: lazyPart(async () => (await import('./pages/cooperate/vault-page.tsx')).VaultPage),
+})
+const vaultProposals = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault/proposals',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/vault-proposals-page.tsx')).VaultProposalsPage,
+  ),
+})
+const newVaultProposal = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault/proposals/new',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/new-proposal-page.tsx')).NewProposalPage,
+  ),
+})
+const vaultProposal = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault/proposals/$proposalId',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/vault-proposal-page.tsx')).VaultProposalPage,
+  ),
+})
+const portfolio = createRoute({
+  getParentRoute: () => root,
+  path: '/portfolio',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/portfolio-page.tsx')).PortfolioPage,
+  ),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -102,6 +149,13 @@ export const router = createRouter({
     check,
     operation,
     myDetails,
+    vaults,
+    newVault,
+    vault,
+    vaultProposals,
+    newVaultProposal,
+    vaultProposal,
+    portfolio,
   ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,

@@ -23,6 +23,9 @@ export const Shell = () => (
           Machines
         </Link>
         <Link to="/agreements">Agreements</Link>
+        <Link to="/vaults" activeOptions={{ exact: true }}>
+          Ownership
+        </Link>
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
         <Link to="/operation">Operation</Link>

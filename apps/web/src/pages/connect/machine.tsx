@@ -10,6 +10,7 @@ import { formatCount, shorten } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded, Loading } from '../../ui/states.tsx'
+import { Owner } from '../cooperate/shared-owner.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
 import { IdentityCard } from '../trust/identity-card.tsx'
@@ -92,7 +93,7 @@ const Head = ({ machine }: { machine: Machine }) => (
         <Money minor={machine.settledSinceMinor} />
       </Figure>
       <Figure name="Owner">
-        <Party address={machine.owner} />
+        <Owner machineId={machine.machineId} owner={machine.owner} />
       </Figure>
       <Figure
         name="Key"

@@ -68,14 +68,12 @@ const OneByOne = ({ vault }: { vault: Vault }) => {
         <>
           <Columns
             vault={vault}
-            columns={incomes
-              .toReversed()
-              .map((income) => ({
-                ...income,
-                key: income.place,
-                when: clock.format(income.atMs),
-                income,
-              }))}
+            columns={incomes.toReversed().map((income) => ({
+              ...income,
+              key: income.place,
+              when: clock.format(income.atMs),
+              income,
+            }))}
           />
           <div className="actions">
             {before === undefined ? null : (

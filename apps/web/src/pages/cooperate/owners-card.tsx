@@ -63,13 +63,11 @@ export const OwnersCard = ({ vault }: { vault: Vault }) => {
 
 /** The largest one by one, all others as one. */
 const ringOf = (list: VaultOwner[], supply: bigint) => {
-  const largest = list
-    .slice(0, colours)
-    .map(({ account, shares }, index) => ({
-      account: account as string,
-      shares: BigInt(shares),
-      colour: colourOf(index),
-    }))
+  const largest = list.slice(0, colours).map(({ account, shares }, index) => ({
+    account: account as string,
+    shares: BigInt(shares),
+    colour: colourOf(index),
+  }))
   const rest = supply - largest.reduce((sum, { shares }) => sum + shares, 0n)
   return rest > 0n
     ? [...largest, { account: 'all others', shares: rest, colour: colourOf(colours) }]

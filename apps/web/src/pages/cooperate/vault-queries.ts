@@ -63,8 +63,7 @@ export const useOwners = (vault: Hex, limit = shownOwners) =>
 export const useIncomes = (vault: Hex, before: string | undefined, limit: number) =>
   useQuery({
     queryKey: ['vault', vault, 'income', before, limit],
-    queryFn: () =>
-      node.vaultIncome(vault, before === undefined ? { limit } : { before, limit }),
+    queryFn: () => node.vaultIncome(vault, before === undefined ? { limit } : { before, limit }),
     placeholderData: (shown) => shown,
     refetchInterval: vaultMs,
   })
