@@ -173,7 +173,7 @@ const policyOf = (
   if (typeof perDay === 'string') return `A day: ${perDay}`
   if (typeof seconds === 'string') return `How long: ${seconds}`
   if (names.length === 0) return 'Say to whom it may pay.'
-  const unknown = counterparties.findIndex((account) => account === undefined)
+  const unknown = counterparties.indexOf(undefined)
   if (unknown >= 0) return `Nobody is called “${names[unknown]?.trim()}”.`
   const expiry = BigInt(Math.floor(nowMs / 1000) + seconds)
   const policy = { perPayment, perDay, expiry, counterparties: counterparties as Hex[] }
