@@ -61,6 +61,22 @@ export {
   tokensOf,
 } from './funding.ts'
 export {
+  callsOfProposal,
+  cancelProposal,
+  castVote,
+  descriptionHashOf,
+  executeProposal,
+  type GovernedVault,
+  type GovernorAction,
+  type ProposalCalls,
+  type ProposedAction,
+  type ProposedCall,
+  proposedCalls,
+  proposeToOwners,
+  queueProposal,
+  setAllowed,
+} from './governance-ledger.ts'
+export {
   activateMachine,
   activateMachines,
   type MachineAction,
@@ -116,3 +132,30 @@ export {
 } from './transaction.ts'
 export type * from './types.ts'
 export type * from './vault.ts'
+export {
+  type BuyoutTerms,
+  buyShares,
+  claimIncome,
+  claimIncomeTo,
+  closeSale,
+  collectIncome,
+  completeBuyout,
+  createVault,
+  delegateVotes,
+  distributeIncome,
+  type GovernanceSetup,
+  type NewVault,
+  offerBuyout,
+  operatorSignature,
+  payCredit,
+  redeemShares,
+  refundShares,
+  refuseBuyout,
+  type ShareSale,
+  transferShares,
+  USUAL_GOVERNANCE,
+  type VaultAction,
+  type VaultSetup,
+  vaultSignature,
+  type Waterfall,
+} from './vault-ledger.ts'

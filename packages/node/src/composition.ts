@@ -105,6 +105,7 @@ export function deploymentOf(
     tieredTariff: deployment.tieredTariff,
     planTariff: deployment.planTariff,
     accounts: deployment.accounts ?? null,
+    cooperation: deployment.cooperation ?? null,
     log,
     asset: deployment.asset,
     mqttUrl: mqttUrl

@@ -22,6 +22,7 @@ const deployment: Deployment = {
   tieredTariff: address('55'),
   planTariff: address('56'),
   accounts: null,
+  cooperation: null,
   log: address('66'),
   asset: { address: address('77'), symbol: 'tEUR', decimals: 6 },
   mqttUrl: 'mqtt://127.0.0.1:1',

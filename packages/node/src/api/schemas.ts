@@ -44,6 +44,13 @@ export const deployment = object({
   tieredTariff: hex,
   planTariff: hex,
   accounts: objectOrNull({ erc6551Registry: hex, machineAccount: hex, didRegistry: hex }),
+  cooperation: objectOrNull({
+    machineVault: hex,
+    machineGovernor: hex,
+    vaultTimelock: hex,
+    vaultFactory: hex,
+    allowLists: hex,
+  }),
   log: hex,
   asset: object({ address: hex, symbol: text, decimals: integer }),
   mqttUrl: text,

@@ -1,4 +1,5 @@
 import {
+  allowListsBytecode,
   clearingHouseAbi,
   clearingHouseBytecode,
   didRegistryBytecode,
@@ -7,13 +8,19 @@ import {
   linearTariffBytecode,
   machineAccountAbi,
   machineAccountBytecode,
+  machineGovernorBytecode,
   machineRegistryAbi,
   machineRegistryBytecode,
+  machineVaultAbi,
+  machineVaultBytecode,
   p256Sha256VerifierBytecode,
   planTariffBytecode,
   testEuroAbi,
   testEuroBytecode,
   tieredTariffBytecode,
+  vaultFactoryAbi,
+  vaultFactoryBytecode,
+  vaultTimelockBytecode,
 } from '@liquefy/abi'
 import {
   type Abi,
@@ -64,9 +71,17 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     tieredTariff: at(6),
     planTariff: at(7),
     accounts: { erc6551Registry: ERC6551_REGISTRY, didRegistry: at(8), machineAccount: at(9) },
-    asset: asset ?? { address: at(10), symbol: 'tEUR', decimals: 6 },
+    cooperation: {
+      machineVault: at(10),
+      machineGovernor: at(11),
+      vaultTimelock: at(12),
+      vaultFactory: at(13),
+      allowLists: at(14),
+    },
+    asset: asset ?? { address: at(15), symbol: 'tEUR', decimals: 6 },
   }
-  const { p256Sha256Verifier, p256RawVerifier, registry, accounts } = addresses
+  const { p256Sha256Verifier, p256RawVerifier, registry, clearingHouse } = addresses
+  const { accounts, cooperation } = addresses
   const steps: Step[] = [
     create(p256Sha256VerifierBytecode),
     create(erc7913P256VerifierBytecode),
@@ -82,6 +97,16 @@ function plan(deployer: Hex, holders: readonly Hex[], asset: Asset | undefined) 
     create(planTariffBytecode),
     create(didRegistryBytecode),
     create(machineAccountBytecode, machineAccountAbi, [accounts.didRegistry]),
+    create(machineVaultBytecode, machineVaultAbi, [registry, clearingHouse]),
+    create(machineGovernorBytecode),
+    create(vaultTimelockBytecode),
+    create(vaultFactoryBytecode, vaultFactoryAbi, [
+      registry,
+      cooperation.machineVault,
+      cooperation.machineGovernor,
+      cooperation.vaultTimelock,
+    ]),
+    create(allowListsBytecode),
   ]
   if (asset) return { addresses, steps }
   const mints = holders.map((holder) => ({

@@ -16,7 +16,18 @@ export interface ContractDeployment {
   planTariff: Hex
   /** What the machines' accounts and DIDs need; undefined on a ledger whose contracts an earlier version deployed: its machines have none. */
   accounts: AccountContracts | undefined
+  /** What machines are shared and traded by; undefined on a ledger whose contracts an earlier version deployed. */
+  cooperation: CooperationContracts | undefined
   asset: Asset
+}
+
+/** The factory of vaults, the codes that all its vaults are clones of, and the lists of who may hold shares. */
+export interface CooperationContracts {
+  machineVault: Hex
+  machineGovernor: Hex
+  vaultTimelock: Hex
+  vaultFactory: Hex
+  allowLists: Hex
 }
 
 /** The registry of ERC-6551, the code of the accounts, and the registry of ERC-1056 that keeps their DIDs. */
@@ -55,7 +66,13 @@ const CONTRACTS = [
 export function contractAddresses(deployment: ContractDeployment): Record<string, Hex> {
   const named = CONTRACTS.map((name): [string, Hex] => [name, deployment[name]])
   const accounts = Object.entries(deployment.accounts ?? {})
-  return Object.fromEntries([...named, ...accounts, ['asset', deployment.asset.address]])
+  const cooperation = Object.entries(deployment.cooperation ?? {})
+  return Object.fromEntries([
+    ...named,
+    ...accounts,
+    ...cooperation,
+    ['asset', deployment.asset.address],
+  ])
 }
 
 function address(json: Record<string, unknown>, name: string): Hex {
@@ -73,6 +90,18 @@ function accountContracts(json: Record<string, unknown>): AccountContracts | und
     erc6551Registry: address(accounts, 'erc6551Registry'),
     machineAccount: address(accounts, 'machineAccount'),
     didRegistry: address(accounts, 'didRegistry'),
+  }
+}
+
+function cooperationContracts(json: Record<string, unknown>): CooperationContracts | undefined {
+  if (json.cooperation === undefined) return undefined
+  const cooperation = json.cooperation as Record<string, unknown>
+  return {
+    machineVault: address(cooperation, 'machineVault'),
+    machineGovernor: address(cooperation, 'machineGovernor'),
+    vaultTimelock: address(cooperation, 'vaultTimelock'),
+    vaultFactory: address(cooperation, 'vaultFactory'),
+    allowLists: address(cooperation, 'allowLists'),
   }
 }
 
@@ -105,6 +134,7 @@ export function parseDeployment(text: string): ContractDeployment {
     tieredTariff: address(json, 'tieredTariff'),
     planTariff: address(json, 'planTariff'),
     accounts: accountContracts(json),
+    cooperation: cooperationContracts(json),
     asset: {
       address: address(asset, 'address'),
       symbol: typeof asset.symbol === 'string' ? asset.symbol : '',

@@ -27,6 +27,7 @@ const deployment: ContractDeployment = {
   tieredTariff: at('7'),
   planTariff: at('9'),
   accounts: undefined,
+  cooperation: undefined,
   asset: { address: at('8'), symbol: 'tEUR', decimals: 6 },
 }
 
