@@ -53,7 +53,7 @@ const Mine = ({ vault, holding }: { vault: Vault; holding: Holding }) => (
         {formatCount(holding.shares)}
       </Figure>
       <Figure name="Yours to claim">
-        <Money minor={holding.claimableMinor} large />
+        <Money minor={holding.claimableMinor} />
       </Figure>
       <Figure name="Earned so far" note="claimed or not">
         <Money minor={holding.earnedMinor} />

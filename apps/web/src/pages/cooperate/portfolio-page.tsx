@@ -75,7 +75,7 @@ const Sums = ({ portfolio: { holdings } }: { portfolio: Portfolio }) => {
           <Money minor={sum(holdings, ({ claimableMinor }) => claimableMinor)} large />
         </Figure>
         <Figure name="Earned so far" note="claimed or not">
-          <Money minor={sum(holdings, ({ earnedMinor }) => earnedMinor)} large />
+          <Money minor={sum(holdings, ({ earnedMinor }) => earnedMinor)} />
         </Figure>
       </dl>
       <div>

@@ -34,17 +34,15 @@ export const VaultPage = (): ReactNode => {
           ) : null}
           <SaleCard vault={loaded} />
           <div className="columns">
-            <div className="stack">
-              <HoldingCard vault={loaded} />
-              <DecisionsCard vault={loaded} />
-            </div>
-            <div className="stack">
-              <WaterfallCard vault={loaded} />
-              <BuyoutCard vault={loaded} />
-            </div>
+            <HoldingCard vault={loaded} />
+            <WaterfallCard vault={loaded} />
           </div>
           <OwnersCard vault={loaded} />
           <IncomeCard vault={loaded} />
+          <div className="columns">
+            <DecisionsCard vault={loaded} />
+            <BuyoutCard vault={loaded} />
+          </div>
         </>
       )}
     </Loaded>
@@ -72,7 +70,7 @@ const Head = ({ vault }: { vault: Vault }) => (
           </>
         }
       >
-        <Money minor={vault.incomeMinor} large />
+        <Money minor={vault.incomeMinor} />
       </Figure>
       <Figure name="Owners may claim">
         <Money minor={vault.claimableMinor} />

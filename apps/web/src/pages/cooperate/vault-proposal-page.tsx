@@ -67,14 +67,23 @@ const Head = ({ vault, proposal }: Parts) => (
     <p className="note">
       Proposed by <Party address={proposal.proposer} /> <Ago timeMs={proposal.createdMs} />
     </p>
-    {proposal.description.trim() === proposal.title ? null : (
-      <blockquote className="said after">
-        <p>{proposal.description}</p>
-      </blockquote>
-    )}
+    <Why proposal={proposal} />
     <Path proposal={proposal} />
   </section>
 )
+
+/** What the proposer says beside the title, if anything. */
+const Why = ({ proposal: { description } }: { proposal: VaultProposal }) => {
+  const [, ...rest] = description.trim().split('\n')
+  const words = rest.join('\n').trim()
+  return words === '' ? null : (
+    <div className="after">
+      <blockquote className="said">
+        <p>{words}</p>
+      </blockquote>
+    </div>
+  )
+}
 
 const steps = ['Proposed', 'Vote', 'Queue', 'Wait', 'Execute'] as const
 
@@ -210,8 +219,8 @@ const Votes = ({ vault, proposal }: Parts) => {
       </dl>
       <p className="note after">
         {took >= needed
-          ? `Enough take part: ${formatCount(String(took))} of the ${formatCount(proposal.quorum)} votes that it takes.`
-          : `${formatCount(String(took))} of the ${formatCount(proposal.quorum)} votes that it takes, for or abstaining.`}
+          ? `Enough take part: ${formatCount(String(took))}, and ${formatCount(proposal.quorum)} are needed, for or abstaining.`
+          : `${formatCount(String(took))} of the ${formatCount(proposal.quorum)} votes that are needed, for or abstaining.`}
       </p>
     </>
   )
@@ -469,11 +478,11 @@ const Cast = ({ proposal }: { proposal: VaultProposal }) =>
             <tr>
               <th scope="col">Owner</th>
               <th scope="col">Vote</th>
+              <th scope="col">Why</th>
+              <th scope="col">When</th>
               <th scope="col" className="number">
                 Shares
               </th>
-              <th scope="col">Why</th>
-              <th scope="col">When</th>
             </tr>
           </thead>
           <tbody>
@@ -483,7 +492,6 @@ const Cast = ({ proposal }: { proposal: VaultProposal }) =>
                   <Party address={vote.voter} />
                 </td>
                 <td>{supportWords[vote.support]}</td>
-                <td className="number">{formatCount(vote.weight)}</td>
                 <td>{vote.reason}</td>
                 <td>
                   <At timeMs={vote.atMs} />
@@ -491,6 +499,7 @@ const Cast = ({ proposal }: { proposal: VaultProposal }) =>
                     <Hash hex={vote.txHash} />
                   </span>
                 </td>
+                <td className="number">{formatCount(vote.weight)}</td>
               </tr>
             ))}
           </tbody>
