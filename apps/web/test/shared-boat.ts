@@ -11,8 +11,8 @@ import {
   openAgreement,
   operatorSignature,
   type Sender,
-  tokensOf,
   termsOf,
+  tokensOf,
   type Wallet,
 } from '@liquefy/client'
 import { createKey, type Machine, openMachine, saveIdentity } from '@liquefy/machine'

@@ -1,4 +1,5 @@
 import type { BuyoutOffer, Holding, Vault } from '@liquefy/client'
+import { durationWords } from '@liquefy/protocol'
 import { useState } from 'react'
 import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
@@ -10,7 +11,7 @@ import { useStep } from '../../wallet/use-step.tsx'
 import { Gauge } from './gauge.tsx'
 import { sharesIn } from './shares.ts'
 import { usePortfolio } from './vault-queries.ts'
-import { bpsPercent, durationWords, sameAccount } from './vault-words.ts'
+import { bpsPercent, sameAccount } from './vault-words.ts'
 
 /** Who holds enough may offer for the rest; what stands, and what one may answer. */
 export const BuyoutCard = ({ vault }: { vault: Vault }) => {

@@ -1,17 +1,20 @@
 import type { Deployment, Hex, Vault } from '@liquefy/client'
+import { durationWords } from '@liquefy/protocol'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useAccount, useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { countOf } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
+import { Effects } from './effects.tsx'
+import { effectsOf } from './effects-of.ts'
 import { PlainField } from './plain-field.tsx'
 import { actionOf, emptyProposal, type ProposalDraft, proposalKinds } from './proposal-draft.ts'
 import { ProposalFields } from './proposal-fields.tsx'
 import { usePortfolio, useVault } from './vault-queries.ts'
-import { durationWords, sameAccount } from './vault-words.ts'
+import { sameAccount } from './vault-words.ts'
 import '../transact/offers.css'
 import './vault.css'
 
@@ -66,10 +69,22 @@ const Form = ({ me, vault, deployment }: { me: Hex; vault: Vault; deployment: De
   const [tried, setTried] = useState(false)
   const navigate = useNavigate()
   const ofMachine = draft.kind === 'machine-policy' || draft.kind === 'machine-pause'
-  const machineAccount = useAccountOf(ofMachine ? draft.machineId : '')
-  const action = actionOf(draft, { vault, deployment, machineAccount, nowMs: Date.now() })
+  const machine = useMachineWithAccount(ofMachine ? draft.machineId : '')
+  const openedMs = useRef(Date.now()).current
+  const action = actionOf(draft, {
+    vault,
+    deployment,
+    machineAccount: machine?.account,
+    nowMs: openedMs,
+  })
+  const preview =
+    typeof action === 'string' ? action : effectsOf(action, { vault, deployment, machine })
   const problem =
-    draft.title.trim() === '' ? 'Give it a title.' : typeof action === 'string' ? action : undefined
+    typeof preview === 'string'
+      ? preview
+      : draft.title.trim() === ''
+        ? 'Give it a title.'
+        : undefined
   const step = useStep(
     async (wallets) => {
       if (typeof action === 'string' || problem !== undefined) throw new Error(problem)
@@ -115,6 +130,9 @@ const Form = ({ me, vault, deployment }: { me: Hex; vault: Vault; deployment: De
         </label>
         <ProposalFields vault={vault} draft={draft} onChange={change} />
       </Card>
+      <Card title="What it would do on the ledger">
+        {typeof preview === 'string' ? <p className="note">{preview}</p> : <Effects {...preview} />}
+      </Card>
       <Card title="In your words">
         <PlainField
           label="Title"
@@ -156,10 +174,10 @@ const Form = ({ me, vault, deployment }: { me: Hex; vault: Vault; deployment: De
   )
 }
 
-/** Where the chosen machine's account is; undefined: none is asked for, or it has none. */
-const useAccountOf = (machineId: string): Hex | undefined => {
+/** The chosen machine with its account; undefined: none is asked for, or it has none on the ledger. */
+const useMachineWithAccount = (machineId: string) => {
   const account = useAccount(machineId, machineId !== '').data
-  return account?.created ? account.account : undefined
+  return account?.created ? account : undefined
 }
 
 /** Who has too few votes is told before he tries. */

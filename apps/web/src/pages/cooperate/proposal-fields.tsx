@@ -69,7 +69,7 @@ export const ProposalFields = ({
         <>
           {machine}
           <PlainField
-            label="Why (may be empty)"
+            label="Reason (may be empty)"
             decimal={false}
             value={draft.purpose}
             onChange={(purpose) => onChange({ purpose })}

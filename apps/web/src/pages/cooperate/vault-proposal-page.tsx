@@ -1,4 +1,5 @@
-import type { CallEffect, Hex, Vault, VaultProposal, VaultVote } from '@liquefy/client'
+import type { Hex, Vault, VaultProposal, VaultVote } from '@liquefy/client'
+import { durationWords } from '@liquefy/protocol'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { useSession } from '../../session/use-session.ts'
@@ -7,8 +8,9 @@ import { countOf, formatCount } from '../../ui/format.ts'
 import { Ago, At, Card, Hash, Party, Until } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
+import { Effects } from './effects.tsx'
 import { usePortfolio, useVault, useVaultProposal } from './vault-queries.ts'
-import { durationWords, sameAccount, stateBadge, stateWords } from './vault-words.ts'
+import { sameAccount, stateBadge, stateWords } from './vault-words.ts'
 import { VoteGauge } from './vote-gauge.tsx'
 import '../transact/offers.css'
 import './vault.css'
@@ -28,7 +30,7 @@ export const VaultProposalPage = (): ReactNode => {
             <>
               <Head vault={of} proposal={loaded} />
               <Card title="What it would do on the ledger">
-                <Effects proposal={loaded} />
+                <Effects effects={loaded.effects} calls={loaded.calls} />
               </Card>
               <div className="columns">
                 <Card title="Votes">
@@ -147,62 +149,6 @@ const Path = ({ proposal }: { proposal: VaultProposal }) => {
         </li>
       ))}
     </ol>
-  )
-}
-
-/** Each call in words, and as it is on the ledger. */
-const Effects = ({ proposal: { effects, calls } }: { proposal: VaultProposal }) => (
-  <ol className="effects">
-    {calls.map((call, index) => (
-      <Effect
-        // biome-ignore lint/suspicious/noArrayIndexKey: the same call may stand there twice, and none ever moves.
-        key={index}
-        call={call}
-        effect={effects[index]}
-      />
-    ))}
-  </ol>
-)
-
-const Effect = ({
-  call: { target, value, data },
-  effect,
-}: {
-  call: VaultProposal['calls'][number]
-  effect: CallEffect | undefined
-}) => {
-  const isUnknown = effect === undefined || effect.severity === 'unknown'
-  return (
-    <li className={isUnknown ? 'effect effect-unknown' : 'effect'}>
-      {isUnknown ? (
-        <p>
-          <strong>Nobody can say what this call does.</strong> Vote against it unless you have read
-          its bytes yourself.
-        </p>
-      ) : null}
-      {effect ? (
-        <p>
-          {effect.severity === 'grave' ? (
-            <span className="badge badge-decommissioned">look closely</span>
-          ) : null}{' '}
-          {effect.words}
-        </p>
-      ) : null}
-      <details>
-        <summary>As it stands on the ledger</summary>
-        <dl className="note">
-          <dt className="visually-hidden">Contract</dt>
-          <dd>
-            to <code>{target}</code>
-            {value === '0' ? '' : `, with ${value} wei`}
-          </dd>
-          <dt className="visually-hidden">Call</dt>
-          <dd>
-            <pre>{data}</pre>
-          </dd>
-        </dl>
-      </details>
-    </li>
   )
 }
 

@@ -38,20 +38,6 @@ export const ppmPercent = (ppm: number): string => `${percentFormat.format(ppm /
 /** 10,000 parts as a percentage, "2.5%". */
 export const bpsPercent = (bps: number): string => `${percentFormat.format(bps / 100)}%`
 
-const units: [seconds: number, name: string][] = [
-  [86_400, 'day'],
-  [3_600, 'hour'],
-  [60, 'minute'],
-  [1, 'second'],
-]
-
-/** "3 days", "90 minutes": in the largest unit that leaves nothing over. */
-export const durationWords = (seconds: number): string => {
-  const [size, name] = units.find(([one]) => seconds >= one && seconds % one === 0) ?? [1, 'second']
-  const count = seconds / size
-  return `${count} ${name}${count === 1 ? '' : 's'}`
-}
-
 /** The machines by name, "Silo 1 and Silo 2"; what it was made with, whether or not it still has them. */
 export const machineNames = ({ machines }: Pick<VaultSummary, 'machines'>): string =>
   new Intl.ListFormat('en').format(
