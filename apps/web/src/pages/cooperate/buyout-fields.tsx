@@ -70,7 +70,7 @@ export const BuyoutFields = ({
           onChange={(min) => onChange({ ...draft, min })}
         />
         <PlainField
-          label="It fails if the others refuse with more percent than"
+          label="Refused by more of the others’, percent"
           value={draft.refusal}
           onChange={(refusal) => onChange({ ...draft, refusal })}
         />

@@ -7,6 +7,7 @@ import { Money } from '../../ui/money.tsx'
 import { At, Card, Hash } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { useIncomes, useMonths } from './vault-queries.ts'
+import { WideTable } from './wide-table.tsx'
 
 const shownIncomes = 30
 const shownMonths = 24
@@ -150,50 +151,48 @@ const Columns = ({ vault, columns }: { vault: Vault; columns: Column[] }) => {
           </li>
         ))}
       </ul>
-      <div className="table">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">When</th>
-              <th scope="col" className="number">
-                Income
+      <WideTable label="Income">
+        <thead>
+          <tr>
+            <th scope="col">When</th>
+            <th scope="col" className="number">
+              Income
+            </th>
+            {parts.map(({ name }) => (
+              <th key={name} scope="col" className="number">
+                {name}
               </th>
-              {parts.map(({ name }) => (
-                <th key={name} scope="col" className="number">
-                  {name}
-                </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {columns.toReversed().map((column) => (
+            <tr key={column.key}>
+              <td>
+                {column.income ? (
+                  <>
+                    <At timeMs={column.income.atMs} />
+                    <span className="note">
+                      <Hash hex={column.income.txHash} />
+                      {column.income.final ? '' : ', not final yet'}
+                    </span>
+                  </>
+                ) : (
+                  column.when
+                )}
+              </td>
+              <td className="number">
+                <Money minor={column.minor} />
+              </td>
+              {parts.map(({ name, pick }) => (
+                <td key={name} className="number">
+                  <Money minor={pick(column)} />
+                </td>
               ))}
             </tr>
-          </thead>
-          <tbody>
-            {columns.toReversed().map((column) => (
-              <tr key={column.key}>
-                <td>
-                  {column.income ? (
-                    <>
-                      <At timeMs={column.income.atMs} />
-                      <span className="note">
-                        <Hash hex={column.income.txHash} />
-                        {column.income.final ? '' : ', not final yet'}
-                      </span>
-                    </>
-                  ) : (
-                    column.when
-                  )}
-                </td>
-                <td className="number">
-                  <Money minor={column.minor} />
-                </td>
-                {parts.map(({ name, pick }) => (
-                  <td key={name} className="number">
-                    <Money minor={pick(column)} />
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </WideTable>
     </>
   )
 }

@@ -14,7 +14,7 @@ import { amountIn } from '../../ui/amount.ts'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
-import { AccountField, accountIn } from './account-field.tsx'
+import { AccountField, accountIn, knownName } from './account-field.tsx'
 import { type BuyoutDraft, BuyoutFields, buyoutIn, usualBuyout } from './buyout-fields.tsx'
 import { type Duration, DurationField, secondsIn } from './duration-field.tsx'
 import {
@@ -115,7 +115,7 @@ const Form = ({
     machineIds: chosen ? [chosen.machineId] : [],
     name: chosen && chosen.name !== chosen.machineId ? chosen.name : '',
     symbol: '',
-    operator: me,
+    operator: knownName(deployment, me),
     founderShares: '0',
     isSale: true,
     cap: '100',

@@ -8,6 +8,7 @@ import { Empty, Loaded } from '../../ui/states.tsx'
 import { OwnersRing } from './gauge.tsx'
 import { useOwners } from './vault-queries.ts'
 import { ppmPercent, sameAccount } from './vault-words.ts'
+import { WideTable } from './wide-table.tsx'
 
 const colours = 6
 const shownAtFirst = 8
@@ -36,7 +37,7 @@ export const OwnersCard = ({ vault }: { vault: Vault }) => {
                 supply={BigInt(vault.supply)}
                 owners={ringOf(list, BigInt(vault.supply))}
               />
-              <div className="table">
+              <div>
                 <OwnersTable list={all ? list : list.slice(0, shownAtFirst)} />
                 {list.length > shownAtFirst && !all ? (
                   <button
@@ -77,7 +78,7 @@ const ringOf = (list: VaultOwner[], supply: bigint) => {
 const OwnersTable = ({ list }: { list: VaultOwner[] }) => {
   const me = useSession()?.address
   return (
-    <table>
+    <WideTable label="Owners">
       <thead>
         <tr>
           <th scope="col">Owner</th>
@@ -117,6 +118,6 @@ const OwnersTable = ({ list }: { list: VaultOwner[] }) => {
           </tr>
         ))}
       </tbody>
-    </table>
+    </WideTable>
   )
 }

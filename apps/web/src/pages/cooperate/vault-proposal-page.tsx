@@ -12,6 +12,7 @@ import { Effects } from './effects.tsx'
 import { usePortfolio, useVault, useVaultProposal } from './vault-queries.ts'
 import { sameAccount, stateBadge, stateWords } from './vault-words.ts'
 import { VoteGauge } from './vote-gauge.tsx'
+import { WideTable } from './wide-table.tsx'
 import '../transact/offers.css'
 import './vault.css'
 
@@ -418,39 +419,37 @@ const VoteForm = ({ vault, proposal, weight }: Parts & { weight: string | undefi
 const Cast = ({ proposal }: { proposal: VaultProposal }) =>
   proposal.votes.length === 0 ? null : (
     <Card title="Who has voted">
-      <div className="table">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Owner</th>
-              <th scope="col">Vote</th>
-              <th scope="col">Why</th>
-              <th scope="col">When</th>
-              <th scope="col" className="number">
-                Shares
-              </th>
+      <WideTable label="Who has voted">
+        <thead>
+          <tr>
+            <th scope="col">Owner</th>
+            <th scope="col">Vote</th>
+            <th scope="col">Why</th>
+            <th scope="col">When</th>
+            <th scope="col" className="number">
+              Shares
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {proposal.votes.map((vote) => (
+            <tr key={vote.txHash + vote.voter}>
+              <td>
+                <Party address={vote.voter} />
+              </td>
+              <td>{supportWords[vote.support]}</td>
+              <td>{vote.reason}</td>
+              <td>
+                <At timeMs={vote.atMs} />
+                <span className="note">
+                  <Hash hex={vote.txHash} />
+                </span>
+              </td>
+              <td className="number">{formatCount(vote.weight)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {proposal.votes.map((vote) => (
-              <tr key={vote.txHash + vote.voter}>
-                <td>
-                  <Party address={vote.voter} />
-                </td>
-                <td>{supportWords[vote.support]}</td>
-                <td>{vote.reason}</td>
-                <td>
-                  <At timeMs={vote.atMs} />
-                  <span className="note">
-                    <Hash hex={vote.txHash} />
-                  </span>
-                </td>
-                <td className="number">{formatCount(vote.weight)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </WideTable>
       {proposal.voteCount > proposal.votes.length ? (
         <p className="note">
           The newest {formatCount(proposal.votes.length)} of {formatCount(proposal.voteCount)}.

@@ -2,8 +2,7 @@ import type { Deployment, Vault, Waterfall } from '@liquefy/client'
 import { formatDecimal } from '@liquefy/protocol'
 import { useDeployment } from '../../queries.ts'
 import { anyAmountIn } from '../../ui/amount.ts'
-import { nameOf } from '../../ui/format.ts'
-import { AccountField, accountIn } from './account-field.tsx'
+import { AccountField, accountIn, knownName } from './account-field.tsx'
 import { bpsIn } from './percent.ts'
 import { PlainField } from './plain-field.tsx'
 
@@ -42,12 +41,6 @@ export const waterfallDraft = (
     })),
   }
 }
-
-/** The name by which an account is found again, else all of its address. */
-const knownName = (deployment: Deployment, account: string): string =>
-  deployment.people.some(({ address }) => address.toLowerCase() === account.toLowerCase())
-    ? nameOf(deployment, account)
-    : account
 
 /** A waterfall, or what is wrong with it. */
 export const waterfallIn = (
