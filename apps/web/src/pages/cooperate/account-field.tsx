@@ -1,7 +1,6 @@
-import type { Deployment, Hex } from '@liquefy/client'
 import { useId } from 'react'
-import { isAddress } from 'viem'
 import { useDeployment } from '../../queries.ts'
+import { accountIn } from './account.ts'
 
 /** An account, by its address or by the name of one of this ledger's people. */
 export const AccountField = ({
@@ -46,15 +45,3 @@ export const AccountField = ({
     </div>
   )
 }
-
-/** Whom a text means; undefined: nobody. */
-export const accountIn = (text: string, deployment: Deployment | undefined): Hex | undefined => {
-  const wanted = text.trim()
-  if (isAddress(wanted, { strict: false })) return wanted
-  return deployment?.people.find(({ name }) => name.toLowerCase() === wanted.toLowerCase())?.address
-}
-
-/** The name by which an account is found again, else all of its address. */
-export const knownName = (deployment: Deployment, account: string): string =>
-  deployment.people.find(({ address }) => address.toLowerCase() === account.toLowerCase())?.name ??
-  account

@@ -14,23 +14,18 @@ import { amountIn } from '../../ui/amount.ts'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
-import { AccountField, accountIn, knownName } from './account-field.tsx'
-import { type BuyoutDraft, BuyoutFields, buyoutIn, usualBuyout } from './buyout-fields.tsx'
-import { type Duration, DurationField, secondsIn } from './duration-field.tsx'
-import {
-  type GovernanceDraft,
-  GovernanceFields,
-  governanceDraft,
-  governanceIn,
-} from './governance-fields.tsx'
+import { accountIn, knownName } from './account.ts'
+import { AccountField } from './account-field.tsx'
+import { type BuyoutDraft, buyoutIn, usualBuyout } from './buyout-draft.ts'
+import { BuyoutFields } from './buyout-fields.tsx'
+import { type Duration, secondsIn } from './duration.ts'
+import { DurationField } from './duration-field.tsx'
+import { type GovernanceDraft, governanceDraft, governanceIn } from './governance-draft.ts'
+import { GovernanceFields } from './governance-fields.tsx'
 import { PlainField } from './plain-field.tsx'
 import { NoVaults } from './vaults-page.tsx'
-import {
-  noWaterfall,
-  type WaterfallDraft,
-  WaterfallFields,
-  waterfallIn,
-} from './waterfall-fields.tsx'
+import { noWaterfall, type WaterfallDraft, waterfallIn } from './waterfall-draft.ts'
+import { WaterfallFields } from './waterfall-fields.tsx'
 import '../transact/offers.css'
 import './vault.css'
 

@@ -1,11 +1,11 @@
 import type { Deployment, GovernanceSetup, Hex, ProposedAction, Vault } from '@liquefy/client'
 import { isHex } from 'viem'
 import { amountIn } from '../../ui/amount.ts'
-import { accountIn } from './account-field.tsx'
-import { type BuyoutDraft, buyoutDraft, buyoutIn } from './buyout-fields.tsx'
-import { type Duration, secondsIn } from './duration-field.tsx'
-import { type GovernanceDraft, governanceDraft, governanceIn } from './governance-fields.tsx'
-import { type WaterfallDraft, waterfallDraft, waterfallIn } from './waterfall-fields.tsx'
+import { accountIn } from './account.ts'
+import { type BuyoutDraft, buyoutDraft, buyoutIn } from './buyout-draft.ts'
+import { type Duration, secondsIn } from './duration.ts'
+import { type GovernanceDraft, governanceDraft, governanceIn } from './governance-draft.ts'
+import { type WaterfallDraft, waterfallDraft, waterfallIn } from './waterfall-draft.ts'
 
 /** What owners are usually asked, by the words of the form. */
 export const proposalKinds = {
