@@ -239,11 +239,11 @@ export interface Client {
   /** Who is on the list that the vault's operator keeps. */
   vaultAllowed(vault: Hex, query?: { offset?: number; limit?: number }): Promise<AllowedPage>
   portfolio(account: Hex): Promise<Portfolio>
-  /** Of one owner, 500 lines unless told; `after` pages on. */
+  /** Of one owner, 500 lines from `offset` unless told. */
   ownerStatement(
     vault: Hex,
     account: Hex,
-    query?: { after?: string; limit?: number },
+    query?: { offset?: number; limit?: number },
   ): Promise<OwnerStatement>
   /** The whole of it as a table. */
   ownerStatementCsv(vault: Hex, account: Hex): Promise<File>

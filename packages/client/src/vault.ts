@@ -3,7 +3,10 @@
  * strings; amounts are of the vault's asset in smallest units; accounts in lower case; times end in `Ms`.
  */
 
+import type { CallEffect } from '@liquefy/protocol'
 import type { Hex } from './types.ts'
+
+export type { CallEffect, CallKind } from '@liquefy/protocol'
 
 /**
  * `selling`: shares are sold and do not move. `live`: owners decide by vote. `failed`: the sale missed its goal, money and machines go back.
@@ -228,31 +231,6 @@ export interface VaultProposalSummary {
   quorum: string
 }
 
-/** One call in words, decoded from its bytes. */
-export interface CallEffect {
-  /** `spend`, `waterfall`, `operator`, …; `unknown`: nobody can say what it does. */
-  kind: CallKind
-  words: string
-  /** What a voter must look at: it moves or ends something, or nobody knows what it does. */
-  severity: 'usual' | 'grave' | 'unknown'
-}
-
-export type CallKind =
-  | 'waterfall'
-  | 'spend'
-  | 'operator'
-  | 'compliance'
-  | 'buyout-rules'
-  | 'governance'
-  | 'machine-state'
-  | 'machine-transfer'
-  | 'machine-key'
-  | 'machine-policy'
-  | 'agreement'
-  | 'market'
-  | 'right'
-  | 'unknown'
-
 export interface VaultProposal extends VaultProposalSummary {
   description: string
   descriptionHash: Hex
@@ -317,7 +295,7 @@ export interface Holding {
   refused: string
 }
 
-/** Everything that a vault owes and paid an account, oldest first; the sum of all `minor` is `balanceMinor`. */
+/** Everything that a vault owes and paid an account, the oldest line first; the sum of all `minor` is `balanceMinor`. */
 export interface OwnerStatement {
   vault: Hex
   name: string
@@ -332,13 +310,13 @@ export interface OwnerStatement {
   balanceMinor: string
   creditMinor: string
   lines: StatementLine[]
-  /** For the next page (`after`); null: this is the last one. Sums are of the whole, whatever page. */
-  after: string | null
+  /** Where the next page begins; null: this is the last one. Sums are of the whole, whatever page. */
+  nextOffset: number | null
 }
 
 /**
- * `income`: his part of an income, by `shares` of `supply` at the end of its block, cut to whole units such that nothing is lost over time.
- * `claim`: paid to `to`, negative. `credit`, `credit-paid`: what he got beside his shares; they stand apart from the balance.
+ * `income`: his part of the incomes of a block, by `shares` of `supply` at its end, in whole units such that nothing is lost over time. `claim`:
+ * paid to `other`, negative. `credit-paid`: what he was paid beside his shares, which stands apart from the balance.
  */
 export interface StatementLine {
   place: string
@@ -357,7 +335,9 @@ export interface StatementLine {
   balanceMinor: string
   /** What he paid or was paid for shares, or was paid of a credit; null of others. */
   paidMinor: string | null
+  /** His shares then. */
   shares: string
+  /** All shares then; 0 of lines that are no income. */
   supply: string
   /** Owners' part of the income; null of other lines. */
   ownersMinor: string | null

@@ -6,6 +6,7 @@ import { accountReader } from './chain/account-reader.ts'
 import { type Chain, startChain } from './chain/chain.ts'
 import { type Keys, openKeys } from './chain/keys.ts'
 import { createPeopleWallets } from './chain/people-wallets.ts'
+import { vaultReader } from './chain/vault-reader.ts'
 import type { Clock } from './clock.ts'
 import {
   costReader,
@@ -253,6 +254,7 @@ async function start(
     operatorBalance: () => chain.publicClient.getBalance({ address: keys.operator.address }),
     costOf: costReader(chain.publicClient),
     readAccount: accountReader(chain.publicClient, chain.deployment.asset.address),
+    readVault: vaultReader(chain.publicClient, chain.deployment.clearingHouse),
     frames: () => pipeline.counts(),
     connectedMachines: () => running.connectedMachines().length,
     notices: () => notices.current(),

@@ -1,4 +1,6 @@
 export type { Hex } from 'viem'
+export type { CallContext, CallEffect, CallKind, VaultCall } from './cooperate/explain-call.ts'
+export { explainProposal } from './cooperate/explain-proposal.ts'
 export { LiquefyError } from './error.ts'
 export {
   ADJUSTMENT_TYPES,

@@ -2,6 +2,7 @@ import type { Deployment, Hex, Notice } from '@liquefy/client'
 import type { BaseLogger } from 'pino'
 import type { AccountOnLedger } from '../chain/account-reader.ts'
 import type { PeopleWallets } from '../chain/people-wallets.ts'
+import type { VaultOnLedger } from '../chain/vault-reader.ts'
 import type { Clock } from '../clock.ts'
 import type { HttpIngest } from '../connect/http-ingest.ts'
 import type { NodeEvents } from '../events.ts'
@@ -36,6 +37,8 @@ export interface ApiContext {
   costOf(txHash: Hex): Promise<{ gas: bigint; feeWei: bigint }>
   /** Reads a machine's account from the ledger. */
   readAccount(account: Hex): Promise<AccountOnLedger>
+  /** Reads of a vault what no event tells. */
+  readVault(vault: Hex, asset: Hex): Promise<VaultOnLedger>
   /** Frames since the start, and what is held now. */
   frames(): Record<'received' | 'logged' | 'duplicate' | 'refused' | 'held' | 'heldBytes', number>
   measures: Measures

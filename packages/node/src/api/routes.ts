@@ -38,6 +38,7 @@ import { addSessionRoutes } from './session-routes.ts'
 import { takeAttestation, takeMeterValue } from './signed-values.ts'
 import { statusView } from './status-view.ts'
 import { addThingRoutes } from './thing-routes.ts'
+import { addVaultRoutes } from './vault-routes.ts'
 
 const REFUSALS_SHOWN = 200
 const RULES_BODY_BYTES = 262_144
@@ -68,6 +69,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext, stream: Eve
   addAccountRoutes(app, context)
   addProposalRoutes(app, context)
   addThingRoutes(app, context)
+  addVaultRoutes(app, context)
   app.get(
     '/v1/events',
     {

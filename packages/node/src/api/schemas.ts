@@ -6,26 +6,26 @@ interface Schema {
   [keyword: string]: unknown
 }
 
-const text = { type: 'string' } as const
-const integer = { type: 'integer' } as const
+export const text = { type: 'string' } as const
+export const integer = { type: 'integer' } as const
 const number = { type: 'number' } as const
-const boolean = { type: 'boolean' } as const
-const digits = { type: 'string', pattern: '^(0|[1-9][0-9]{0,77})$' } as const
-const hex = { type: 'string', pattern: '^0x([0-9a-fA-F]{2})*$' } as const
+export const boolean = { type: 'boolean' } as const
+export const digits = { type: 'string', pattern: '^(0|[1-9][0-9]{0,77})$' } as const
+export const hex = { type: 'string', pattern: '^0x([0-9a-fA-F]{2})*$' } as const
 const counts = { type: 'object', additionalProperties: integer } as const
 const anything = {} as const
 
-const object = (properties: Record<string, Schema>, optional: string[] = []): Schema => ({
+export const object = (properties: Record<string, Schema>, optional: string[] = []): Schema => ({
   type: 'object',
   properties,
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 })
-const list = (items: Schema): Schema => ({ type: 'array', items })
-const orNull = (schema: Schema & { type: string }): Schema => ({
+export const list = (items: Schema): Schema => ({ type: 'array', items })
+export const orNull = (schema: Schema & { type: string }): Schema => ({
   ...schema,
   type: [schema.type, 'null'],
 })
-const objectOrNull = (properties: Record<string, Schema>): Schema => ({
+export const objectOrNull = (properties: Record<string, Schema>): Schema => ({
   anyOf: [object(properties), { type: 'null' }],
 })
 

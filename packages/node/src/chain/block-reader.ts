@@ -3,6 +3,7 @@ import type { BlockRow } from '../store/ledger.ts'
 import { isSparse, mayHoldLogs } from './bloom.ts'
 import type { ContractDeployment } from './deployment.ts'
 import { followedAddresses, type LedgerEvent, readLedgerEvent } from './events.ts'
+import type { WatchedVaults } from './vault-watch.ts'
 
 /** The ledger changed while it was being read; the next look begins anew. */
 export class MovedError extends Error {}
@@ -47,8 +48,24 @@ export interface BlockReader {
 
 type OurLog = Log<bigint, number, false>
 
-export function openBlockReader(client: PublicClient, deployment: ContractDeployment): BlockReader {
-  const address = followedAddresses(deployment)
+/** Addresses in one question for logs: within what public endpoints allow. */
+const ADDRESSES = 500
+
+/** @param vaults undefined on a ledger without any. */
+export function openBlockReader(
+  client: PublicClient,
+  deployment: ContractDeployment,
+  vaults?: WatchedVaults,
+): BlockReader {
+  const fixed = followedAddresses(deployment)
+  const followed = () => [...fixed, ...(vaults?.addresses() ?? [])]
+
+  /** What `ask` answers for all that is followed, and then for the vaults that the answer tells of. */
+  async function withNewVaults(ask: (address: Hex[]) => Promise<OurLog[]>): Promise<OurLog[]> {
+    const logs = await inParts(followed(), ask)
+    const made = (await vaults?.take(once(logs))) ?? []
+    return made.length === 0 ? logs : [...logs, ...(await inParts(made, ask))]
+  }
 
   async function headerOf(
     which: { blockNumber: bigint } | { blockTag: 'latest' | 'finalized' },
@@ -73,15 +90,28 @@ export function openBlockReader(client: PublicClient, deployment: ContractDeploy
       throw error
     })
 
-  async function logsOf(header: Header): Promise<OurLog[]> {
+  async function logsOf(header: Header, address: Hex[]): Promise<OurLog[]> {
     if (!mayHoldLogs(header.logsBloom, address)) return []
     const logs = await client.getLogs({ address, blockHash: header.hash })
     // The filter says maybe and the endpoint says no: one of them is wrong, and receipts know which.
-    if (logs.length === 0 && isSparse(header.logsBloom)) return logsOfReceipts(header)
+    if (logs.length === 0 && isWorthReceipts(header, address)) {
+      return logsOfReceipts(header, address)
+    }
     return logs
   }
 
-  async function logsOfReceipts({ number, hash, transactions }: Header): Promise<OurLog[]> {
+  /** Few addresses are asked about more closely than many, whose filter says maybe in almost every block. */
+  function isWorthReceipts({ logsBloom }: Header, address: Hex[]): boolean {
+    return (
+      isSparse(logsBloom, address.length) ||
+      (isSparse(logsBloom, fixed.length) && mayHoldLogs(logsBloom, fixed))
+    )
+  }
+
+  async function logsOfReceipts(
+    { number, hash, transactions }: Header,
+    address: Hex[],
+  ): Promise<OurLog[]> {
     const logs: OurLog[] = []
     for (const transaction of transactions) {
       const receipt = await client.getTransactionReceipt({ hash: transaction })
@@ -99,7 +129,7 @@ export function openBlockReader(client: PublicClient, deployment: ContractDeploy
       const header = byNumber.get(Number(log.blockNumber))
       if (header?.hash !== log.blockHash) throw new MovedError('A log of another block')
       eventful.add(header.number)
-      const event = readLedgerEvent(deployment, log, header.timeMs)
+      const event = readLedgerEvent(deployment, log, header.timeMs, vaults)
       if (event) events.push(event)
     }
     const blocks = [...byNumber.values()]
@@ -118,6 +148,7 @@ export function openBlockReader(client: PublicClient, deployment: ContractDeploy
     finalized: () => headerOf({ blockTag: 'finalized' }).catch(() => undefined),
     at,
     async readEach(base, from, to) {
+      await vaults?.standAt(from - 1)
       const headers: Header[] = []
       const logs: OurLog[] = []
       let parent = base && base.number + 1 === from ? base.hash : undefined
@@ -127,17 +158,15 @@ export function openBlockReader(client: PublicClient, deployment: ContractDeploy
           throw new MovedError(`Block ${number} has another parent`)
         }
         headers.push(header)
-        logs.push(...(await logsOf(header)))
+        logs.push(...(await withNewVaults((address) => logsOf(header, address))))
         parent = header.hash
       }
       return rangeOf(headers, logs)
     },
     async readAtOnce(base, from, to) {
-      const logs = await client.getLogs({
-        address,
-        fromBlock: BigInt(from),
-        toBlock: BigInt(to.number),
-      })
+      await vaults?.standAt(from - 1)
+      const [fromBlock, toBlock] = [BigInt(from), BigInt(to.number)]
+      const logs = await withNewVaults((address) => client.getLogs({ address, fromBlock, toBlock }))
       const headers = new Map([[to.number, to]])
       for (const number of new Set(logs.map(({ blockNumber }) => Number(blockNumber)))) {
         const header = number === to.number ? to : await at(number)
@@ -152,6 +181,17 @@ export function openBlockReader(client: PublicClient, deployment: ContractDeploy
       return range
     },
   }
+}
+
+async function inParts(
+  addresses: Hex[],
+  ask: (address: Hex[]) => Promise<OurLog[]>,
+): Promise<OurLog[]> {
+  const logs: OurLog[] = []
+  for (let at = 0; at < addresses.length; at += ADDRESSES) {
+    logs.push(...(await ask(addresses.slice(at, at + ADDRESSES))))
+  }
+  return logs
 }
 
 /** Each log once, in the ledger's order, however often the endpoint gave it. */

@@ -8,6 +8,8 @@ import {
 import { type Terms, type TermsJson, termsToJson } from '@liquefy/protocol'
 import { decodeEventLog, type Hex, type Log, numberToHex } from 'viem'
 import type { ContractDeployment } from './deployment.ts'
+import { allowListEvent, factoryEvent, type VaultEvent, vaultEvent } from './vault-events.ts'
+import type { WatchedVaults } from './vault-watch.ts'
 
 /** Where on the ledger an event stands. */
 interface Place {
@@ -68,6 +70,7 @@ export type LedgerEvent = Place &
     | ({ kind: 'agreement-event' } & AgreementHappening)
     | { kind: 'withdrawal'; account: Hex; asset: Hex; amount: bigint }
     | { kind: 'anchor'; log: Hex; size: bigint; root: Hex }
+    | VaultEvent
   )
 
 type Told = LedgerEvent extends infer One
@@ -213,22 +216,42 @@ function anchorEvent(log: Log): Told | undefined {
   return { kind: 'anchor', log: lower(args.log), size: args.size, root: args.root }
 }
 
-/** Contracts whose events the node follows. */
+/** Contracts whose events the node follows, beside those of vaults. */
 export function followedAddresses(deployment: ContractDeployment): Hex[] {
-  return [deployment.registry, deployment.clearingHouse, deployment.evidenceAnchor]
+  const { registry, clearingHouse, evidenceAnchor, cooperation } = deployment
+  const shared = cooperation ? [cooperation.vaultFactory, cooperation.allowLists] : []
+  return [registry, clearingHouse, evidenceAnchor, ...shared]
 }
 
-/** Reads a log of one of our contracts; undefined for events that tell the node nothing. `atMs`: time of its block. */
+/** An event of a vault, of what makes vaults, or of what says who may hold shares. */
+function aboutVaults(
+  { cooperation }: ContractDeployment,
+  log: Log,
+  vaults: Pick<WatchedVaults, 'partsAt' | 'titleOf'> | undefined,
+): Told | undefined {
+  const address = lower(log.address)
+  if (address === cooperation?.allowLists) return allowListEvent(log)
+  if (!vaults) return undefined
+  if (address === cooperation?.vaultFactory) return factoryEvent(log, vaults.titleOf)
+  const parts = vaults.partsAt(address)
+  return parts && vaultEvent(parts, log)
+}
+
+/**
+ * Reads a log of one of our contracts, or of one of `vaults`; undefined for events that tell the node nothing. `atMs`: time of its block.
+ */
 export function readLedgerEvent(
   deployment: ContractDeployment,
   log: Log<bigint, number, false>,
   atMs: number,
+  vaults?: Pick<WatchedVaults, 'partsAt' | 'titleOf'>,
 ): LedgerEvent | undefined {
   const address = lower(log.address)
   let told: Told | undefined
   if (address === deployment.registry) told = registryEvent(log)
   else if (address === deployment.clearingHouse) told = clearingHouseEvent(log)
   else if (address === deployment.evidenceAnchor) told = anchorEvent(log)
+  else told = aboutVaults(deployment, log, vaults)
   if (!told) return undefined
   const place = {
     block: Number(log.blockNumber),

@@ -10,10 +10,12 @@ import {
   saveBlocks,
   type Touched,
 } from '../store/ledger.ts'
+import { readKnownVaults } from '../store/vaults.ts'
 import { type BlockRange, MovedError, openBlockReader } from './block-reader.ts'
 import type { ContractDeployment } from './deployment.ts'
 import type { LedgerEvent } from './events.ts'
 import type { Logger } from './logger.ts'
+import { watchVaults } from './vault-watch.ts'
 
 /** What the follower has just applied to the tables. */
 export interface Applied extends Touched {
@@ -69,7 +71,11 @@ export function startFollower(options: {
   announce?: ((db: Queryable, change: Applied) => Promise<void>) | undefined
 }): Follower {
   const { client, deployment, database, clock, logger, pollMs, finality, finalityBlocks } = options
-  const reader = openBlockReader(client, deployment)
+  const factory = deployment.cooperation?.vaultFactory
+  const vaults = factory
+    ? watchVaults(client, factory, (block) => readKnownVaults(database.pool, block))
+    : undefined
+  const reader = openBlockReader(client, deployment, vaults)
   const listeners = new Set<(change: Applied) => void>()
   const waiting = new Set<{ block: number; resolve: () => void; reject: (error: Error) => void }>()
   let applied = -1

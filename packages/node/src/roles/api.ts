@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeReceipt, LiquefyError, verifySignedRoot } from '@liquefy/protocol'
 import { openCertificate } from '../certificate.ts'
 import { accountReader } from '../chain/account-reader.ts'
+import { vaultReader } from '../chain/vault-reader.ts'
 import { costReader, deploymentOf, MONEY_CHECK_MS, remembered, startHttp } from '../composition.ts'
 import { createHttpIngest } from '../connect/http-ingest.ts'
 import { createEvents, type NodeEvents } from '../events.ts'
@@ -98,6 +99,7 @@ export async function startApiRole(site: Site): Promise<string> {
     operatorBalance: () => client.getBalance({ address: log }),
     costOf: costReader(client),
     readAccount: accountReader(client, contracts.asset.address),
+    readVault: vaultReader(client, contracts.clearingHouse),
     frames: () => pipeline.counts(),
     connectedMachines: () => broker.connectedMachines().length,
     notices: () => notices.current(),

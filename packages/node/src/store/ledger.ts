@@ -2,6 +2,8 @@ import type { Hex } from '@liquefy/protocol'
 import type { AgreementHappening, LedgerEvent } from '../chain/events.ts'
 import type { Queryable } from './database.ts'
 import { bytesOf, hexOf } from './hex.ts'
+import { recordIncome } from './vault-income.ts'
+import { saveVaultEvent } from './vaults.ts'
 
 /** A block as the node has it. */
 export interface BlockRow {
@@ -27,6 +29,12 @@ export async function readBlocksDown(
     timeMs: Number(row.time_ms),
     hasEvents: row.has_events,
   }))
+}
+
+/** Time of the newest known block; 0 before the first. */
+export async function readNewestBlockMs(db: Queryable): Promise<number> {
+  const { rows } = await db.query('SELECT time_ms FROM blocks ORDER BY number DESC LIMIT 1')
+  return Number(rows[0]?.time_ms ?? 0)
 }
 
 /** Machines and agreements that a part of the ledger speaks of. */
@@ -78,7 +86,13 @@ export async function saveBlocks(
       hasEvents,
     ])
   }
-  for (const event of events) await saveEvent(db, event)
+  for (const ofBlock of Map.groupBy(events, ({ block }) => block).values()) {
+    for (const event of ofBlock) await saveEvent(db, event)
+    await recordIncome(
+      db,
+      ofBlock.filter((event) => event.kind === 'vault'),
+    )
+  }
 }
 
 /** Drops the marks of empty blocks below `number`, which no reorganisation will ask for. */
@@ -160,6 +174,9 @@ async function saveEvent(db: Queryable, event: LedgerEvent): Promise<void> {
         bytesOf(txHash),
         atMs,
       ])
+      return
+    case 'vault':
+      return saveVaultEvent(db, event)
   }
 }
 
