@@ -38,7 +38,7 @@ const startMs = Date.UTC(2026, 3, 6, 8)
 const neverMs = Number.MAX_SAFE_INTEGER
 const patienceMs = 120_000
 
-/** 10 tEUR an hour of the engine, which counts seconds. */
+/** 9 tEUR an hour of the engine, which counts seconds. */
 const charter: AgreementDraft = {
   meters: [
     {
@@ -56,7 +56,7 @@ const charter: AgreementDraft = {
     },
   ],
   priceUnits: ['s'],
-  tariff: { kind: 'linear', prices: [100_000n], scale: 36 },
+  tariff: { kind: 'linear', prices: [2_500n], scale: 0 },
   capMinor: 10_000n * EURO,
   periodSeconds: 365 * 86_400,
   periods: 1,
@@ -98,6 +98,7 @@ export const startSharedBoat = async (): Promise<SharedBoat> => {
     port: 0,
     mqttPort: 0,
     rpcPort: 0,
+    webRoot: join(import.meta.dirname, '../dist'),
     clock,
     genesisTimestampMs: startMs - HOUR_MS,
     blockMs: 100,
@@ -178,7 +179,9 @@ export const startSharedBoat = async (): Promise<SharedBoat> => {
       await boat.sample('engine', { unit: 's', value: BigInt(engineSeconds) })
       await boat.flushed(patienceMs)
       await node.idle()
-      await boat.meterNow(patienceMs)
+      const answers = await boat.meterNow(patienceMs)
+      const bad = answers.find(({ kind }) => kind === 'refused' || kind === 'mismatch')
+      if (bad) throw new Error(`the node said ${bad.kind} to a meter value`)
       await node.settleNow()
       await node.idle()
     },

@@ -4,6 +4,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useAccount, useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
+import { PickField, toldNothing } from '../../ui/fields.tsx'
 import { countOf } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
@@ -115,19 +116,19 @@ const Form = ({ me, vault, deployment }: { me: Hex; vault: Vault; deployment: De
       }}
     >
       <Card title="What is proposed">
-        <label className="field">
-          <span>Kind</span>
-          <select
-            value={draft.kind}
-            onChange={({ target }) => change({ kind: target.value as ProposalDraft['kind'] })}
-          >
-            {Object.entries(proposalKinds).map(([kind, words]) => (
-              <option key={kind} value={kind}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
+        <PickField
+          label="Kind"
+          name="kind"
+          value={draft.kind}
+          told={toldNothing}
+          onChange={(kind) => change({ kind: kind as ProposalDraft['kind'] })}
+        >
+          {Object.entries(proposalKinds).map(([kind, words]) => (
+            <option key={kind} value={kind}>
+              {words}
+            </option>
+          ))}
+        </PickField>
         <ProposalFields vault={vault} draft={draft} onChange={change} />
       </Card>
       <Card title="What it would do on the ledger">

@@ -11,6 +11,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { useDeployment, useMachines } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { amountIn } from '../../ui/amount.ts'
+import { PickField, toldNothing } from '../../ui/fields.tsx'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
@@ -239,16 +240,16 @@ const Form = ({
             </div>
           </>
         ) : null}
-        <label className="field">
-          <span>Who may hold shares</span>
-          <select
-            value={draft.compliance}
-            onChange={({ target }) => change({ compliance: target.value as Draft['compliance'] })}
-          >
-            <option value="open">everybody</option>
-            <option value="allow-list">only whom the operator lists</option>
-          </select>
-        </label>
+        <PickField
+          label="Who may hold shares"
+          name="compliance"
+          value={draft.compliance}
+          told={toldNothing}
+          onChange={(compliance) => change({ compliance: compliance as Draft['compliance'] })}
+        >
+          <option value="open">everybody</option>
+          <option value="allow-list">only whom the operator lists</option>
+        </PickField>
         <p className="note">
           A share in a machine is usually a security: find out what the law asks before you sell to
           everybody.

@@ -1,6 +1,7 @@
 import type { Vault } from '@liquefy/client'
 import { useDeployment } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
+import { PickField, toldNothing } from '../../ui/fields.tsx'
 import { Money } from '../../ui/money.tsx'
 import { AccountField } from './account-field.tsx'
 import { BuyoutFields } from './buyout-fields.tsx'
@@ -41,7 +42,8 @@ export const ProposalFields = ({
             onChange={(amount) => onChange({ amount })}
           />
           <p className="note">
-            The reserve has <Money minor={vault.reserveMinor} />.
+            The reserve has <Money minor={vault.reserveMinor} />: more than is in it then is not
+            paid.
           </p>
           <PlainField
             label="What for"
@@ -221,19 +223,19 @@ const MachineField = ({
   draft: ProposalDraft
   onChange: (change: Partial<ProposalDraft>) => void
 }) => (
-  <label className="field">
-    <span>Machine</span>
-    <select
-      value={draft.machineId}
-      onChange={({ target }) => onChange({ machineId: target.value })}
-    >
-      {vault.machines
-        .filter(({ held }) => held)
-        .map(({ machineId, machineName }) => (
-          <option key={machineId} value={machineId}>
-            {machineName === machineId ? `machine ${machineId}` : machineName}
-          </option>
-        ))}
-    </select>
-  </label>
+  <PickField
+    label="Machine"
+    name="machineId"
+    value={draft.machineId}
+    told={toldNothing}
+    onChange={(machineId) => onChange({ machineId })}
+  >
+    {vault.machines
+      .filter(({ held }) => held)
+      .map(({ machineId, machineName }) => (
+        <option key={machineId} value={machineId}>
+          {machineName === machineId ? `machine ${machineId}` : machineName}
+        </option>
+      ))}
+  </PickField>
 )

@@ -1,5 +1,5 @@
 import type { Vault, VaultSale } from '@liquefy/client'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { countOf, formatCount, formatExact } from '../../ui/format.ts'
@@ -9,13 +9,14 @@ import { useStep } from '../../wallet/use-step.tsx'
 import { Gauge } from './gauge.tsx'
 import { sharesIn } from './shares.ts'
 
-/** The sale of shares while it goes on, and what is left to do after it failed. Nothing once it is over and done. */
+/** The sale of shares while it goes on, and what is left to do after it failed. Nothing where it was over and done before one looked. */
 export const SaleCard = ({ vault }: { vault: Vault }) => {
   const { sale, phase } = vault
-  if (!sale || (phase !== 'selling' && phase !== 'failed')) return null
+  const wasSelling = useRef(phase === 'selling').current
+  if (!sale || (phase !== 'selling' && phase !== 'failed' && !wasSelling)) return null
   return (
     <Card
-      title={phase === 'failed' ? 'The sale missed its goal' : 'Shares for sale'}
+      title={titles[phase]}
       aside={
         phase === 'selling' ? (
           <span className="note">
@@ -36,6 +37,13 @@ export const SaleCard = ({ vault }: { vault: Vault }) => {
       </div>
     </Card>
   )
+}
+
+const titles: Record<Vault['phase'], string> = {
+  selling: 'Shares for sale',
+  failed: 'The sale missed its goal',
+  live: 'The sale has ended',
+  'bought-out': 'The sale has ended',
 }
 
 const Progress = ({ sale }: { sale: VaultSale }) => {
@@ -83,8 +91,9 @@ const Buy = ({ vault, sale }: { vault: Vault; sale: VaultSale }) => {
       setText('')
       return countOf(Number(shares), 'share')
     },
-    (bought) => `${bought} bought. They do not move until the sale has ended.`,
+    (bought) => `${bought} bought. Shares do not move until the sale has ended.`,
   )
+  if (vault.phase !== 'selling') return step.words
   if (me === undefined) return <p className="note">Sign in to buy shares.</p>
   return (
     <form
