@@ -1,12 +1,20 @@
 import { testEuroAbi } from '@liquefy/abi'
-import { approveCall, authorizeAgreement, fundCall, openCall, send, sendAll } from '@liquefy/client'
+import {
+  approveCall,
+  authorizeAgreement,
+  fundCall,
+  openCall,
+  operatorSignature,
+  send,
+  sendAll,
+} from '@liquefy/client'
 import { agreementId, type Hex, type Terms } from '@liquefy/protocol'
 import { CliError } from './failure.ts'
 import { type Ledger, type Signer, senderOf } from './transactions.ts'
 
 /**
- * Opens agreements between the same two: the payee sends, the payer's signature of the terms goes along, and then funds each.
- * Answers the ids in the order of the terms.
+ * Opens agreements between the same two: the payee sends, the payer's signature of the terms goes along, and then funds each. Where the payee is
+ * a vault, its operator sends, and signs for it. Answers the ids in the order of the terms.
  *
  * @throws CliError `FUNDS_MISSING` before anything is sent: an open agreement without escrow holds its streams and pays nobody.
  */
@@ -20,13 +28,18 @@ export async function openAgreements(
   await requireFunds(ledger, parties.payer.address, offers)
   const deployment = { chainId: ledger.chainId, clearingHouse }
   const payer = senderOf(ledger, parties.payer)
+  const payee = senderOf(ledger, parties.payee)
   const opens = await Promise.all(
     offers.map(async ({ terms }) => {
       const payerSignature = await authorizeAgreement({ deployment, wallet: payer.wallet, terms })
-      return openCall({ deployment, terms, payerSignature })
+      const isVault = terms.payee.toLowerCase() !== parties.payee.address.toLowerCase()
+      const payeeSignature = isVault
+        ? await operatorSignature({ deployment, wallet: payee.wallet, terms })
+        : '0x'
+      return openCall({ deployment, terms, payerSignature, payeeSignature })
     }),
   )
-  await sendAll(senderOf(ledger, parties.payee), opens, onDone)
+  await sendAll(payee, opens, onDone)
   const ids = offers.map(({ terms }) => agreementId({ ...deployment, terms }))
   const funded = offers
     .map(({ terms: { asset }, fundMinor }, index) => ({ asset, fundMinor, id: ids[index] as Hex }))

@@ -12,8 +12,11 @@ import { keysCommand } from './commands/keys.ts'
 import { machineCommand } from './commands/machine.ts'
 import { originCommand } from './commands/origin.ts'
 import { replayCommand } from './commands/replay.ts'
+import { shareCommand } from './commands/share.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
+import { vaultCommand } from './commands/vault.ts'
+import { voteCommand } from './commands/vote.ts'
 import { EXIT } from './failure.ts'
 
 /**
@@ -46,6 +49,9 @@ export async function run(args: readonly string[]): Promise<number> {
     restoreCommand(),
     archiveCommand(done),
     agreementCommand(),
+    vaultCommand(),
+    shareCommand(),
+    voteCommand(),
     auditCommand(done),
     evidenceCommand(done),
     originCommand(done),

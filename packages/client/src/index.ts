@@ -140,6 +140,7 @@ export {
   closeSale,
   collectIncome,
   completeBuyout,
+  cooperationOf,
   createVault,
   delegateVotes,
   distributeIncome,

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import type { Notice } from '@liquefy/client'
+import { ApiError, type Notice } from '@liquefy/client'
 import {
   decodeTariffData,
   type Explained,
   explainAgreement,
+  type Hex,
   type MeterRule,
   tariffKindAt,
   termsFromJson,
@@ -67,15 +68,16 @@ function open(): Command {
         const begin = beginOf(Number(timestamp), Math.floor(Date.now() / 1000))
         const { terms, rules, fundMinor } = readOffer(file, contracts, addressOf, begin)
         const party = (address: string, keyFile: string | undefined) => {
-          const as = names.get(address.toLowerCase())
+          const as = names.get(address.toLowerCase()) ?? namesOf(context.folder).get(address)
           return walletOf(context.folder, {
             ...(as ? { as } : {}),
             ...(keyFile ? { keyFile } : {}),
           })
         }
+        const operator = await operatorOf(context, terms.payee)
         const parties = {
           payer: party(terms.payer, options.payerKeyFile),
-          payee: party(terms.payee, options.payeeKeyFile),
+          payee: party(operator ?? terms.payee, options.payeeKeyFile),
         }
         // The node must know the rules, of which the ledger has only hashes, before it meters by them.
         await context.node().submitRules(rules)
@@ -88,6 +90,16 @@ function open(): Command {
         )
       },
     )
+}
+
+/** Who signs for a payee that is a vault; undefined if it is none. */
+async function operatorOf(context: Context, payee: Hex): Promise<Hex | undefined> {
+  try {
+    return (await context.node().vault(payee)).operator
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'VAULT_UNKNOWN') return undefined
+    throw error
+  }
 }
 
 function list(): Command {

@@ -1,5 +1,6 @@
 import type { Hex } from '@liquefy/client'
 import type { FastifyInstance } from 'fastify'
+import { readRunBy } from '../store/vaults.ts'
 import { ProposalError, type ProposalInput, type ProposalRefusal } from '../transact/proposals.ts'
 import type { ApiContext } from './context.ts'
 import { ProblemError } from './problem.ts'
@@ -9,6 +10,8 @@ import { sessionOf } from './session-routes.ts'
 
 const PROPOSAL_BODY_BYTES = 65_536
 const ANSWER_BODY_BYTES = 4_096
+/** Vaults of one operator that are looked through. */
+const VAULTS_RUN = 50
 const security = [{ session: [] }]
 
 /** Refusals that are not about what the request says (422). */
@@ -22,7 +25,7 @@ const STATUS: Partial<Record<ProposalRefusal, number>> = {
   PROPOSALS_TOO_MANY: 429,
 }
 
-/** Agreements as a dialogue between two who are signed in: nobody else sees any of it. */
+/** Agreements as a dialogue between two who are signed in: nobody else sees any of it. A vault's operator sees what is proposed to the vault. */
 export function addProposalRoutes(app: FastifyInstance, context: ApiContext): void {
   const { proposals } = context
   const params = schemas.proposalParams
@@ -31,7 +34,13 @@ export function addProposalRoutes(app: FastifyInstance, context: ApiContext): vo
     route('Agreements that you have proposed or been proposed', schemas.proposalSummaries, {
       security,
     }),
-    async (request) => proposals.of((await sessionOf(context, request)).address),
+    async (request) => {
+      const { address } = await sessionOf(context, request)
+      const lists = await Promise.all(
+        (await partiesOf(context, address)).map((party) => proposals.of(party)),
+      )
+      return lists.flat()
+    },
   )
   app.post<{ Body: ProposalInput }>(
     '/v1/proposals',
@@ -59,7 +68,9 @@ export function addProposalRoutes(app: FastifyInstance, context: ApiContext): vo
     route('All offers of one negotiation', schemas.dialogue, { params, security }),
     async (request) => {
       const { address } = await sessionOf(context, request)
-      return told(proposals.dialogue(address, lower(request.params.id)))
+      return told(
+        asParty(context, address, (party) => proposals.dialogue(party, lower(request.params.id))),
+      )
     },
   )
   for (const answer of ['decline', 'withdraw'] as const) {
@@ -76,10 +87,36 @@ export function addProposalRoutes(app: FastifyInstance, context: ApiContext): vo
       async (request) => {
         const { address } = await sessionOf(context, request)
         const { params: of, body } = request
-        return told(proposals[answer](address, lower(of.id), body.message))
+        return told(
+          asParty(context, address, (party) =>
+            proposals[answer](party, lower(of.id), body.message),
+          ),
+        )
       },
     )
   }
+}
+
+/** Whom somebody speaks for: himself, and the vaults that he runs. */
+async function partiesOf({ database }: ApiContext, address: Hex): Promise<Hex[]> {
+  return [address, ...(await readRunBy(database.pool, address, VAULTS_RUN))]
+}
+
+/** Does `work` as the party that the proposal concerns. */
+async function asParty<T>(
+  context: ApiContext,
+  address: Hex,
+  work: (party: Hex) => Promise<T>,
+): Promise<T> {
+  const [self = address, ...vaults] = await partiesOf(context, address)
+  let doing = work(self)
+  for (const vault of vaults) {
+    doing = doing.catch((error: unknown) => {
+      if (error instanceof ProposalError && error.code === 'PROPOSAL_UNKNOWN') return work(vault)
+      throw error
+    })
+  }
+  return doing
 }
 
 const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex

@@ -160,7 +160,7 @@ export async function readVaults(
   return rows.map(vaultOf)
 }
 
-/** Vaults of which an account has or had shares, votes or a credit, and those that it founded or runs. */
+/** Vaults of which an account has or had shares, votes or a credit, the newest first. */
 export async function readVaultsOf(
   db: Queryable,
   account: Hex,
@@ -174,6 +174,18 @@ export async function readVaultsOf(
     [bytesOf(account), limit],
   )
   return rows.map(vaultOf)
+}
+
+/** Vaults that an account runs now, the newest first. */
+export async function readRunBy(db: Queryable, operator: Hex, limit: number): Promise<Hex[]> {
+  const { rows } = await db.query(
+    `SELECT v.vault FROM vaults v WHERE (
+       SELECT value FROM vault_facts f WHERE f.vault = v.vault AND f.name = 'operator' ORDER BY f.block DESC, f.log_index DESC LIMIT 1
+     ) = to_jsonb($1::text) AND v.vault IN (SELECT vault FROM vault_facts WHERE name = 'operator' AND value = to_jsonb($1::text))
+     ORDER BY v.block DESC, v.log_index DESC LIMIT $2`,
+    [operator, limit],
+  )
+  return rows.map(({ vault }) => hexOf(vault))
 }
 
 export interface VaultMachineRow {

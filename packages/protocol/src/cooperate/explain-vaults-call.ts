@@ -39,7 +39,7 @@ const HOUSE = parseAbi([
 ])
 
 const ACCOUNT = parseAbi([
-  'struct Policy { uint256 perPayment; uint256 perDay; uint64 expiry; address[] counterparties; }',
+  'struct Policy { uint128 perPayment; uint128 perDay; uint64 expiry; address[] counterparties; }',
   'function setPolicy(address asset, Policy policy)',
   'function setPaused(bool paused)',
   'function execute(address to, uint256 value, bytes data, uint8 operation)',

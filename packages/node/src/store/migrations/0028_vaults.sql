@@ -35,6 +35,7 @@ CREATE TABLE vault_facts (
   at_ms       bigint NOT NULL,
   PRIMARY KEY (vault, name, block, log_index)
 );
+CREATE INDEX vault_facts_operators ON vault_facts (value) WHERE name = 'operator';
 
 -- One row an account whose shares a transfer changed; of the zero account, all shares that exist.
 CREATE TABLE share_moves (
