@@ -55,11 +55,12 @@ export const useLife = (machineId: string) =>
   })
 
 /** Its own account as the ledger has it: nobody tells of payments out of it. */
-export const useAccount = (machineId: string) =>
+export const useAccount = (machineId: string, isWanted = true) =>
   useQuery({
     queryKey: ['account', machineId],
     queryFn: () => node.machineAccount(machineId),
     refetchInterval: 15_000,
+    enabled: isWanted,
   })
 
 /** A week of a machine's hours; undefined: the present one. */

@@ -6,6 +6,7 @@ import { readFilter } from './pages/connect/machine-filter.ts'
 import { machineSearchOf } from './pages/connect/machine-search.ts'
 import { calendarSearchOf } from './pages/cooperate/calendar-search.ts'
 import { readMarketFilter } from './pages/cooperate/market-filter.ts'
+import { vaultSearchOf } from './pages/cooperate/vault-search.ts'
 import { NotFound } from './pages/not-found.tsx'
 import { Overview } from './pages/overview.tsx'
 import { AgreementPage } from './pages/transact/agreement.tsx'
@@ -102,6 +103,52 @@ const myDetails = createRoute({
   path: '/me',
   component: lazyPart(async () => (await import('./pages/transact/my-details.tsx')).MyDetailsPage),
 })
+const vaults = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults',
+  component: lazyPart(async () => (await import('./pages/cooperate/vaults-page.tsx')).VaultsPage),
+})
+const newVault = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/new',
+  validateSearch: vaultSearchOf,
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/new-vault-page.tsx')).NewVaultPage,
+  ),
+})
+const vault = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault',
+  component: lazyPart(async () => (await import('./pages/cooperate/vault-page.tsx')).VaultPage),
+})
+const vaultProposals = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault/proposals',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/vault-proposals-page.tsx')).VaultProposalsPage,
+  ),
+})
+const newVaultProposal = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault/proposals/new',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/new-proposal-page.tsx')).NewProposalPage,
+  ),
+})
+const vaultProposal = createRoute({
+  getParentRoute: () => root,
+  path: '/vaults/$vault/proposals/$proposalId',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/vault-proposal-page.tsx')).VaultProposalPage,
+  ),
+})
+const portfolio = createRoute({
+  getParentRoute: () => root,
+  path: '/portfolio',
+  component: lazyPart(
+    async () => (await import('./pages/cooperate/portfolio-page.tsx')).PortfolioPage,
+  ),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -120,6 +167,13 @@ export const router = createRouter({
     check,
     operation,
     myDetails,
+    vaults,
+    newVault,
+    vault,
+    vaultProposals,
+    newVaultProposal,
+    vaultProposal,
+    portfolio,
   ]),
   defaultErrorComponent: Crash,
   scrollRestoration: true,

@@ -1,4 +1,4 @@
-import { MACHINE_STATES } from '@liquefy/abi'
+import { MACHINE_STATES, VAULT_PHASES } from '@liquefy/abi'
 import { hoursText, mondayOf, SIGNER_KIND } from '@liquefy/protocol'
 
 /** Why a contract refuses a call, and what to do, in words; its own error and arguments where there are no better ones. */
@@ -21,6 +21,11 @@ const timeText = (seconds: unknown) => {
 const dayText = (day: unknown) => timeText(Number(day) * 86_400).slice(0, 10)
 
 const stateText = (state: unknown) => MACHINE_STATES[Number(state)]?.toLowerCase() ?? String(state)
+
+const phaseText = (phase: unknown) => {
+  const name = VAULT_PHASES[Number(phase)]
+  return name === 'BoughtOut' ? 'bought out' : (name?.toLowerCase() ?? String(phase))
+}
 
 const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = {
   SignerRefused: ([kind, signer]) =>
@@ -189,4 +194,53 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
     `${tokenId} does not belong to ${operator}: only the owner may hand it on.`,
   ERC721IncorrectOwner: ([sender, tokenId, owner]) =>
     `${tokenId} belongs to ${owner}, not to ${sender}.`,
+  PhaseRefused: ([have, needed]) =>
+    `The vault is ${phaseText(have)}; for this it must be ${phaseText(needed)}.`,
+  SharesLocked: () => 'Shares do not move while they are sold. Wait until the sale is over.',
+  TransferNotCompliant: ([, to]) =>
+    `${to} may not hold shares of this vault. Its operator keeps the list: liquefy vault allow.`,
+  SaleOver: ([deadline]) => `Shares were sold until ${timeText(deadline)}.`,
+  SaleNotOver: ([deadline]) => `Shares are sold until ${timeText(deadline)}: wait for that.`,
+  SharesSoldOut: ([wanted, left]) => `${wanted} shares are wanted, and ${left} are left.`,
+  NothingBought: ([account]) => `${account} has bought nothing that could be refunded.`,
+  NothingToClaim: ([account]) => `There is nothing that ${account} could be paid now.`,
+  NotController: ([, controller]) =>
+    `Only ${controller} may do this: what owners voted is done by the vault's timelock.`,
+  ReserveTooSmall: ([have, needed]) =>
+    `The reserve has ${have} smallest units, and ${needed} are to be spent.`,
+  TargetRefused: ([target]) =>
+    `A vote cannot have the vault call ${target}: money leaves it through the waterfall, and out of the reserve.`,
+  BuyoutNotAllowed: () => 'The rules of this vault let nobody buy the others out.',
+  BuyoutStands: ([offer]) =>
+    `Offer ${offer} stands already: wait until it is refused or completed.`,
+  NoBuyoutOffer: () => 'No offer stands.',
+  SharesTooFew: ([account, have, needed]) =>
+    `${account} has ${have} shares, and ${needed} are needed.`,
+  RefusalOver: ([refuseBy]) => `This offer could be refused until ${timeText(refuseBy)}.`,
+  RefusalNotOver: ([refuseBy]) => `This offer can be refused until ${timeText(refuseBy)}.`,
+  IncomeFirst: () =>
+    'Income that is not distributed belongs to those who hold shares now: distribute it first, and come back in a later block.',
+  SharesLockedByOffer: ([, locked]) =>
+    `${locked} shares do not move while the offer to buy the others out stands.`,
+  NotVaultOperator: ([, , operator]) => `Only the vault's operator ${operator} keeps its list.`,
+  GovernorInsufficientProposerVotes: ([proposer, votes, threshold]) =>
+    `${proposer} has ${votes} votes, and ${threshold} are needed to propose.`,
+  GovernorAlreadyCastVote: ([voter]) => `${voter} has voted on this already.`,
+  GovernorNonexistentProposal: ([proposalId]) => `Nobody has proposed ${proposalId}.`,
+  GovernorUnexpectedProposalState: ([proposalId, state]) =>
+    `Proposal ${proposalId} is ${PROPOSAL_STATES[Number(state)] ?? state} now: for this it must be in another state. See \`liquefy vote show\`.`,
+  TimelockUnexpectedOperationState: () =>
+    'The timelock does not let this through yet. See when: liquefy vote show.',
 }
+
+/** As OpenZeppelin's Governor counts them. */
+const PROPOSAL_STATES = [
+  'pending',
+  'active',
+  'canceled',
+  'defeated',
+  'succeeded',
+  'queued',
+  'expired',
+  'executed',
+]

@@ -495,6 +495,7 @@ export {
   parseDecimal,
   roundHalfEven,
 } from './units/decimal.ts'
+export { durationWords } from './units/duration.ts'
 export { larger, smaller } from './units/larger.ts'
 export { senmlToUcum } from './units/senml.ts'
 export { multiply, type UnitQuantity, unitQuantity } from './units/unit-quantity.ts'

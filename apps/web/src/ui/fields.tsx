@@ -6,6 +6,9 @@ export interface Told {
   tried: boolean
 }
 
+/** Of a field in which nothing can be wrong. */
+export const toldNothing: Told = { problems: {}, tried: false }
+
 interface FieldProps {
   label: string
   name: string

@@ -76,6 +76,16 @@ export const Ago = ({ timeMs }: { timeMs: number }) => {
   )
 }
 
+/** "in 12 min", kept true; once it is over, `over`. */
+export const Until = ({ timeMs, over }: { timeMs: number; over: string }) => {
+  const now = useNow()
+  return (
+    <time dateTime={new Date(timeMs).toISOString()} title={formatTimeWithZone(timeMs)}>
+      {timeMs > now ? `in ${formatAge(timeMs - now)}` : over}
+    </time>
+  )
+}
+
 export const At = ({ timeMs }: { timeMs: number }) => (
   <time dateTime={new Date(timeMs).toISOString()} title={formatTimeWithZone(timeMs)}>
     {formatTime(timeMs)}
@@ -101,4 +111,5 @@ const watchNow = (watcher: () => void): (() => void) => {
   }
 }
 
-const useNow = (): number => useSyncExternalStore(watchNow, () => now)
+/** The time, to the second. */
+export const useNow = (): number => useSyncExternalStore(watchNow, () => now)

@@ -26,6 +26,9 @@ export const Shell = () => (
         <Link to="/market" activeOptions={{ includeSearch: false }}>
           Market
         </Link>
+        <Link to="/vaults" activeOptions={{ exact: true }}>
+          Ownership
+        </Link>
         <Link to="/machines/new">Add a machine</Link>
         <Link to="/check">Check evidence</Link>
         <Link to="/operation">Operation</Link>

@@ -28,7 +28,8 @@ export const fundAgreement = async (
   await fund({ ...action, agreementId, amountMinor })
 }
 
-const tooLittleWords = (
+/** What an account lacks, and what to do. */
+export const tooLittleWords = (
   { decimals, symbol }: Deployment['asset'],
   haveMinor: bigint,
   neededMinor: bigint,

@@ -11,6 +11,7 @@ import { Money } from '../../ui/money.tsx'
 import { Ago, At, Card, Figure, Party, StateBadge } from '../../ui/parts.tsx'
 import { Empty, Loaded, Loading } from '../../ui/states.tsx'
 import { RightsLine } from '../cooperate/rights-line.tsx'
+import { Owner } from '../cooperate/shared-owner.tsx'
 import { AgreementRegisters } from '../transact/registers.tsx'
 import { Envelopes } from '../trust/envelopes.tsx'
 import { IdentityCard } from '../trust/identity-card.tsx'
@@ -93,7 +94,7 @@ const Head = ({ machine }: { machine: Machine }) => (
         <Money minor={machine.settledSinceMinor} />
       </Figure>
       <Figure name="Owner">
-        <Party address={machine.owner} />
+        <Owner machineId={machine.machineId} owner={machine.owner} />
       </Figure>
       <Figure
         name="Key"

@@ -1,9 +1,8 @@
 import type { Agreement } from '@liquefy/client'
-import { parseDecimal } from '@liquefy/protocol'
 import { useState } from 'react'
-import { failureWords } from '../../failures/failure-words.ts'
 import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
+import { amountIn } from '../../ui/amount.ts'
 import { formatExact } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
@@ -78,16 +77,6 @@ export const Fund = ({
       </form>
     </Card>
   )
-}
-
-/** Exact, in smallest units, or what is wrong with it. */
-const amountIn = (text: string, decimals: number): bigint | string => {
-  try {
-    const amount = parseDecimal(text.trim(), decimals)
-    return amount > 0n ? amount : 'It must be more than nothing.'
-  } catch (error) {
-    return failureWords(error)
-  }
 }
 
 const Withdraw = ({ agreement }: { agreement: Agreement }) => {

@@ -4,6 +4,7 @@ import { countOf } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { At, Card, Hash, Party } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
+import { Owner, ShareIt } from '../cooperate/shared-owner.tsx'
 import './identity.css'
 
 /** Who a machine is and who vouches for it: maker, DID and account, parts, whether its evidence is whole. */
@@ -23,6 +24,7 @@ export const IdentityCard = ({ machine }: { machine: Machine }) => {
       <Loaded query={life} what="its history">
         {(loaded) => (
           <dl className="identity">
+            <Ownership machine={machine} />
             <Maker credential={loaded.credential} />
             {machine.did === null ? null : <Did did={machine.did} />}
             {machine.account === null ? null : <Account machineId={machineId} />}
@@ -35,6 +37,16 @@ export const IdentityCard = ({ machine }: { machine: Machine }) => {
     </Card>
   )
 }
+
+const Ownership = ({ machine: { machineId, owner } }: { machine: Machine }) => (
+  <div>
+    <dt>Owner</dt>
+    <dd>
+      <Owner machineId={machineId} owner={owner} />
+    </dd>
+    <ShareIt machineId={machineId} owner={owner} />
+  </div>
+)
 
 const Maker = ({ credential }: Pick<MachineLife, 'credential'>) => (
   <div>
