@@ -1,6 +1,6 @@
 import { formatDecimal } from '@liquefy/protocol'
 import type { Logbook } from './logbook.ts'
-import type { Bill, Season } from './trip.ts'
+import type { Bill, Season } from './season.ts'
 
 /** The story in plain text, tables aligned. */
 export function tell({ logbook, charter }: Season): string {

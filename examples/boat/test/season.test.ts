@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LOG_PATH } from '../logbook.ts'
+import type { Season } from '../season.ts'
 import { simulatedLog } from '../simulated-log.ts'
-import { runSeason, type Season } from '../trip.ts'
+import { runSeason } from '../trip.ts'
 import { recount } from './recount.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'liquefy-boat-test-'))
