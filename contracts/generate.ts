@@ -84,6 +84,42 @@ const CONTRACTS = [
     name: 'testEuro',
     abi: true,
   },
+  {
+    file: 'machine-vault',
+    artifact: 'src/cooperate/MachineVault.sol/MachineVault',
+    name: 'machineVault',
+    abi: true,
+  },
+  {
+    file: 'machine-governor',
+    artifact: 'src/cooperate/MachineGovernor.sol/MachineGovernor',
+    name: 'machineGovernor',
+    abi: true,
+  },
+  {
+    file: 'vault-timelock',
+    artifact: 'src/cooperate/VaultTimelock.sol/VaultTimelock',
+    name: 'vaultTimelock',
+    abi: true,
+  },
+  {
+    file: 'vault-factory',
+    artifact: 'src/cooperate/VaultFactory.sol/VaultFactory',
+    name: 'vaultFactory',
+    abi: true,
+  },
+  {
+    file: 'allow-lists',
+    artifact: 'src/cooperate/AllowLists.sol/AllowLists',
+    name: 'allowLists',
+    abi: true,
+  },
+  {
+    file: 'identity-compliance',
+    artifact: 'src/cooperate/IdentityCompliance.sol/IdentityCompliance',
+    name: 'identityCompliance',
+    abi: true,
+  },
 ] as const
 
 /** The ERC-1056 registry is deployed as its package has it: others wrote, compiled and looked through it. */
@@ -142,6 +178,7 @@ function render(): Map<string, string> {
   )
   const skipReasons = enumMembers('src/transact/Terms.sol', 'SkipReason')
   const states = enumMembers('src/trust/MachineRegistry.sol', 'State')
+  const phases = enumMembers('src/cooperate/VaultSetup.sol', 'Phase')
   files.set(
     join(generatedFolder, 'enums.ts'),
     [
@@ -150,6 +187,8 @@ function render(): Map<string, string> {
       `export const SKIP_REASONS = ${JSON.stringify(skipReasons, null, 2)} as const\n`,
       '/** States of a machine; the index is what `stateOf` and the event `StateChanged` carry. */',
       `export const MACHINE_STATES = ${JSON.stringify(states, null, 2)} as const\n`,
+      '/** Phases of a vault; the index is what `phase` and the event `PhaseChanged` carry. */',
+      `export const VAULT_PHASES = ${JSON.stringify(phases, null, 2)} as const\n`,
     ].join('\n'),
   )
   files.set(join(generatedFolder, 'deployed-code.ts'), renderDeployedCode())

@@ -23,3 +23,11 @@ export const MACHINE_STATES = [
   "Suspended",
   "Decommissioned"
 ] as const
+
+/** Phases of a vault; the index is what `phase` and the event `PhaseChanged` carry. */
+export const VAULT_PHASES = [
+  "Selling",
+  "Live",
+  "Failed",
+  "BoughtOut"
+] as const
