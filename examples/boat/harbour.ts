@@ -7,13 +7,14 @@ import type { StoryClock } from './story-clock.ts'
 export interface Harbour {
   client: Client
   deployment: Deployment
+  /** Of the node's API. */
+  url: string
   mqttUrl: string
   clock: StoryClock
   ledger: PartyLedger
   /** A wallet of one of the people, with the ledger to send to. */
   senderOf(person: string): Sender
   addressOf(person: string): Hex
-  nameMachine(machineId: bigint, name: string): Promise<void>
   /** Resolves when all that has arrived is logged and metered, and the ledger followed. */
   idle(): Promise<void>
   /** Relays all accepted meter values; resolves when the ledger has judged them and the node has followed. */

@@ -44,12 +44,26 @@ export const FRIENDS = [
   'Ilmari Hiltunen',
 ] as const
 
-export const [FOUNDER] = FRIENDS
+export type Friend = (typeof FRIENDS)[number]
+
+/** Of a hundred shares the founder has four, the next eighteen friends three each, all others two. */
+export function sharesOf(friend: Friend): bigint {
+  const place = FRIENDS.indexOf(friend)
+  if (place === 0) return 4n
+  return place <= 18 ? 3n : 2n
+}
+
+export const [FOUNDER, ...BUYERS] = FRIENDS
+/** Gives another friend a share in the middle of the charter. */
+export const GIVER = 'Saga Lindström'
+export const RECEIVER = 'Urho Salminen'
 /** Charters the boat from Monday to Friday. */
 export const CHARTERER = 'Saaristo Charter Oy'
-/** Lent the friends a part of the price. */
+/** Lent the friends what the boat's repair cost. */
 export const LENDER = 'Harbour Savings Bank'
+/** Has the berth. */
+export const HARBOUR_OFFICE = 'Harbour office Tammisaari'
 /** Sells them an engine. */
 export const ENGINE_YARD = 'Konehuone Oy'
 
-export const PEOPLE = [...FRIENDS, CHARTERER, LENDER, ENGINE_YARD]
+export const PEOPLE = [...FRIENDS, CHARTERER, LENDER, HARBOUR_OFFICE, ENGINE_YARD]

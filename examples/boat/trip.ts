@@ -1,36 +1,67 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { testEuroAbi } from '@liquefy/abi'
 import { auditBundle, viemLedgerReader } from '@liquefy/audit'
-import { createClient, termsOf } from '@liquefy/client'
+import { createClient } from '@liquefy/client'
 import { createKey, type Machine } from '@liquefy/machine'
 import { type RunningNode, startNode } from '@liquefy/node'
-import { type Hex, LiquefyError, ZERO_DIGEST } from '@liquefy/protocol'
+import { type Hex, LiquefyError } from '@liquefy/protocol'
 import { walletLedger } from '@liquefy/simulator'
 import pino from 'pino'
 import { createWalletClient, http } from 'viem'
-import { CHARTER_DAYS, charter, DAY_SECONDS } from './charter.ts'
+import { DAY_SECONDS } from './charter.ts'
+import { openCharter } from './charter-opening.ts'
 import { connectBoat, sailWeek } from './charter-week.ts'
+import { decideEngine, voteOf } from './engine-vote.ts'
+import { foundCompany, sellShares } from './founding.ts'
 import type { Harbour } from './harbour.ts'
-import { LOG_PATH, openLogbook } from './logbook.ts'
-import { CHARTERER, FOUNDER, PEOPLE } from './people.ts'
+import { claimAll, giveShare, type Income, sharesHeld, takeIncome } from './income.ts'
+import { openLogbook } from './logbook.ts'
+import { FOUNDER, FRIENDS, PEOPLE } from './people.ts'
+import { allotSaturdays, lendFirstMorning } from './saturdays.ts'
 import type { Bill, Season } from './season.ts'
 import { createStoryClock, type StoryClock } from './story-clock.ts'
 
-/** A Monday's midnight, UTC: the charter begins, ms since 1970. */
-const START_MS = Date.UTC(2026, 5, 1)
+/** The story when it is over; node and boat are still there. */
+export interface PlayedSeason {
+  season: Season
+  /** Origin of API and page. */
+  url: string
+  rpcUrl: string
+  /** Whether the page was built, and is there to look at. */
+  hasPage: boolean
+  /** Lets time run on from now, for people to look around and act. */
+  stay(): void
+  stop(): Promise<void>
+}
+
+export interface SeasonOptions {
+  /** Empty. */
+  dataDir: string
+  logPath: string
+  /** A Monday's midnight, UTC, on which the charter begins; two weeks before and two after it belong to the story. */
+  startMs: number
+  /** Of API and page; any free one by default. */
+  port?: number
+}
+
 const SECOND_MS = 1_000
 const DAY_MS = DAY_SECONDS * SECOND_MS
+/** Shares are sold, and Saturdays allotted, before the charter. */
+const FOUNDING_MS = 14 * DAY_MS
 /** Nothing settles or anchors by itself while the clock jumps. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER
+const WEB_ROOT = join(import.meta.dirname, '../../apps/web/dist')
 
-/** Runs the story on a node, ledger and clock of its own in an empty folder. */
-export async function runSeason(dataDir: string, logPath = LOG_PATH): Promise<Season> {
-  const logbook = openLogbook(logPath)
-  const genesisMs = START_MS - DAY_MS
+/** Plays the story on a node, ledger and clock of its own. */
+export async function playSeason(options: SeasonOptions): Promise<PlayedSeason> {
+  const { dataDir, startMs } = options
+  const genesisMs = startMs - FOUNDING_MS
   const clock = createStoryClock(genesisMs)
   const node = await startNode({
     dataDir,
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
     mqttPort: 0,
     rpcPort: 0,
     clock,
@@ -40,25 +71,84 @@ export async function runSeason(dataDir: string, logPath = LOG_PATH): Promise<Se
     settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
     anchorIntervalMs: NEVER_MS,
     logger: pino({ level: process.env.LIQUEFY_LOG_LEVEL ?? 'silent' }),
+    ...(existsSync(WEB_ROOT) ? { webRoot: WEB_ROOT } : {}),
   })
   let boat: Machine | undefined
-  try {
-    const harbour = harbourOf(node, clock)
-    const folder = join(dataDir, 'boat')
-    const machineId = await harbour.ledger.registerMachine({
-      key: createKey(folder),
-      owner: FOUNDER,
-    })
-    await node.nameMachine(machineId, 'Boat Plaka')
-    const agreementId = await openCharter(harbour, machineId)
-    await node.idle()
-    clock.until(START_MS)
-    boat = await connectBoat(harbour, folder, machineId)
-    const observations = await sailWeek(harbour, boat, logbook.fixes, START_MS, async () => {})
-    return { startMs: START_MS, logbook, charter: await billOf(node, agreementId), observations }
-  } finally {
+  const stop = async () => {
     await boat?.close()
     await node.stop()
+  }
+  try {
+    const harbour = harbourOf(node, clock)
+    const season = await play(node, harbour, options, (connected) => {
+      boat = connected
+    })
+    const stay = () => {
+      clock.until(Date.now())
+      clock.run()
+    }
+    return { season, url: node.url, rpcUrl: node.rpcUrl, hasPage: existsSync(WEB_ROOT), stay, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function play(
+  node: RunningNode,
+  harbour: Harbour,
+  { dataDir, logPath, startMs }: SeasonOptions,
+  onConnected: (boat: Machine) => void,
+): Promise<Season> {
+  const logbook = openLogbook(logPath)
+  const { ledger, clock } = harbour
+  const folder = join(dataDir, 'boat')
+  const machineId = await ledger.registerMachine({ key: createKey(folder), owner: FOUNDER })
+  const company = await foundCompany(harbour, machineId)
+  // What a machine is called, its owner says: the name ends with a handover.
+  await node.idle()
+  await node.nameMachine(machineId, 'Boat Plaka')
+  const proceedsMinor = await sellShares(harbour, company.vault)
+  const halves = await allotSaturdays(harbour, machineId, startMs)
+  const agreementId = await openCharter(harbour, company.vault, machineId, startMs)
+  await node.idle()
+  clock.until(startMs)
+  const boat = await connectBoat(harbour, folder, machineId)
+  onConnected(boat)
+  const incomes: Income[] = []
+  const observations = await sailWeek(harbour, boat, logbook.fixes, startMs, async (day) => {
+    if (day === 3) await giveShare(harbour, company.vault)
+    if (day === 2 || day === 4) incomes.push(await takeIncome(harbour, company.vault, agreementId))
+  })
+  const claimed = await claimAll(harbour, company.vault)
+  const saturday = await lendFirstMorning(harbour, boat, folder, halves)
+  const decision = await decideEngine(harbour, company)
+  const shares = await sharesHeld(harbour, company.vault)
+  const owners = FRIENDS.map((friend, index) => {
+    const half = halves.find((one) => one.friend === friend)
+    if (!half) throw new TypeError(`${friend} has no Saturday.`)
+    const claimedMinor = claimed.get(friend) ?? 0n
+    return { friend, shares: shares[index] ?? 0n, half, vote: voteOf(friend), claimedMinor }
+  })
+  await node.idle()
+  return {
+    startMs,
+    logbook,
+    machineId,
+    company,
+    proceedsMinor,
+    charter: await billOf(node, agreementId),
+    observations,
+    incomes,
+    owners,
+    saturday,
+    decision,
+    leftMinor: await node.chain.publicClient.readContract({
+      address: node.deployment.asset.address,
+      abi: testEuroAbi,
+      functionName: 'balanceOf',
+      args: [company.vault],
+    }),
   }
 }
 
@@ -74,34 +164,16 @@ function harbourOf(node: RunningNode, clock: StoryClock): Harbour {
   return {
     client: createClient({ url: node.url }),
     deployment,
+    url: node.url,
     mqttUrl: node.mqttUrl,
     clock,
     ledger: walletLedger({ deployment, publicClient, walletOf }),
     senderOf: (person) => ({ publicClient, wallet: walletOf(person) }),
     addressOf: (person) => walletOf(person).account.address,
-    nameMachine: (machineId, name) => node.nameMachine(machineId, name),
     idle: () => node.idle(),
     settleNow: () => node.settleNow(),
     anchorNow: () => node.anchorNow(),
   }
-}
-
-/** The charterer pays whoever owns the boat, and puts five days at the highest price into escrow. */
-async function openCharter(harbour: Harbour, machineId: bigint) {
-  const { client, ledger, deployment } = harbour
-  await client.submitRules(charter.meters.map(({ rule }) => rule))
-  const terms = termsOf(charter, {
-    deployment,
-    machineId,
-    payer: ledger.addressOf(CHARTERER),
-    payee: ledger.addressOf(FOUNDER),
-    startSeconds: BigInt(START_MS / SECOND_MS),
-    salt: ZERO_DIGEST,
-  })
-  const agreementId = await ledger.openAgreement({ terms, payer: CHARTERER, payee: FOUNDER })
-  const amountMinor = charter.capMinor * BigInt(CHARTER_DAYS)
-  await ledger.fund({ agreementId, person: CHARTERER, amountMinor })
-  return agreementId
 }
 
 async function billOf(node: RunningNode, agreementId: Hex): Promise<Bill> {
