@@ -26,6 +26,8 @@ export interface NodeOptions {
   databaseUrl?: string | undefined
   /** EVM chain of one's own instead of the embedded one: RPC_URL. The first start deploys the contracts. */
   rpcUrl?: string | undefined
+  /** Names of people of the embedded chain beside the demo's own; each gets a key, coin and test euros. */
+  people?: readonly string[] | undefined
   /** Address of that chain for pages and parties: LIQUEFY_PUBLIC_RPC_URL; RPC_URL without what may be secret in it. */
   publicRpcUrl?: string | undefined
   /** Passphrase of the key files: LIQUEFY_KEY_PASSPHRASE. */
@@ -75,6 +77,7 @@ export interface Config {
   databaseUrl: string | undefined
   rpcUrl: string | undefined
   publicRpcUrl: string | undefined
+  people: readonly string[]
   keyPassphrase: string | undefined
   deploymentPath: string | undefined
   asset: Hex | undefined
@@ -150,6 +153,7 @@ export function readConfig(options: NodeOptions, env: Environment): Config {
     databaseUrl,
     rpcUrl,
     publicRpcUrl: options.publicRpcUrl ?? urlOf(env, 'LIQUEFY_PUBLIC_RPC_URL', ['http:', 'https:']),
+    people: options.people ?? [],
     keyPassphrase: options.keyPassphrase ?? readSecret(env, 'LIQUEFY_KEY_PASSPHRASE'),
     deploymentPath: options.deploymentPath ?? textOf(env, 'LIQUEFY_DEPLOYMENT'),
     asset,

@@ -116,7 +116,7 @@ async function start(
   if (certificate) started.push(() => certificate.close())
   const database = await openDatabase({ dataDir, databaseUrl: config.databaseUrl, logger })
   started.push(() => database.close())
-  const keys = await openKeys(dataDir, config.keyPassphrase)
+  const keys = await openKeys(dataDir, config.keyPassphrase, config.people)
   // On the embedded chain they hold nothing of worth, unless somebody says so by a passphrase.
   if (keys.plain.length > 0 && (config.rpcUrl || config.keyPassphrase)) {
     logger.warn(

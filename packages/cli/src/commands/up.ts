@@ -6,7 +6,9 @@ import type { UpOptions } from '../up/run-node.ts'
 export function upCommand(): Command {
   return new Command('up')
     .description('start the node: database, broker, ledger, page')
-    .addOption(new Option('--demo <name>', 'run an example on it').choices(['silo', 'charging']))
+    .addOption(
+      new Option('--demo <name>', 'run an example on it').choices(['silo', 'charging', 'boat']),
+    )
     .addOption(
       new Option(
         '--role <role>',

@@ -73,6 +73,7 @@ export async function runNode(context: Context, options: UpOptions): Promise<voi
 const DEMOS = {
   silo: () => import('@liquefy/example-silo'),
   charging: () => import('@liquefy/example-charging'),
+  boat: () => import('@liquefy/example-boat'),
 }
 
 async function startDemo(

@@ -186,13 +186,18 @@ export function listKeys(dataDir: string): KeyFileHead[] {
 /**
  * Reads `<dataDir>/keys`, and makes what is missing: one JSON file a key (mode 0600), encrypted if there is a passphrase.
  *
+ * @param more names of people beside the demo's own.
  * @throws LiquefyError as `readKey`.
  */
-export async function openKeys(dataDir: string, passphrase?: string): Promise<Keys> {
+export async function openKeys(
+  dataDir: string,
+  passphrase?: string,
+  more: readonly string[] = [],
+): Promise<Keys> {
   const folder = join(dataDir, 'keys')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)
-  const people = Object.values(PEOPLE).map((name) => ({
+  const people = [...Object.values(PEOPLE), ...more].map((name) => ({
     name,
     account: openKey(folder, name, passphrase),
   }))

@@ -81,6 +81,18 @@ describe('the node’s keys', () => {
     expect(listKeys(dataDir).map(({ name }) => name)).toContain('Nordmühle GmbH')
   })
 
+  test('more people than the demo’s have keys of their own, the same on the next start', async () => {
+    const first = await openKeys(dataDir, undefined, ['Väinö Hämäläinen', 'Saga Lindström'])
+    const again = await openKeys(dataDir, undefined, ['Väinö Hämäläinen', 'Saga Lindström'])
+    expect(first.people.map(({ name }) => name).slice(-2)).toEqual([
+      'Väinö Hämäläinen',
+      'Saga Lindström',
+    ])
+    const addresses = first.people.map(({ account }) => account.address)
+    expect(new Set(addresses).size).toBe(addresses.length)
+    expect(again.people.map(({ account }) => account.address)).toEqual(addresses)
+  })
+
   test('a missing and a wrong passphrase have codes of their own, and make no new key', async () => {
     await openKeys(dataDir, PASSPHRASE)
     const before = texts()
