@@ -40,9 +40,9 @@ export async function rightsActions(
     functionName: 'approve',
     args: [address, most],
   })
-  const slot = [machineId, week, WEEKS, SATURDAY << 4n, most, buyer.address]
+  const slot = [machineId, week, WEEKS, SATURDAY << 4n, asset, most, buyer.address]
   await measure('buy', send(buyer, 'buy', slot))
-  const quota = [machineId, week, WEEKS, 10, most, buyer.address]
+  const quota = [machineId, week, WEEKS, 10, asset, most, buyer.address]
   await measure('buyHours', send(buyer, 'buyHours', quota))
   await measure('book', send(buyer, 'book', [3n, week, 0xfn]))
   await measure('cancel', send(buyer, 'cancel', [3n, week, 3n]))

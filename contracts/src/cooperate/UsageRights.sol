@@ -123,6 +123,8 @@ contract UsageRights is ERC721, IERC4907, ReentrancyGuardTransient {
     error NotHolder(uint256 rightId, address caller, address holder);
     error NotOnSale(uint256 machineId, uint256 bits, uint256 untilWeek);
     error PriceAbove(uint256 have, uint256 most);
+    /// @dev The offer is in another token by now than the sender meant to pay with.
+    error AssetDiffers(address have, address needed);
     error PaymentDiffers(address asset, uint256 have, uint256 needed);
     error RightRests(uint256 rightId, uint256 until);
 
@@ -182,16 +184,18 @@ contract UsageRights is ERC721, IERC4907, ReentrancyGuardTransient {
     // --- buyers ---------------------------------------------------------------------------------------------------
 
     /// @notice Buys the hours `bits` of each week, paid to the machine's owner. The sender has approved it.
+    /// @param asset what the sender pays in, whatever the offer says by now
     /// @param maxTotal the sender pays no more, whatever the offer says by now
     function buy(
         uint256 machineId,
         uint32 firstWeek,
         uint8 weeksCount,
         uint168 bits,
+        address asset,
         uint256 maxTotal,
         address to
     ) external nonReentrant returns (uint256 rightId) {
-        Offer memory terms = _offerFor(machineId, uint256(firstWeek) + weeksCount);
+        Offer memory terms = _offerFor(machineId, uint256(firstWeek) + weeksCount, asset);
         if (bits & ~terms.openBits != 0) revert NotOnSale(machineId, bits & ~terms.openBits, terms.untilWeek);
         rightId = _issue(_rightOf(machineId, firstWeek, weeksCount, bits, 0), to);
         _pay(rightId, machineId, terms, WeekClock.count(bits) * weeksCount, maxTotal);
@@ -203,10 +207,11 @@ contract UsageRights is ERC721, IERC4907, ReentrancyGuardTransient {
         uint32 firstWeek,
         uint8 weeksCount,
         uint8 hoursPerWeek,
+        address asset,
         uint256 maxTotal,
         address to
     ) external nonReentrant returns (uint256 rightId) {
-        Offer memory terms = _offerFor(machineId, uint256(firstWeek) + weeksCount);
+        Offer memory terms = _offerFor(machineId, uint256(firstWeek) + weeksCount, asset);
         rightId = _issue(_rightOf(machineId, firstWeek, weeksCount, 0, hoursPerWeek), to);
         _pay(rightId, machineId, terms, uint256(hoursPerWeek) * weeksCount, maxTotal);
     }
@@ -357,9 +362,10 @@ contract UsageRights is ERC721, IERC4907, ReentrancyGuardTransient {
         _weeks[right.machineId][week] = hoursOfWeek;
     }
 
-    function _offerFor(uint256 machineId, uint256 end) private view returns (Offer memory terms) {
+    function _offerFor(uint256 machineId, uint256 end, address asset) private view returns (Offer memory terms) {
         terms = offerOf(machineId);
         if (terms.pricePerHour == 0 || end > terms.untilWeek) revert NotOnSale(machineId, 0, terms.untilWeek);
+        if (asset != terms.asset) revert AssetDiffers(terms.asset, asset);
     }
 
     function _pay(uint256 rightId, uint256 machineId, Offer memory terms, uint256 hoursCount, uint256 maxTotal) private {

@@ -217,11 +217,11 @@ contract UsageRightsTest is HoursFixture {
         putOnSale();
         enrich(anna);
         vm.prank(anna);
-        uint256 id = rights.buy(machineId, NEXT_WEEK, 12, SATURDAY, 48 * uint256(PRICE), bruno);
+        uint256 id = rights.buy(machineId, NEXT_WEEK, 12, SATURDAY, address(euro), 48 * uint256(PRICE), bruno);
         assertEq(rights.ownerOf(id), bruno, "for another");
         assertEq(euro.balanceOf(owner), 48 * uint256(PRICE), "4 hours of 12 weeks");
         vm.prank(anna);
-        id = rights.buyHours(machineId, NEXT_WEEK, 2, 10, 20 * uint256(PRICE), anna);
+        id = rights.buyHours(machineId, NEXT_WEEK, 2, 10, address(euro), 20 * uint256(PRICE), anna);
         assertEq(rights.rightOf(id).hoursPerWeek, 10, "quota");
         assertEq(euro.balanceOf(owner), 68 * uint256(PRICE), "10 hours of 2 weeks");
     }
@@ -233,7 +233,7 @@ contract UsageRightsTest is HoursFixture {
         vm.expectRevert(
             abi.encodeWithSelector(UsageRights.PriceAbove.selector, 4 * uint256(PRICE), 4 * uint256(PRICE) - 1)
         );
-        rights.buy(machineId, NEXT_WEEK, 1, SATURDAY, 4 * uint256(PRICE) - 1, anna);
+        rights.buy(machineId, NEXT_WEEK, 1, SATURDAY, address(euro), 4 * uint256(PRICE) - 1, anna);
     }
 
     function test_OnlyWhatIsOnSaleIsSold() public {
@@ -244,7 +244,7 @@ contract UsageRightsTest is HoursFixture {
         refuseSale(NEXT_WEEK, 5, SATURDAY);
         refuseSale(NEXT_WEEK, 4, SATURDAY | 1);
         vm.prank(anna);
-        rights.buy(machineId, NEXT_WEEK, 4, SATURDAY, type(uint256).max, anna);
+        rights.buy(machineId, NEXT_WEEK, 4, SATURDAY, address(euro), type(uint256).max, anna);
         vm.prank(owner);
         rights.offer(machineId, address(euro), 0, SATURDAY, NEXT_WEEK + 4);
         refuseSale(NEXT_WEEK + 4, 1, SATURDAY);
@@ -253,7 +253,7 @@ contract UsageRightsTest is HoursFixture {
     function refuseSale(uint32 firstWeek, uint8 weeksCount, uint168 bits) private {
         vm.prank(anna);
         vm.expectPartialRevert(UsageRights.NotOnSale.selector);
-        rights.buy(machineId, firstWeek, weeksCount, bits, type(uint256).max, anna);
+        rights.buy(machineId, firstWeek, weeksCount, bits, address(euro), type(uint256).max, anna);
     }
 
     // --- a machine that changes hands -----------------------------------------------------------------------------
@@ -262,7 +262,7 @@ contract UsageRightsTest is HoursFixture {
         putOnSale();
         enrich(anna);
         vm.prank(anna);
-        uint256 id = rights.buy(machineId, NEXT_WEEK, 4, SATURDAY, type(uint256).max, anna);
+        uint256 id = rights.buy(machineId, NEXT_WEEK, 4, SATURDAY, address(euro), type(uint256).max, anna);
         vm.prank(owner);
         registry.transferFrom(owner, bruno, machineId);
         assertEq(rights.hoursOf(id, NEXT_WEEK), SATURDAY, "outlives");
@@ -286,7 +286,7 @@ contract UsageRightsTest is HoursFixture {
         registry.decommission(machineId);
         vm.prank(anna);
         vm.expectPartialRevert(UsageRights.MachineGone.selector);
-        rights.buy(machineId, NEXT_WEEK, 1, SATURDAY, type(uint256).max, anna);
+        rights.buy(machineId, NEXT_WEEK, 1, SATURDAY, address(euro), type(uint256).max, anna);
     }
 
     // --- zones ----------------------------------------------------------------------------------------------------

@@ -21,13 +21,13 @@ contract RightsGasTest is HoursFixture {
         give(NEXT_WEEK, 12, 0xf, 0, anna);
         vm.snapshotGasLastCall("rights", "issue (12 weeks)");
         vm.prank(anna);
-        rights.buy(machineId, NEXT_WEEK, 12, SATURDAY, type(uint256).max, anna);
+        rights.buy(machineId, NEXT_WEEK, 12, SATURDAY, address(euro), type(uint256).max, anna);
         vm.snapshotGasLastCall("rights", "buy (12 weeks)");
         vm.prank(anna);
-        rights.buy(machineId, NEXT_WEEK + 20, 53, SATURDAY, type(uint256).max, anna);
+        rights.buy(machineId, NEXT_WEEK + 20, 53, SATURDAY, address(euro), type(uint256).max, anna);
         vm.snapshotGasLastCall("rights", "buy (53 weeks, all untouched)");
         vm.prank(anna);
-        uint256 id = rights.buyHours(machineId, NEXT_WEEK, 12, 10, type(uint256).max, anna);
+        uint256 id = rights.buyHours(machineId, NEXT_WEEK, 12, 10, address(euro), type(uint256).max, anna);
         vm.snapshotGasLastCall("rights", "buyHours (12 weeks)");
         vm.prank(anna);
         rights.setUser(id, bruno, uint64(FAR));

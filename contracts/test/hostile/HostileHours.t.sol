@@ -46,8 +46,9 @@ contract HostileHoursTest is HoursFixture {
     }
 
     function buy(uint168 bits) private {
+        address asset = rights.offerOf(machineId).asset;
         vm.prank(anna);
-        rights.buy(machineId, NEXT_WEEK, 1, bits, type(uint256).max, anna);
+        rights.buy(machineId, NEXT_WEEK, 1, bits, asset, type(uint256).max, anna);
     }
 
     function test_ATK_TokensThatDeliverOtherAmountsAreRefused() public {
@@ -74,8 +75,8 @@ contract HostileHoursTest is HoursFixture {
         ReentrantToken token = new ReentrantToken();
         sellIn(token);
         bytes[4] memory nested = [
-            abi.encodeCall(rights.buy, (machineId, NEXT_WEEK, 1, 1, type(uint256).max, anna)),
-            abi.encodeCall(rights.buyHours, (machineId, NEXT_WEEK, 1, 1, type(uint256).max, anna)),
+            abi.encodeCall(rights.buy, (machineId, NEXT_WEEK, 1, 1, address(token), type(uint256).max, anna)),
+            abi.encodeCall(rights.buyHours, (machineId, NEXT_WEEK, 1, 1, address(token), type(uint256).max, anna)),
             abi.encodeCall(rights.book, (1, NEXT_WEEK, 1)),
             abi.encodeCall(rights.cancel, (1, NEXT_WEEK, 1))
         ];
@@ -118,6 +119,16 @@ contract HostileHoursTest is HoursFixture {
             vm.prank(hostile[i]);
             registry.transferFrom(hostile[i], owner, machineId);
         }
+    }
+
+    /// @dev Whoever has approved a dear token once is not made to pay in it.
+    function test_ATK_TheAssetOfAnOfferIsNotChangedUnderABuyer() public {
+        putOnSale();
+        MintableToken dear = new MintableToken();
+        sellIn(dear);
+        vm.prank(anna);
+        vm.expectRevert(abi.encodeWithSelector(UsageRights.AssetDiffers.selector, address(dear), address(euro)));
+        rights.buy(machineId, NEXT_WEEK, 1, 1, address(euro), type(uint256).max, anna);
     }
 
     /// @dev Who sees a sale of a machine coming cannot hide what he issues before it: the buyer compares the number.

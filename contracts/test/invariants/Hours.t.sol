@@ -42,13 +42,13 @@ contract HoursHandler is HoursFixture {
         vm.prank(buyer);
         if (dice % 2 == 0) {
             bits &= _narrow(dice);
-            try rights.buy(machineId, week, 1, bits, type(uint256).max, buyer) {
+            try rights.buy(machineId, week, 1, bits, address(euro), type(uint256).max, buyer) {
                 seen["buy"] += 1;
                 assertEq(euro.balanceOf(owner) - before, WeekClock.count(bits) * PRICE, "paid");
             } catch {}
         } else {
             quota = quota % 40;
-            try rights.buyHours(machineId, week, 1, quota, type(uint256).max, buyer) {
+            try rights.buyHours(machineId, week, 1, quota, address(euro), type(uint256).max, buyer) {
                 seen["buyHours"] += 1;
                 assertEq(euro.balanceOf(owner) - before, uint256(quota) * PRICE, "paid");
             } catch {}

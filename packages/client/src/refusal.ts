@@ -147,6 +147,8 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
       : `These hours of machine ${machineId} are not on sale, or not after ${mondayOf(Number(untilWeek))}.`,
   PriceAbove: ([have, most]) =>
     `This costs ${have} smallest units by now, and no more than ${most} were to be paid. Look at the price again.`,
+  AssetDiffers: ([have, needed]) =>
+    `These hours are sold for ${have} by now, not for ${needed}. Look at the price again.`,
   PaymentDiffers: ([asset, have, needed]) =>
     `The token ${asset} delivers ${have} where ${needed} are due: such a token pays for no hours.`,
   RightRests: ([rightId, until]) =>

@@ -64,7 +64,7 @@ export async function buyRight(
   const [name, what] =
     'bits' in hours ? (['buy', hours.bits] as const) : (['buyHours', hours.hoursPerWeek] as const)
   const to = action.to ?? action.wallet.account.address
-  const args = [machineId, firstWeek, weeksCount, what, price.totalMinor, to]
+  const args = [machineId, firstWeek, weeksCount, what, price.asset, price.totalMinor, to]
   return issuedId(await call(action, name, args))
 }
 

@@ -182,7 +182,7 @@ export async function hoursLedger(options: {
           data: encodeFunctionData({
             abi: usageRightsAbi as Abi,
             functionName: action.kind,
-            args: argsOf(action),
+            args: argsOf(action, euro),
           }),
         })),
       )
@@ -206,7 +206,7 @@ function verdictOf(selector: Hex): string {
   return selector === '0x00000000' ? 'OK' : (ERRORS.get(selector) ?? selector)
 }
 
-function argsOf(action: Action): readonly unknown[] {
+function argsOf(action: Action, asset: Hex): readonly unknown[] {
   switch (action.kind) {
     case 'issue':
       return [1n, action.firstWeek, action.weeksCount, action.bits, action.hoursPerWeek, action.to]
@@ -226,6 +226,7 @@ function argsOf(action: Action): readonly unknown[] {
         action.firstWeek,
         action.weeksCount,
         action.hoursPerWeek,
+        asset,
         action.maxTotal,
         action.to,
       ]
