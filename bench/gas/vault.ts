@@ -5,6 +5,7 @@ import {
   machineVaultBytecode,
   vaultFactoryAbi,
   vaultFactoryBytecode,
+  vaultTimelockAbi,
   vaultTimelockBytecode,
 } from '@liquefy/abi'
 import type { Call } from '@liquefy/client'
@@ -14,6 +15,7 @@ import {
   createWalletClient,
   encodeAbiParameters,
   encodeDeployData,
+  encodeFunctionData,
   getAbiItem,
   http,
   keccak256,
@@ -21,6 +23,7 @@ import {
   parseEventLogs,
   slice,
   zeroAddress,
+  zeroHash,
 } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import {
@@ -42,6 +45,8 @@ import type { BenchLedger } from './ledger.ts'
 const SHARES = 5_003n
 const PRICE_MINOR = 1_000n
 const OWNERS = [2, 40, 5_000] as const
+/** What fits a transaction (EIP-7825). */
+const CALLS_AT_ONCE = 50
 /** Two claims may differ by at most one part in so many. */
 const TOLERANCE = 100n
 const DAY_SECONDS = 86_400
@@ -68,12 +73,13 @@ interface People {
  * @throws Error if the claims differ by more than 1 %.
  */
 export async function measureVaults(ledger: BenchLedger, people: People): Promise<VaultGas> {
-  const factory = await deployFactory(ledger, people.payee)
+  const { factory, timelockCode } = await deployFactory(ledger, people.payee)
+  const batcher = await deployBatcher(ledger, people.payer, timelockCode)
   const claims = { 2: 0n, 40: 0n, 5000: 0n }
   const common = { create: 0n, collect: 0n, settleToOwner: 0n }
   for (const owners of OWNERS) {
     const { vault, createGas, agreement } = await openVault(ledger, people, factory)
-    await sellShares(ledger, people, vault, owners)
+    await sellShares(ledger, people, { vault, batcher }, owners)
     // The first time writes slots that are empty: every time after that is what an owner pays.
     await earnAndClaim(ledger, people, vault, agreement)
     const gas = await earnAndClaim(ledger, people, vault, agreement)
@@ -93,7 +99,7 @@ function requireEqual(claims: VaultGas['claims']): void {
   throw new Error(`A claim costs ${all.join(', ')} gas: it depends on how many owners there are.`)
 }
 
-async function deployFactory(ledger: BenchLedger, deployer: PrivateKeyAccount): Promise<Hex> {
+async function deployFactory(ledger: BenchLedger, deployer: PrivateKeyAccount) {
   const { registry, clearingHouse } = ledger.node.deployment
   const addresses = (...values: Hex[]) =>
     encodeAbiParameters(
@@ -107,7 +113,7 @@ async function deployFactory(ledger: BenchLedger, deployer: PrivateKeyAccount): 
   )
   const governorCode = await deploy(ledger, deployer, machineGovernorBytecode)
   const timelockCode = await deploy(ledger, deployer, vaultTimelockBytecode)
-  return deploy(
+  const factory = await deploy(
     ledger,
     deployer,
     encodeDeployData({
@@ -116,6 +122,7 @@ async function deployFactory(ledger: BenchLedger, deployer: PrivateKeyAccount): 
       args: [registry, vaultCode, governorCode, timelockCode],
     }),
   )
+  return { factory, timelockCode }
 }
 
 async function deploy(ledger: BenchLedger, account: PrivateKeyAccount, data: Hex): Promise<Hex> {
@@ -193,18 +200,47 @@ async function openVault(ledger: BenchLedger, people: People, factory: Hex) {
 async function sellShares(
   ledger: BenchLedger,
   { payer: buyer, payee }: People,
-  vault: Hex,
+  { vault, batcher }: { vault: Hex; batcher: Hex },
   owners: number,
 ): Promise<void> {
   const needed = SHARES * PRICE_MINOR
-  await ledger.send(buyer, assetCall(ledger, 'mint', [buyer.address, needed]))
-  await ledger.send(buyer, assetCall(ledger, 'approve', [vault, needed]))
   const buy = (shares: bigint, to: Hex) => vaultCall(vault, 'buyShares', [shares, to])
-  await ledger.send(buyer, buy(1n, payee.address))
-  const others = Array.from({ length: owners - 2 }, (_, index) => buy(1n, ownerAt(index)))
-  await ledger.sendAll(buyer, others)
-  // The last share closes the sale, and costs more than the others.
-  await ledger.send(buyer, buy(SHARES - BigInt(owners) + 1n, ownerAt(owners)))
+  const calls = [
+    assetCall(ledger, 'mint', [batcher, needed]),
+    assetCall(ledger, 'approve', [vault, needed]),
+    buy(1n, payee.address),
+    ...Array.from({ length: owners - 2 }, (_, index) => buy(1n, ownerAt(index))),
+    buy(SHARES - BigInt(owners) + 1n, ownerAt(owners)),
+  ]
+  for (let from = 0; from < calls.length; from += CALLS_AT_ONCE) {
+    const batch = calls.slice(from, from + CALLS_AT_ONCE)
+    const operation = [batch.map(({ address }) => address), batch.map(() => 0n), batch.map(encode)]
+    const salt = keccak256(`${vault}${from.toString(16).padStart(8, '0')}`)
+    const args = [...operation, zeroHash, salt]
+    await ledger.send(buyer, batcherCall(batcher, 'scheduleBatch', [...args, 0n]))
+    await ledger.send(buyer, batcherCall(batcher, 'executeBatch', args))
+  }
+}
+
+function encode({ abi, functionName, args }: Call): Hex {
+  return encodeFunctionData({ abi, functionName, args })
+}
+
+function batcherCall(address: Hex, functionName: string, args: readonly unknown[]): Call {
+  return { address, abi: vaultTimelockAbi, functionName, args }
+}
+
+/** Sends many calls in one transaction: a timelock without delay, of `owner`'s, a clone (ERC-1167) of `code`. */
+async function deployBatcher(
+  ledger: BenchLedger,
+  owner: PrivateKeyAccount,
+  code: Hex,
+): Promise<Hex> {
+  const clone: Hex = `0x3d602d80600a3d3981f3363d3d373d3d3d363d73${code.slice(2)}5af43d82803e903d91602b57fd5bf3`
+  const batcher = await deploy(ledger, owner, clone)
+  const args = [0n, [owner.address], [owner.address], zeroAddress]
+  await ledger.send(owner, batcherCall(batcher, 'initialize', args))
+  return batcher
 }
 
 /** An address that nobody has. */

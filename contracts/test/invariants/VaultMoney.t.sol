@@ -458,7 +458,10 @@ contract VaultMoneyTest is Test {
             setUp();
             for (uint256 i = 0; i < 250; ++i) {
                 dice = uint256(keccak256(abi.encode(dice)));
-                _act(dice % 28, dice >> 8, dice >> 80, dice >> 160);
+                uint256 action = dice % 28;
+                // In a third of the worlds nobody completes an offer, so that some refuse it too late.
+                if (world % 3 == 0 && (action == 19 || action >= 26)) action = 18;
+                _act(action, dice >> 8, dice >> 80, dice >> 160);
                 // Half of the worlds sell all shares soon.
                 if (world % 2 == 0 && i == 20) handler.buy(1, 50 - handler.supply(), dice);
             }
