@@ -14,6 +14,7 @@ import type { Broker } from './connect/inbox.ts'
 import { createOrderBook, type OrderBook } from './cooperate/order-book.ts'
 import { isLoopback } from './loopback.ts'
 import type { Database } from './store/database.ts'
+import { readVault } from './store/vaults.ts'
 
 /** Ends one part of what was started. */
 export type End = () => Promise<void> | void
@@ -138,12 +139,7 @@ export function openOrderBook(
   const market = marketOf(deployment)
   if (!market) return undefined
   const reader = marketReader(client, market)
-  // Until vaults are followed: whatever tells a supply.
-  const isShare = (token: Hex) =>
-    reader.share(token).then(
-      () => true,
-      () => false,
-    )
+  const isShare = async (token: Hex) => (await readVault(database.pool, token)) !== undefined
   return createOrderBook({ database, clock, market, reader, isShare })
 }
 

@@ -28,6 +28,7 @@ import type { StoredOrder } from '../store/market.ts'
 import { readOwedTotals } from '../store/metering.ts'
 import { type MachineOverview, readMachineOverview } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
+import { readReserve } from '../store/vault-income.ts'
 import type { ApiContext } from './context.ts'
 import { identityOf } from './machine-view.ts'
 
@@ -308,12 +309,19 @@ async function figuresOf(
   stored: StoredOrder,
   earnings: Found['earnings'],
 ): Promise<GoodFigures> {
-  const [machines, account, receivable] = await Promise.all([
+  const [machines, reserve, account, receivable] = await Promise.all([
     machineFigures(context, known, stored.machineIds),
+    stored.kind === 'share' ? readReserve(context.database.pool, stored.token) : null,
     stored.kind === 'machine' ? accountOf(context, stored.tokenId ?? 0n) : null,
     stored.agreementId ? receivableOf(context, stored.agreementId) : null,
   ])
-  return { machines, ...earnings, reserveMinor: null, account, receivable }
+  return {
+    machines,
+    ...earnings,
+    reserveMinor: reserve === null ? null : String(reserve),
+    account,
+    receivable,
+  }
 }
 
 /** Machines shown of one good: a vault may hold many. */
