@@ -22,7 +22,7 @@ export interface ContractDeployment {
 }
 
 /** Contracts of what people do together with machines. */
-export interface CooperationContracts {
+interface CooperationContracts {
   vaultFactory: Hex
   /** The codes that every vault, its governor and its timelock are clones of. */
   machineVault: Hex
