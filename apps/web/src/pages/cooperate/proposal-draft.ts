@@ -26,7 +26,7 @@ export const proposalKinds = {
   call: 'Any other call',
 } as const
 
-export type ProposalKind = keyof typeof proposalKinds
+type ProposalKind = keyof typeof proposalKinds
 
 /** The form as it is written; only the fields of its kind count. */
 export interface ProposalDraft {
