@@ -112,8 +112,7 @@ describe('a boat of three friends, by hand in the page', () => {
     expect(vault).toMatch(/^0x[0-9a-f]{40}$/)
     const { owner } = await boat.client.machine(boat.machineId)
     expect(owner.toLowerCase()).toBe(vault)
-    // A new owner does not get the words of the former one.
-    await boat.node.nameMachine(BigInt(boat.machineId), 'Boat')
+    await boat.nameAs(page)
   })
 
   test('they buy, and the last share ends the sale', async () => {
