@@ -25,6 +25,7 @@ const forbidden: [folder: string, imported: string][] = [
   ['packages/node/src/connect', '../trust/evidence.ts'],
   ['packages/node/src/trust', '../transact/metering.ts'],
   ['packages/node/src/transact', '../connect/topics.ts'],
+  ['packages/node/src/cooperate', '../transact/metering.ts'],
   ['packages/node/src/store', '../transact/metering.ts'],
   ['packages/node/src/chain', '../trust/identity.ts'],
   ['packages/node/src/chain', '@liquefy/machine'],

@@ -245,7 +245,7 @@ export function cooperationOf({ cooperation }: Pick<Deployment, 'cooperation'>) 
 }
 
 /** A call of a vault. What its asset refuses comes through it as it is. */
-export function vaultCall(vault: Hex, functionName: string, args: readonly unknown[]): Call {
+function vaultCall(vault: Hex, functionName: string, args: readonly unknown[]): Call {
   return {
     address: vault,
     abi: [...machineVaultAbi, ...errorsOf(testEuroAbi), ...errorsOf(clearingHouseAbi)],

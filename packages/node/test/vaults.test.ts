@@ -12,14 +12,11 @@ import {
   castVote,
   claimIncome,
   claimIncomeTo,
-  collectIncome,
-  completeBuyout,
   createClient,
   createVault,
   delegateVotes,
   distributeIncome,
   executeProposal,
-  fundWithPermit,
   type GovernedVault,
   type NewVault,
   offerBuyout,
@@ -30,7 +27,6 @@ import {
   proposedCalls,
   proposeToOwners,
   queueProposal,
-  redeemShares,
   refuseBuyout,
   registerMachine,
   send,
@@ -39,12 +35,13 @@ import {
   type VaultSetup,
   type Wallet,
 } from '@liquefy/client'
-import { agreementId, type Hex, privateKeyFromBytes } from '@liquefy/protocol'
+import { type Hex, privateKeyFromBytes, termsToJson } from '@liquefy/protocol'
 import pino from 'pino'
-import { createWalletClient, http, zeroAddress } from 'viem'
+import { createWalletClient, getAddress, http } from 'viem'
+import { createSiweMessage } from 'viem/siwe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../src/index.ts'
-import { termsOf } from './business.ts'
+import { RULE, termsOf } from './business.ts'
 
 const SLOW = 240_000
 const WAIT = { timeout: 90_000 }
@@ -100,6 +97,22 @@ async function newMachine(): Promise<bigint> {
   const machineId = await registerMachine({ ...by(founder), key })
   await activateMachine({ ...by(founder), machineId })
   return machineId
+}
+
+/** A client of somebody who is signed in. */
+async function signedIn({ account }: Wallet): Promise<Client> {
+  const { nonce } = await client.signInNonce()
+  const message = createSiweMessage({
+    address: getAddress(account.address),
+    chainId: node.deployment.chainId,
+    domain: new URL(node.url).host,
+    uri: node.url,
+    version: '1',
+    nonce,
+  })
+  const signature = await account.signMessage?.({ message })
+  const { token } = await client.signIn({ message, signature: signature ?? '0x' })
+  return createClient({ url: node.url, token: () => token })
 }
 
 const quickly = {
@@ -368,26 +381,59 @@ describe('a machine that many own', () => {
     })
   })
 
-  test('the operator opens an agreement that pays the vault; collect brings what it earned', {
+  test('the operator sees what is proposed to his vault, and opens it with his signature; nobody else does', {
     timeout: SLOW,
   }, async () => {
     const { vault } = made
     const machineId = BigInt((await client.vault(vault)).machines[0]?.machineId ?? 0)
-    const asPayee = { ...founder, account: { ...founder.account, address: vault } } as Wallet
     const terms = {
-      ...termsOf(machineId, { deployment: node.deployment, payer: cleo, payee: asPayee }),
-      meters: [],
-      limits: [],
-      tariffData: '0x' as Hex,
+      ...termsOf(machineId, { deployment: node.deployment, payer: cleo, payee: founder }),
+      payee: vault,
     }
-    const wrong = await authorizeAgreement({ ...by(founder), terms })
-    const open = (payeeSignature: Hex) => openAgreement({ ...by(cleo), terms, payeeSignature })
-    await expect(open(wrong)).rejects.toThrow()
-    expect(agreementId({ ...node.deployment, terms })).toMatch(/^0x/)
-    expect(await operatorSignature({ ...by(founder), terms })).toMatch(/^0x/)
+    const [offering, operator, stranger] = await Promise.all([
+      signedIn(cleo),
+      signedIn(founder),
+      signedIn(anna),
+    ])
+    const { proposalId } = await offering.propose({
+      terms: termsToJson(terms),
+      rules: [RULE],
+      signature: await authorizeAgreement({ ...by(cleo), terms }),
+      fundMinor: '0',
+      message: 'a charter',
+    })
+    expect((await operator.proposals()).map((one) => one.proposalId)).toEqual([proposalId])
+    expect(await stranger.proposals()).toEqual([])
+    await expect(stranger.proposal(proposalId)).rejects.toMatchObject({ code: 'PROPOSAL_UNKNOWN' })
+    const [offer] = (await operator.proposal(proposalId)).offers
+    const payerSignature = offer?.signature ?? '0x'
+    const openBy = async (wallet: Wallet) =>
+      openAgreement({
+        ...by(founder),
+        terms,
+        payerSignature,
+        payeeSignature: await operatorSignature({ ...by(wallet), terms }),
+      })
+    await expect(openBy(anna)).rejects.toMatchObject({ errorName: 'PartyNotAuthorized' })
+    expect(await openBy(founder)).toBe(proposalId)
+    await node.idle()
+    expect((await operator.proposals())[0]?.state).toBe('accepted')
   })
 
-  test('a buy-out that the others refuse fails, and one that nobody refuses ends the vault', {
+  test('who may hold shares stands on the list of the operator', { timeout: SLOW }, async () => {
+    const { allowLists } = node.deployment.cooperation ?? {}
+    const { vault } = await newVault({ founderShares: 5n, compliance: undefined, name: 'Closed' })
+    const list = (wallet: Wallet, allowed: boolean) =>
+      setAllowed({ ...by(wallet), vault, accounts: [accountOf(ben), accountOf(anna)], allowed })
+    await expect(list(anna, true)).rejects.toMatchObject({ errorName: 'NotVaultOperator' })
+    await list(founder, true)
+    await setAllowed({ ...by(founder), vault, accounts: [accountOf(anna)], allowed: false })
+    await node.idle()
+    expect((await client.vaultAllowed(vault)).accounts).toEqual([accountOf(ben)])
+    expect(allowLists).toMatch(/^0x/)
+  })
+
+  test('a buy-out that the others refuse fails, and the offerer has his deposit back', {
     timeout: SLOW,
   }, async () => {
     const { vault } = made
@@ -404,14 +450,13 @@ describe('a machine that many own', () => {
     })
     await refuseBuyout({ ...by(founder), vault, shares: 2n })
     await node.idle()
-    expect((await client.portfolio(accountOf(founder))).holdings[0]?.refused).toBe('2')
+    const { holdings } = await client.portfolio(accountOf(founder))
+    expect(holdings.find((one) => one.vault === vault)?.refused).toBe('2')
     await refuseBuyout({ ...by(founder), vault, shares: 5n })
     await node.idle()
     const refused = await client.vault(vault)
     expect(refused.buyout).toMatchObject({ state: 'refused', refused: '7' })
     expect(refused.credits).toContainEqual({ account: accountOf(anna), minor: '65000' })
     await expectEqualToLedger(vault, [founder, anna, ben, cleo])
-    expect([collectIncome, completeBuyout, redeemShares, setAllowed]).toHaveLength(4)
-    expect([fundWithPermit, zeroAddress]).toHaveLength(2)
   })
 })

@@ -95,7 +95,7 @@ function titleOf(description: string): string {
 }
 
 /** What it takes to say what a vault's proposals do. */
-export async function callContextOf(context: ApiContext, row: VaultRow): Promise<CallContext> {
+async function callContextOf(context: ApiContext, row: VaultRow): Promise<CallContext> {
   const { deployment, database } = context
   const { vault, governor, timelock, asset } = row
   const machines = (await readVaultMachines(database.pool, [vault])).get(vault) ?? []

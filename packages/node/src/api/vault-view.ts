@@ -100,7 +100,7 @@ export async function vaultSummaries(
   })
 }
 
-export const phaseOf = (facts: VaultFacts | undefined): VaultPhase =>
+const phaseOf = (facts: VaultFacts | undefined): VaultPhase =>
   factOf<VaultPhase>(facts, 'phase') ?? 'selling'
 
 function saleOf(facts: VaultFacts | undefined, sold: bigint, now: number): VaultSale | null {

@@ -22,7 +22,7 @@ export interface ContractDeployment {
 }
 
 /** The factory of vaults, the codes that all its vaults are clones of, and the lists of who may hold shares. */
-export interface CooperationContracts {
+interface CooperationContracts {
   machineVault: Hex
   machineGovernor: Hex
   vaultTimelock: Hex

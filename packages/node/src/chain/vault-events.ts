@@ -48,7 +48,7 @@ export type VaultFact =
   | 'timelock-delay'
 
 /** What happened to a vault. Amounts in smallest units of its asset, shares whole, times in seconds. */
-export type VaultHappening =
+type VaultHappening =
   | ({ event: 'created'; founder: Hex; governor: Hex; timelock: Hex } & VaultTitle)
   | { event: 'opened'; asset: Hex; machineIds: readonly bigint[] }
   | { event: 'fact'; name: VaultFact; value: unknown }
@@ -96,7 +96,7 @@ export type VaultHappening =
   | { event: 'step'; proposalId: bigint; step: ProposalStep; eta?: bigint }
   | { event: 'operation'; operationId: Hex; step: ProposalStep }
 
-export type VaultPaymentKind =
+type VaultPaymentKind =
   | 'bought'
   | 'refunded'
   | 'claimed'

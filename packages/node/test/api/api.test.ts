@@ -109,6 +109,7 @@ describe('OpenAPI', () => {
       '/v1/operation',
       '/v1/parties/me',
       '/v1/people/{address}/wallet',
+      '/v1/portfolio/{account}',
       '/v1/proposals',
       '/v1/proposals/{id}',
       '/v1/proposals/{id}/decline',
@@ -120,6 +121,16 @@ describe('OpenAPI', () => {
       '/v1/status',
       '/v1/status-lists',
       '/v1/things',
+      '/v1/vaults',
+      '/v1/vaults/{vault}',
+      '/v1/vaults/{vault}/allowed',
+      '/v1/vaults/{vault}/income',
+      '/v1/vaults/{vault}/income/months',
+      '/v1/vaults/{vault}/owners',
+      '/v1/vaults/{vault}/proposals',
+      '/v1/vaults/{vault}/proposals/{id}',
+      '/v1/vaults/{vault}/statement/{account}',
+      '/v1/vaults/{vault}/statement/{account}.csv',
     ])
   })
 })

@@ -262,7 +262,7 @@ function rightsCall({ data }: VaultCall, context: CallContext): CallEffect | und
   }
 }
 
-const bitCount = (bits: bigint): number => [...bits.toString(2)].filter((bit) => bit === '1').length
+const bitCount = (bits: bigint): number => bits.toString(2).replaceAll('0', '').length
 
 function allowListCall({ data }: VaultCall, context: CallContext): CallEffect | undefined {
   const decoded = decodeCall(ALLOW_LISTS, data)
