@@ -66,6 +66,9 @@ beforeAll(async () => {
   })
   vault = made.vault
   governor = made.governor
+  await boat.node.idle()
+  // A new owner does not get the words of the former one.
+  await boat.node.nameMachine(BigInt(boat.machineId), 'Boat')
   await buyShares({ ...boat.actionOf(MILL), vault, asset, shares: 18n, priceMinor })
   await buyShares({ ...boat.actionOf(TOWN), vault, asset, shares: 12n, priceMinor })
   await boat.hire(vault, FOUNDER)

@@ -81,6 +81,8 @@ export interface SharedBoat {
   hire(vault: Hex, operator: string): Promise<void>
   /** The engine runs; what that costs is settled. Time goes on by the same. */
   sail(hours: number): Promise<void>
+  /** Its operator names the boat: a vault does not get the words of the former owner. */
+  nameAs(page: Page): Promise<void>
   /** Time goes on: the node's at once, a page's when it is opened or loaded again. */
   wait(ms: number): void
   /** A page at which a person sits who has signed in. It lives in the boat's time. */
@@ -184,6 +186,13 @@ export const startSharedBoat = async (): Promise<SharedBoat> => {
       if (bad) throw new Error(`the node said ${bad.kind} to a meter value`)
       await node.settleNow()
       await node.idle()
+    },
+
+    async nameAs(page) {
+      const session = await page.evaluate(() => localStorage.getItem('liquefy.session') ?? '{}')
+      const { token } = JSON.parse(session) as { token: string }
+      const named = createClient({ url: node.url, token: () => token })
+      await named.nameMachine(String(machineId), 'Boat')
     },
 
     wait: (ms) => clock.advance(ms),

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { collectIncome, type Hex } from '@liquefy/client'
+import { buyShares, collectIncome, createVault, type Hex } from '@liquefy/client'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBrowser } from './harness.ts'
@@ -52,7 +52,7 @@ const buy = async (name: string, shares: number): Promise<void> => {
   const page = await at(name, `/vaults/${vault}`)
   await write(page, 'Shares to buy', String(shares))
   await page.getByText(`You pay ${(shares * 25).toFixed(2)} tEUR.`).waitFor()
-  await press(page, 'Buy shares')
+  await page.keyboard.press('Enter')
   await page.getByText(new RegExp(`^${shares} shares? bought`)).waitFor()
   await page.context().close()
 }
@@ -112,6 +112,7 @@ describe('a boat of three friends, by hand in the page', () => {
     expect(vault).toMatch(/^0x[0-9a-f]{40}$/)
     const { owner } = await boat.client.machine(boat.machineId)
     expect(owner.toLowerCase()).toBe(vault)
+    await boat.nameAs(page)
   })
 
   test('they buy, and the last share ends the sale', async () => {
@@ -224,6 +225,40 @@ describe('a boat of three friends, by hand in the page', () => {
     await page.getByText('Paid to your account.').waitFor()
     // The proceeds of the sale, and his fees.
     expect((await boat.pocketOf(FOUNDER)) - before).toBeGreaterThan(1_000n * EURO)
+  })
+})
+
+describe('a sale that misses its goal', () => {
+  test('is closed by anybody, and everybody gets his money back', async () => {
+    const { asset } = boat.node.deployment
+    const deadline = BigInt(Math.floor(boat.clock.nowMs() / 1000) + 3_600)
+    const priceMinor = 50n * EURO
+    const made = await createVault({
+      ...boat.actionOf(FOUNDER),
+      setup: {
+        name: 'Raft',
+        symbol: 'RAFT',
+        asset: asset.address,
+        operator: boat.addressOf(FOUNDER),
+        machineIds: [],
+        founderShares: 0n,
+        sale: { priceMinor, cap: 10n, goal: 5n, deadline },
+        waterfall: { reserveTarget: 0n, fees: [] },
+      },
+    })
+    const raft = { vault: made.vault, asset: asset.address, priceMinor }
+    await buyShares({ ...boat.actionOf(TOWN), ...raft, shares: 3n })
+    boat.wait(2 * 3_600_000)
+    const stranger = await at(CHARTERER, `/vaults/${made.vault}`)
+    await press(stranger, 'Close the sale')
+    await stranger.getByText('The sale missed its goal').waitFor({ timeout: 60_000 })
+    const page = await at(TOWN, `/vaults/${made.vault}`)
+    const before = await boat.pocketOf(TOWN)
+    await press(page, 'Give back my shares')
+    await page.getByText('Paid back to your account.').waitFor({ timeout: 60_000 })
+    expect((await boat.pocketOf(TOWN)) - before).toBe(3n * priceMinor)
+    await page.getByText('Nobody owns a share').waitFor({ timeout: 60_000 })
+    await expectAccessible(page)
   })
 })
 

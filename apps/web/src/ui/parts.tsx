@@ -111,5 +111,4 @@ const watchNow = (watcher: () => void): (() => void) => {
   }
 }
 
-/** The time, to the second. */
-export const useNow = (): number => useSyncExternalStore(watchNow, () => now)
+const useNow = (): number => useSyncExternalStore(watchNow, () => now)

@@ -1,4 +1,6 @@
+import type { Hex } from '@liquefy/client'
 import type { FastifyRequest } from 'fastify'
+import { readFact } from '../store/vault-facts.ts'
 import type { ApiContext } from './context.ts'
 import { knownMachine } from './machine-view.ts'
 import { ProblemError } from './problem.ts'
@@ -19,4 +21,26 @@ export async function ownerOnly(
   if (machine.owner.toLowerCase() !== address) {
     throw new ProblemError(403, 'NOT_OWNER', `Only its owner ${machine.owner} may ${act}.`)
   }
+}
+
+/**
+ * The same, and lets whoever runs the vault that owns it: for words about a machine, which a vote would be too much for. @throws as `ownerOnly`.
+ */
+export async function ownerOrOperatorOnly(
+  context: ApiContext,
+  request: Pick<FastifyRequest, 'headers'>,
+  machineId: bigint,
+  act: string,
+): Promise<void> {
+  const { address } = await sessionOf(context, request)
+  const machine = await knownMachine(context, machineId)
+  const owner = machine.owner.toLowerCase() as Hex
+  if (owner === address) return
+  const operator = await readFact<Hex>(context.database.pool, owner, 'operator')
+  if (operator?.toLowerCase() === address) return
+  throw new ProblemError(
+    403,
+    'NOT_OWNER',
+    `Only its owner ${machine.owner}${operator === undefined ? '' : `, or who runs that vault, ${operator},`} may ${act}.`,
+  )
 }

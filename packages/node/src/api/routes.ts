@@ -27,7 +27,7 @@ import { addMarketRoutes } from './market-routes.ts'
 import { createMetrics } from './metrics.ts'
 import { addMoneyRoutes } from './money-routes.ts'
 import { addOperationRoutes } from './operation-routes.ts'
-import { ownerOnly } from './owner.ts'
+import { ownerOrOperatorOnly } from './owner.ts'
 import { createPacedFigures } from './paced-figures.ts'
 import { addPartRoutes } from './part-routes.ts'
 import { addPartyRoutes } from './party-routes.ts'
@@ -130,14 +130,18 @@ function addMachineRoutes(app: FastifyInstance, context: ApiContext): void {
   )
   app.put<{ Params: { id: string }; Body: { name: string } }>(
     '/v1/machines/:id/name',
-    route('Names a machine for pages; for its owner', schemas.machineName, {
-      params,
-      body: schemas.machineName,
-      security: [{ session: [] }],
-    }),
+    route(
+      'Names a machine for pages; for its owner, or the operator of its vault',
+      schemas.machineName,
+      {
+        params,
+        body: schemas.machineName,
+        security: [{ session: [] }],
+      },
+    ),
     async (request) => {
       const machineId = BigInt(request.params.id)
-      await ownerOnly(context, request, machineId, 'name it')
+      await ownerOrOperatorOnly(context, request, machineId, 'name it')
       await saveMachineName(db, machineId, request.body.name)
       return request.body
     },

@@ -332,7 +332,7 @@ const Vote = ({ vault, proposal }: Parts) => {
       proposalId === proposal.proposalId && sameAccount(of, vault.vault),
   )
   return (
-    <>
+    <div className="form form-wide">
       <p>
         The vote ends <Until timeMs={proposal.votesUntilMs} over="now" />.
       </p>
@@ -350,7 +350,7 @@ const Vote = ({ vault, proposal }: Parts) => {
       ) : (
         <VoteForm vault={vault} proposal={proposal} weight={waiting?.weight} />
       )}
-    </>
+    </div>
   )
 }
 
@@ -374,7 +374,7 @@ const VoteForm = ({ vault, proposal, weight }: Parts & { weight: string | undefi
   )
   return (
     <form
-      className="form form-wide after"
+      className="form form-wide"
       onSubmit={(event) => {
         event.preventDefault()
         step.start()
