@@ -88,6 +88,10 @@ library Deploy {
         );
     }
 
+    function usageRights(MachineRegistry registry) internal returns (UsageRights) {
+        return UsageRights(_create("src/cooperate/UsageRights.sol/UsageRights.json", abi.encode(registry)));
+    }
+
     function allowLists() internal returns (AllowLists) {
         return AllowLists(_create("src/cooperate/AllowLists.sol/AllowLists.json", ""));
     }
@@ -110,12 +114,6 @@ library Deploy {
 
     function _createFrom(string memory artifact, bytes memory constructorArgs) private returns (address place) {
         string memory json = vm.readFile(artifact);
-    function usageRights(MachineRegistry registry) internal returns (UsageRights) {
-        return UsageRights(_create("src/cooperate/UsageRights.sol/UsageRights.json", abi.encode(registry)));
-    }
-
-    function _create(string memory artifact, bytes memory constructorArgs) private returns (address place) {
-        string memory json = vm.readFile(string.concat("artifacts/", artifact));
         bytes memory code = bytes.concat(vm.parseJsonBytes(json, ".bytecode"), constructorArgs);
         assembly ("memory-safe") {
             place := create(0, add(code, 0x20), mload(code))

@@ -110,6 +110,8 @@ async function callContextOf(context: ApiContext, row: VaultRow): Promise<CallCo
     registry: deployment.registry,
     clearingHouse: deployment.clearingHouse,
     allowLists: deployment.cooperation?.allowLists,
+    usageRights: deployment.cooperation?.usageRights,
+    market: deployment.cooperation?.market,
     names: new Map(deployment.people.map(({ name, address }) => [address.toLowerCase(), name])),
     accounts: new Map(
       machines.flatMap(({ machineId }) => {
