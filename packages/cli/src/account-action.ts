@@ -3,6 +3,7 @@ import { loadIdentity, loadKey } from '@liquefy/machine'
 import type { Hex, SigningKey } from '@liquefy/protocol'
 import type { Command } from 'commander'
 import { isAddress } from 'viem'
+import type { Acting } from './acting.ts'
 import { type Context, contextOf } from './context.ts'
 import { ledgerOf } from './contracts.ts'
 import type { KnownContracts } from './data-folder.ts'
@@ -11,17 +12,6 @@ import { machineIdOf } from './machine-id.ts'
 import { machinePassphrase, machinePin } from './machine-secrets.ts'
 import { type Ledger, senderOf } from './transactions.ts'
 import { personOf, walletOf } from './wallet.ts'
-
-/** Who acts: `--as`, `--key-file`. */
-export interface Acting {
-  as?: string
-  keyFile?: string
-}
-
-export const actor = (command: Command, who: string) =>
-  command
-    .option('--as <person>', `${who}: one of the embedded chain’s people`)
-    .option('--key-file <file>', `${who}: file with a private key`)
 
 /** A machine on the ledger that the command goes to, for what needs no wallet. */
 export async function machineOn(
@@ -84,14 +74,6 @@ export function partyOf(
   const machine = /^machine ([1-9]\d{0,17})$/.exec(given)?.[1]
   if (machine !== undefined) return accountAddress({ deployment, machineId: BigInt(machine) })
   return personOf(folder, given).address
-}
-
-export function amountOf(text: string): bigint {
-  if (/^(0|[1-9]\d{0,37})$/.test(text)) return BigInt(text)
-  throw new CliError(
-    'AMOUNT_INVALID',
-    `${text} is no amount: a whole number of smallest units, such as 1500000.`,
-  )
 }
 
 export function secondsOf(text: string): bigint {

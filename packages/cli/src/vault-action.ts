@@ -1,33 +1,8 @@
-import type { Deployment, Hex, Sender, Vault } from '@liquefy/client'
-import { parseUnsigned } from '@liquefy/protocol'
-import type { Command } from 'commander'
+import type { Hex, Vault } from '@liquefy/client'
 import { isAddress } from 'viem'
+import { type Acting, senderOn } from './acting.ts'
 import type { Context } from './context.ts'
 import { CliError } from './failure.ts'
-import { openLedger, senderOf } from './transactions.ts'
-import { namesOf, personOf, walletOf } from './wallet.ts'
-
-/** Who acts. */
-export interface Acting {
-  as?: string
-  keyFile?: string
-}
-
-/** Adds who acts to a command. */
-export const acting = (command: Command): Command =>
-  command
-    .option('--as <person>', 'one of the embedded chain’s people')
-    .option('--key-file <file>', 'or the key of anybody')
-
-/** Whoever acts on the node's ledger. */
-export async function senderOn(
-  context: Context,
-  who: Acting,
-): Promise<Sender & { deployment: Deployment }> {
-  const wallet = walletOf(context.folder, who)
-  const deployment = await context.node().deployment()
-  return { ...senderOf(await openLedger(deployment.rpcUrl), wallet), deployment }
-}
 
 /** What an action on a vault takes, and the vault as the node knows it. */
 export async function vaultAction(context: Context, given: string, who: Acting) {
@@ -69,29 +44,6 @@ export async function vaultOf(context: Context, given: string): Promise<Vault> {
     )
   }
   return client.vault(first)
-}
-
-/** An account that was typed in: an address, or one of the embedded chain's people. */
-export function accountNamed(context: Context, given: string): Hex {
-  return isAddress(given, { strict: false }) ? given : personOf(context.folder, given).address
-}
-
-/** The account that a question is about: `--of`, else whoever would act. */
-export function askedAccount(context: Context, options: Acting & { of?: string }): Hex {
-  return options.of ? accountNamed(context, options.of) : walletOf(context.folder, options).address
-}
-
-/** What accounts are called where the folder knows them. */
-export function namer(context: Context): (account: Hex) => string {
-  const names = namesOf(context.folder)
-  return (account) => names.get(account.toLowerCase()) ?? account
-}
-
-/** A whole number that was typed in. @throws CliError `AMOUNT_INVALID`. */
-export function wholeNumber(option: string, text: string): bigint {
-  const amount = parseUnsigned(text)
-  if (amount !== undefined) return amount
-  throw new CliError('AMOUNT_INVALID', `${option} ${text} is no whole number, like 1000.`)
 }
 
 /** A share of all shares: `12.5%`. */

@@ -16,6 +16,7 @@ import {
 } from '@liquefy/protocol'
 import { bytesToBigInt, erc20Abi, erc721Abi, zeroAddress, zeroHash } from 'viem'
 import { accountAddress } from './account-ledger.ts'
+import { allowedMinor } from './allowance.ts'
 import type { MarketOrder, OrderSide } from './market.ts'
 import { type Call, type Sender, send } from './transaction.ts'
 import type { Deployment, Hex, MachineState } from './types.ts'
@@ -268,17 +269,11 @@ async function approveGood(action: MarketAction, market: Market, good: Good): Pr
 
 /** What the account has offered elsewhere on the market must stay covered: the allowance grows by the amount. */
 async function approveMore(action: MarketAction, token: Hex, amount: bigint): Promise<void> {
-  const { publicClient, wallet, deployment } = action
-  const { market } = marketOf(deployment)
-  const contract = { address: token, abi: erc20Abi } as const
-  const allowance = await publicClient.readContract({
-    ...contract,
-    functionName: 'allowance',
-    args: [wallet.account.address, market],
-  })
+  const { market } = marketOf(action.deployment)
+  const allowed = await allowedMinor(action, { asset: token, spender: market })
   const most = 2n ** 256n - 1n
-  const needed = allowance > most - amount ? most : allowance + amount
-  await send(action, { ...contract, functionName: 'approve', args: [market, needed] })
+  const args = [market, allowed > most - amount ? most : allowed + amount]
+  await send(action, { address: token, abi: erc20Abi, functionName: 'approve', args })
 }
 
 async function requireUnchanged(

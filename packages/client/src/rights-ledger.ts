@@ -1,6 +1,7 @@
 import { usageRightsAbi } from '@liquefy/abi'
 import { type HourBits, LiquefyError, type StartUse, startUseTypedData } from '@liquefy/protocol'
-import { erc20Abi, parseEventLogs, type TransactionReceipt } from 'viem'
+import { parseEventLogs, type TransactionReceipt } from 'viem'
+import { letTake } from './allowance.ts'
 import { type Sender, send, type Wallet } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 
@@ -59,7 +60,8 @@ export async function buyRight(
   action: OneMachine & { hours: HoursWanted; price: Price; to?: Hex },
 ): Promise<bigint> {
   const { machineId, hours, price } = action
-  await approvePrice(action, price)
+  const spender = usageRightsOf(action.deployment)
+  await letTake(action, { asset: price.asset, spender, amountMinor: price.totalMinor })
   const { firstWeek, weeksCount } = hours
   const [name, what] =
     'bits' in hours ? (['buy', hours.bits] as const) : (['buyHours', hours.hoursPerWeek] as const)
@@ -97,19 +99,6 @@ export function signStart(
   const { wallet, deployment } = by
   const ledger = { chainId: deployment.chainId, usageRights: usageRightsOf(deployment) }
   return wallet.signTypedData({ account: wallet.account, ...startUseTypedData(ledger, start) })
-}
-
-async function approvePrice(action: RightsAction, { asset, totalMinor }: Price): Promise<void> {
-  const { publicClient, wallet, deployment } = action
-  const spender = usageRightsOf(deployment)
-  const token = { address: asset, abi: erc20Abi } as const
-  const allowed = await publicClient.readContract({
-    ...token,
-    functionName: 'allowance',
-    args: [wallet.account.address, spender],
-  })
-  if (allowed >= totalMinor) return
-  await send(action, { ...token, functionName: 'approve', args: [spender, totalMinor] })
 }
 
 function issuedId(receipt: TransactionReceipt): bigint {

@@ -6,15 +6,9 @@ import {
   vaultFactoryAbi,
 } from '@liquefy/abi'
 import { LiquefyError, type Terms } from '@liquefy/protocol'
-import {
-  type Abi,
-  encodeAbiParameters,
-  erc20Abi,
-  type PublicClient,
-  parseEventLogs,
-  zeroAddress,
-} from 'viem'
+import { type Abi, encodeAbiParameters, parseEventLogs, zeroAddress } from 'viem'
 import { type AgreementAction, authorizeAgreement } from './agreement-ledger.ts'
+import { letTake } from './allowance.ts'
 import { type Call, type Sender, send } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 
@@ -138,7 +132,8 @@ export async function buyShares(
   action: VaultAction & { asset: Hex; shares: bigint; priceMinor: bigint; to?: Hex | undefined },
 ) {
   const { asset, shares, priceMinor, wallet, to = wallet.account.address } = action
-  await letTake(action, asset, shares * priceMinor)
+  const amountMinor = shares * priceMinor
+  await letTake(action, { asset, spender: action.vault, amountMinor })
   return call(action, 'buyShares', [shares, to])
 }
 
@@ -196,7 +191,8 @@ export async function offerBuyout(action: VaultAction & { asset: Hex; priceMinor
     publicClient.readContract({ ...contract, functionName: 'totalSupply' }),
     publicClient.readContract({ ...contract, functionName: 'balanceOf', args: [address] }),
   ])
-  await letTake(action, asset, (supply - held) * priceMinor)
+  const amountMinor = (supply - held) * priceMinor
+  await letTake(action, { asset, spender: vault, amountMinor })
   return call(action, 'offerBuyout', [priceMinor])
 }
 
@@ -252,19 +248,6 @@ function vaultCall(vault: Hex, functionName: string, args: readonly unknown[]): 
     functionName,
     args,
   }
-}
-
-async function letTake(action: VaultAction, asset: Hex, amountMinor: bigint): Promise<void> {
-  const { publicClient, wallet, vault } = action
-  const allowed = await allowanceOf(publicClient, asset, wallet.account.address, vault)
-  if (allowed >= amountMinor) return
-  const args = [vault, amountMinor]
-  await send(action, { address: asset, abi: testEuroAbi, functionName: 'approve', args })
-}
-
-function allowanceOf(client: PublicClient, asset: Hex, owner: Hex, spender: Hex): Promise<bigint> {
-  const args = [owner, spender] as const
-  return client.readContract({ address: asset, abi: erc20Abi, functionName: 'allowance', args })
 }
 
 function accountOf({ wallet, account }: VaultAction & { account?: Hex | undefined }): Hex {

@@ -13,9 +13,10 @@ import {
   signAuthorization,
   withdraw,
 } from '@liquefy/client'
-import { type Hex, parseUnsigned, termsFromJson } from '@liquefy/protocol'
+import { type Hex, termsFromJson } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { parseEventLogs } from 'viem'
+import { type Acting, acting } from '../acting.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
@@ -23,22 +24,12 @@ import { CliError } from '../failure.ts'
 import { moneyText } from '../money.ts'
 import { senderOf } from '../transactions.ts'
 import { walletOf } from '../wallet.ts'
-
-/** Who acts. */
-interface Acting {
-  as?: string
-  keyFile?: string
-}
+import { wholeNumber } from '../whole-number.ts'
 
 /** `Status.Open` of the clearing house. */
 const STATUS_OPEN = 1
 const MOST_PERIOD = 2n ** 32n - 1n
 const WAYS = ['approve', 'permit', 'authorization'] as const
-
-const acting = (command: Command) =>
-  command
-    .option('--as <person>', 'one of the embedded chain’s people')
-    .option('--key-file <file>', 'or the key of anybody')
 
 /** `liquefy agreement fund`: puts money into escrow. */
 export function fundCommand(): Command {
@@ -58,7 +49,7 @@ export function fundCommand(): Command {
         command: Command,
       ) => {
         const context = contextOf(command)
-        const amountMinor = amountOf('--amount', options.amount)
+        const amountMinor = wholeNumber('--amount', options.amount)
         const way = WAYS.find((one) => one === options.with)
         if (!way) {
           throw new CliError(
@@ -129,7 +120,7 @@ export function refundCommand(): Command {
         command: Command,
       ) => {
         const context = contextOf(command)
-        const amountMinor = amountOf('--amount', options.amount)
+        const amountMinor = wholeNumber('--amount', options.amount)
         const period = periodOf(options.period)
         const { action, money, agreementId } = await actionOf(context, given, options)
         await refund({ ...action, agreementId, period, amountMinor })
@@ -238,13 +229,7 @@ async function periodsInArrears(context: Context, agreementId: Hex): Promise<num
 }
 
 function periodOf(text: string): number {
-  const period = amountOf('--period', text)
+  const period = wholeNumber('--period', text)
   if (period <= MOST_PERIOD) return Number(period)
   throw new CliError('AMOUNT_INVALID', `--period ${text} is beyond any agreement's periods.`)
-}
-
-function amountOf(option: string, text: string): bigint {
-  const amount = parseUnsigned(text)
-  if (amount !== undefined) return amount
-  throw new CliError('AMOUNT_INVALID', `${option} ${text} is no whole number, like 1000.`)
 }

@@ -15,23 +15,25 @@ import { didEthr, type Hex } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { toHex } from 'viem'
 import {
-  type Acting,
   actionOf,
-  actor,
-  amountOf,
   deviceIn,
   ensureAccount,
   machineOn,
   partyOf,
   secondsOf,
 } from '../account-action.ts'
+import { type Acting, acting } from '../acting.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
+import { wholeNumber } from '../whole-number.ts'
 import { sellCommand } from './machine-agreement.ts'
+
+/** Of a line of the policy: uint128. */
+const MOST_LIMIT = 2n ** 128n - 1n
 
 /** `liquefy machine account`: the machine's own account on the ledger. */
 export function accountCommand(): Command {
@@ -78,7 +80,7 @@ export function accountCommand(): Command {
       }),
   )
   command.addCommand(
-    actor(new Command('create'), 'who sends it')
+    acting(new Command('create'), 'who sends it')
       .description('create the account; anyone may')
       .argument('<machineId>')
       .action(async (given: string, who: Acting, command: Command) => {
@@ -92,7 +94,7 @@ export function accountCommand(): Command {
       }),
   )
   command.addCommand(
-    actor(new Command('withdraw'), 'owner of the machine')
+    acting(new Command('withdraw'), 'owner of the machine')
       .description('pay out of the account')
       .argument('<machineId>')
       .requiredOption('--amount <amount>', 'smallest units of the asset')
@@ -107,7 +109,10 @@ export function accountCommand(): Command {
           const to = options.to
             ? partyOf(context.folder, action, options.to)
             : action.wallet.account.address
-          const transfer = { functionName: 'transfer', args: [to, amountOf(options.amount)] }
+          const transfer = {
+            functionName: 'transfer',
+            args: [to, wholeNumber('--amount', options.amount)],
+          }
           await callFromAccount({
             ...action,
             call: { address: asset, abi: testEuroAbi, ...transfer },
@@ -120,7 +125,7 @@ export function accountCommand(): Command {
       ),
   )
   command.addCommand(
-    actor(new Command('close'), 'owner of the machine')
+    acting(new Command('close'), 'owner of the machine')
       .description('end an agreement that pays the account; what is left goes back to its payer')
       .argument('<machineId>')
       .argument('<agreement>', 'agreement id, or its beginning')
@@ -140,7 +145,7 @@ export function policyCommand(): Command {
     'what its owner lets the machine’s key spend; `machine account show` says what stands',
   )
   command.addCommand(
-    actor(new Command('set'), 'owner')
+    acting(new Command('set'), 'owner')
       .description('limits, in smallest units of the asset, until the machine changes hands')
       .argument('<machineId>')
       .requiredOption('--per-payment <amount>', 'at most this at once')
@@ -154,8 +159,8 @@ export function policyCommand(): Command {
       .action(async (given: string, options: PolicyOptions, command: Command) => {
         const { context, action, asset } = await actionOf(command, given, options)
         const policy = {
-          perPayment: amountOf(options.perPayment),
-          perDay: amountOf(options.perDay),
+          perPayment: wholeNumber('--per-payment', options.perPayment, MOST_LIMIT),
+          perDay: wholeNumber('--per-day', options.perDay, MOST_LIMIT),
           expiry: secondsOf(options.until),
           counterparties: options.to.map((one) => partyOf(context.folder, action, one)),
         }
@@ -173,7 +178,7 @@ export function policyCommand(): Command {
     ['resume', false, 'spends within its policy again'],
   ] as const) {
     command.addCommand(
-      actor(new Command(name), 'owner')
+      acting(new Command(name), 'owner')
         .description(paused ? 'stop all spending at once' : 'let it go on')
         .argument('<machineId>')
         .action(async (given: string, who: Acting, command: Command) => {
@@ -197,7 +202,7 @@ type PolicyOptions = Acting & {
 
 /** `liquefy machine pay`: the device in a folder pays out of its account. */
 export function payCommand(): Command {
-  return actor(new Command('pay'), 'who sends it; it costs him gas and nothing else')
+  return acting(new Command('pay'), 'who sends it; it costs him gas and nothing else')
     .description('have the machine’s key sign a payment out of its account, and send it')
     .argument('<folder>', 'folder of the machine')
     .requiredOption(
@@ -214,7 +219,7 @@ export function payCommand(): Command {
         const { machineId, key: keyOf } = deviceIn(folder)
         const { context, action, asset } = await actionOf(command, machineId, options)
         const to = partyOf(context.folder, action, options.to)
-        const amountMinor = amountOf(options.amount)
+        const amountMinor = wholeNumber('--amount', options.amount)
         const key = keyOf()
         const salt = toHex(randomBytes(32))
         const signed = await signAccountPayment({ ...action, key, asset, to, amountMinor, salt })
@@ -263,7 +268,7 @@ export function didCommand(): Command {
 
 /** `liquefy machine publish-key`: the DID follows the machine registry. */
 export function publishKeyCommand(): Command {
-  return actor(new Command('publish-key'), 'who sends it')
+  return acting(new Command('publish-key'), 'who sends it')
     .description('have the machine’s DID name its current key and no other; anyone may')
     .argument('<machineId>')
     .action(async (given: string, who: Acting, command: Command) => {

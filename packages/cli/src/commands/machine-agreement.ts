@@ -15,16 +15,14 @@ import { Command } from 'commander'
 import { toHex } from 'viem'
 import { type AcceptedTerms, readAccepted, writeAccepted } from '../accepted-terms.ts'
 import {
-  type Acting,
   actionOf,
-  actor,
-  amountOf,
   deviceIn,
   ensureAccount,
   machineOn,
   partyOf,
   secondsOf,
 } from '../account-action.ts'
+import { type Acting, acting } from '../acting.ts'
 import { beginOf } from '../agreement-begin.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { type ReadOffer, readOffer } from '../agreement-offer.ts'
@@ -32,10 +30,11 @@ import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { senderOf } from '../transactions.ts'
 import { namesOf, walletOf } from '../wallet.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 /** `liquefy machine policy sell`: what its owner lets the machine's key agree to as the one who is paid. */
 export function sellCommand(): Command {
-  return actor(new Command('sell'), 'owner')
+  return acting(new Command('sell'), 'owner')
     .description(
       'let the machine’s key accept agreements that pay its account, until the machine changes hands',
     )
@@ -81,7 +80,7 @@ export function acceptCommand(): Command {
 
 /** `liquefy machine agree`: the device in a folder opens an agreement that its account pays. */
 export function agreeCommand(): Command {
-  return actor(new Command('agree'), 'who sends it; it costs him gas and nothing else')
+  return acting(new Command('agree'), 'who sends it; it costs him gas and nothing else')
     .description('have the machine’s key open an agreement that its account pays')
     .argument('<folder>', 'folder of the machine that pays')
     .argument(
@@ -102,7 +101,7 @@ export function agreeCommand(): Command {
       ) => {
         const device = deviceIn(folder)
         const { context, action } = await actionOf(command, device.machineId, options)
-        const amountMinor = amountOf(options.amount)
+        const amountMinor = wholeNumber('--amount', options.amount)
         const { terms, rules, payeeSignature } =
           readAccepted(path) ??
           (await signedOffer(command, {
@@ -124,7 +123,7 @@ export function agreeCommand(): Command {
 
 /** `liquefy machine fund`: the device in a folder puts more into an agreement that its account pays. */
 export function machineFundCommand(): Command {
-  return actor(new Command('fund'), 'who sends it; it costs him gas and nothing else')
+  return acting(new Command('fund'), 'who sends it; it costs him gas and nothing else')
     .description(
       'have the machine’s key put more into the escrow of an agreement that its account pays',
     )
@@ -141,7 +140,7 @@ export function machineFundCommand(): Command {
         const device = deviceIn(folder)
         const { context, action } = await actionOf(command, device.machineId, options)
         const id = await agreementIdOf(context, given)
-        const amountMinor = amountOf(options.amount)
+        const amountMinor = wholeNumber('--amount', options.amount)
         const salt = toHex(randomBytes(32))
         const signed = await signTopUp({
           ...action,
@@ -161,7 +160,7 @@ export function machineFundCommand(): Command {
 
 /** `liquefy machine reclaim`: what the clearing house has for the account comes home. */
 export function reclaimCommand(): Command {
-  return actor(new Command('reclaim'), 'who sends it')
+  return acting(new Command('reclaim'), 'who sends it')
     .description(
       'bring escrow that was left, refunds and income into the machine’s account; anyone may',
     )

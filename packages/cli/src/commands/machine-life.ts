@@ -19,6 +19,7 @@ import {
 import { type Curve, type Hex, keyId, type SigningKey } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { isAddress } from 'viem'
+import { type Acting, acting } from '../acting.ts'
 import { type Context, contextOf } from '../context.ts'
 import { ledgerOf } from '../contracts.ts'
 import { CliError } from '../failure.ts'
@@ -28,20 +29,9 @@ import { type TokenOptions, tokenPlaceOf } from '../token-place.ts'
 import { type Ledger, senderOf } from '../transactions.ts'
 import { personOf, walletOf } from '../wallet.ts'
 
-/** Who acts: the machine's owner. */
-interface Acting {
-  as?: string
-  keyFile?: string
-}
-
-const acting = (command: Command) =>
-  command
-    .option('--as <person>', 'owner: one of the embedded chain’s people')
-    .option('--key-file <file>', 'owner: file with a private key')
-
 /** `liquefy machine suspend`. */
 export function suspendCommand(): Command {
-  return acting(new Command('suspend'))
+  return acting(new Command('suspend'), 'owner')
     .description('nothing that it signs is priced or paid, until it is resumed')
     .argument('<machineId>')
     .option('--reason <words>', 'why, for everybody to read, on the ledger for ever')
@@ -58,7 +48,7 @@ export function suspendCommand(): Command {
 
 /** `liquefy machine decommission`. */
 export function decommissionCommand(): Command {
-  return acting(new Command('decommission'))
+  return acting(new Command('decommission'), 'owner')
     .description('take a machine out of service for ever')
     .argument('<machineId>')
     .option('--yes', 'do it: nothing that it has signed can be settled afterwards')
@@ -80,7 +70,7 @@ export function decommissionCommand(): Command {
 
 /** `liquefy machine resume`. */
 export function resumeCommand(): Command {
-  return acting(new Command('resume'))
+  return acting(new Command('resume'), 'owner')
     .description('make a suspended machine active again')
     .argument('<machineId>')
     .action(async (given: string, options: Acting, command: Command) => {
@@ -92,7 +82,7 @@ export function resumeCommand(): Command {
 
 /** `liquefy machine revoke`. */
 export function revokeCommand(): Command {
-  return acting(new Command('revoke'))
+  return acting(new Command('revoke'), 'owner')
     .description('take a stolen key away')
     .argument('<machineId>')
     .option('--yes', 'do it: what was not anchored on the ledger before is not paid')
@@ -114,7 +104,7 @@ export function revokeCommand(): Command {
 
 /** `liquefy machine transfer`. */
 export function transferCommand(): Command {
-  return acting(new Command('transfer'))
+  return acting(new Command('transfer'), 'owner')
     .description('give a machine to another owner; its agreements go on')
     .argument('<machineId>')
     .requiredOption('--to <owner>', 'address, or one of the embedded chain’s people')
@@ -130,7 +120,7 @@ export function transferCommand(): Command {
 
 /** `liquefy machine rotate`: a planned change of keys, of the device in a folder. */
 export function rotateCommand(): Command {
-  return acting(new Command('rotate'))
+  return acting(new Command('rotate'), 'owner')
     .description('change the key of a machine that is stopped; what it has signed counts on')
     .argument('<folder>', 'folder of the machine')
     .option('--pkcs11 <module>', 'make the new key in a token: the shared library that reaches it')
@@ -151,7 +141,7 @@ export function rotateCommand(): Command {
 
 /** `liquefy machine rekey`: a new key after the old one was revoked. */
 export function rekeyCommand(): Command {
-  return acting(new Command('rekey'))
+  return acting(new Command('rekey'), 'owner')
     .description('give a machine whose key was revoked a new one')
     .argument('<folder>', 'folder of the machine')
     .option('--pkcs11 <module>', 'make the new key in a token: the shared library that reaches it')

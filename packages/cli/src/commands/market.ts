@@ -14,32 +14,23 @@ import {
   type OrderSide,
   replacedOrders,
 } from '@liquefy/client'
-import { formatDecimal, type Good, type Hex, parseUnsigned } from '@liquefy/protocol'
+import { formatDecimal, type Good, type Hex } from '@liquefy/protocol'
 import { Command, Option } from 'commander'
 import { isAddress } from 'viem'
+import { type Acting, acting, senderOn } from '../acting.ts'
 import { agreementIdOf } from '../agreement-id.ts'
 import { type Context, contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
-import { openLedger, senderOf } from '../transactions.ts'
-import { namesOf, walletOf } from '../wallet.ts'
-
-interface Acting {
-  as?: string
-  keyFile?: string
-}
+import { namesOf } from '../wallet.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 const DAY_SECONDS = 86_400n
 const MOST_DAYS = 366n
 const SHORTEST_PREFIX = 6
 const SHOWN = 50
-
-const acting = (command: Command) =>
-  command
-    .option('--as <person>', 'one of the embedded chain’s people')
-    .option('--key-file <file>', 'or the key of anybody')
 
 /** `liquefy market`: list, offer and buy machines, receivables, usage rights and shares. */
 export function marketCommand(): Command {
@@ -126,11 +117,11 @@ function queryOf(options: ListOptions): MarketQuery {
     ...(machine ? { machineId: machineIdOf(machine) } : {}),
     ...(maker ? { maker, all: true } : {}),
     ...(text ? { text } : {}),
-    ...(maxPrice ? { maxPriceMinor: String(amountOf('--max-price', maxPrice)) } : {}),
+    ...(maxPrice ? { maxPriceMinor: String(wholeNumber('--max-price', maxPrice)) } : {}),
     ...(minYield ? { minYieldPpm: Math.round(numberOf('--min-yield', minYield) * 10_000) } : {}),
     ...placeOf(options),
     ...(sort ? { sort } : {}),
-    ...(offset ? { offset: Number(amountOf('--offset', offset)) } : {}),
+    ...(offset ? { offset: Number(wholeNumber('--offset', offset)) } : {}),
     limit: SHOWN,
   }
 }
@@ -241,7 +232,7 @@ function orderCommand(side: OrderSide): Command {
       const { action, money } = await actionOf(context, options)
       const draft = {
         good,
-        priceMinor: amountOf('--price', options.price),
+        priceMinor: wholeNumber('--price', options.price),
         lastsSeconds: daysOf(options.days) * DAY_SECONDS,
       }
       const client = context.node()
@@ -319,7 +310,7 @@ async function filled<Receipt>(
 
 function partOf(order: MarketOrder, amount: string | undefined): bigint | undefined {
   if (order.kind !== 'share') return undefined
-  return amount === undefined ? BigInt(order.remaining) : amountOf('--amount', amount)
+  return amount === undefined ? BigInt(order.remaining) : wholeNumber('--amount', amount)
 }
 
 const priceOf = ({ priceMinor, amount }: MarketOrder, part: bigint | undefined): bigint =>
@@ -363,10 +354,8 @@ function cancelCommand(): Command {
 }
 
 async function actionOf(context: Context, who: Acting) {
-  const deployment = await context.node().deployment()
-  const ledger = await openLedger(deployment.rpcUrl)
-  const action = { deployment, ...senderOf(ledger, walletOf(context.folder, who)) }
-  return { action, money: moneyText(deployment.asset) }
+  const action = await senderOn(context, who)
+  return { action, money: moneyText(action.deployment.asset) }
 }
 
 async function goodOf(context: Context, options: GoodOptions): Promise<Good> {
@@ -382,7 +371,7 @@ async function goodOf(context: Context, options: GoodOptions): Promise<Good> {
   if (receivable !== undefined) {
     return { kind: 'receivable', agreementId: await agreementIdOf(context, receivable) }
   }
-  if (right !== undefined) return { kind: 'right', rightId: amountOf('--right', right) }
+  if (right !== undefined) return { kind: 'right', rightId: wholeNumber('--right', right) }
   if (share === undefined || !isAddress(share, { strict: false })) {
     throw new CliError('GOOD_MISSING', `${share} is no address of a vault.`)
   }
@@ -390,7 +379,7 @@ async function goodOf(context: Context, options: GoodOptions): Promise<Good> {
     throw new CliError('AMOUNT_INVALID', 'Say how many shares: --amount, in smallest units.')
   }
   const token = share.toLowerCase() as Hex
-  return { kind: 'share', token, amount: amountOf('--amount', amount) }
+  return { kind: 'share', token, amount: wholeNumber('--amount', amount) }
 }
 
 /** The order that somebody means: its whole id, or a beginning that only one has that can be had. */
@@ -415,19 +404,13 @@ async function orderOf(context: Context, given: string): Promise<MarketOrder> {
   )
 }
 
-function amountOf(option: string, text: string): bigint {
-  const amount = parseUnsigned(text)
-  if (amount !== undefined) return amount
-  throw new CliError('AMOUNT_INVALID', `${option} takes a whole number, not ${text}.`)
-}
-
 function numberOf(option: string, text: string): number {
   if (/^-?\d{1,9}(\.\d{1,9})?$/.test(text.trim())) return Number(text)
   throw new CliError('AMOUNT_INVALID', `${option} takes a number, not ${text}.`)
 }
 
 function daysOf(text: string): bigint {
-  const days = amountOf('--days', text)
+  const days = wholeNumber('--days', text)
   if (days > 0n && days <= MOST_DAYS) return days
   throw new CliError('AMOUNT_INVALID', `--days takes 1 to ${MOST_DAYS}.`)
 }

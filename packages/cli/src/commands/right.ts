@@ -7,7 +7,6 @@ import {
   issueRight,
   lendRight,
   offerHours,
-  type RightsAction,
   setCalendarZone,
   transferRight,
   type UsageRightView,
@@ -22,19 +21,18 @@ import {
   weekOfDay,
 } from '@liquefy/protocol'
 import { Command } from 'commander'
-import { isAddress, zeroAddress } from 'viem'
+import { zeroAddress } from 'viem'
+import { type Acting, accountNamed, acting, senderOn } from '../acting.ts'
 import { type Context, contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { machineIdOf } from '../machine-id.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
-import { openLedger, senderOf } from '../transactions.ts'
-import { namesOf, personOf, walletOf } from '../wallet.ts'
+import { namesOf } from '../wallet.ts'
+import { wholeNumber } from '../whole-number.ts'
 
-interface Acting {
-  as?: string
-  keyFile?: string
-}
+/** Of an hour: uint96. */
+const MOST_PRICE = 2n ** 96n - 1n
 
 interface HoursOptions extends Acting {
   hours?: string
@@ -44,13 +42,8 @@ interface HoursOptions extends Acting {
   to?: string
 }
 
-const actor = (command: Command, who: string) =>
-  command
-    .option('--as <person>', `${who}: one of the embedded chain’s people`)
-    .option('--key-file <file>', `${who}: file with a private key`)
-
 const wanting = (command: Command, who: string) =>
-  actor(command, who)
+  acting(command, who)
     .option('--hours <hours>', 'the same hours every week: "Sat 8-12", "Mon-Fri 9-17; Sun 10-11"')
     .option('--per-week <number>', 'instead: so many hours a week, booked later')
     .requiredOption('--from <day>', 'in its first week, such as 2026-01-05')
@@ -80,7 +73,7 @@ export function rightCommand(): Command {
 }
 
 function zoneCommand(): Command {
-  return actor(new Command('zone'), 'issuer')
+  return acting(new Command('zone'), 'issuer')
     .description('begin a machine’s calendar: the time zone of its weeks')
     .argument('<machineId>')
     .argument('<zone>', 'such as Europe/Berlin')
@@ -137,7 +130,7 @@ function calendarCommand(): Command {
 }
 
 function offerCommand(): Command {
-  return actor(new Command('offer'), 'issuer')
+  return acting(new Command('offer'), 'issuer')
     .description('put hours of a machine on sale, to anybody; replaces what was on sale')
     .argument('<machineId>')
     .requiredOption(
@@ -154,7 +147,7 @@ function offerCommand(): Command {
       ) => {
         const machineId = BigInt(machineIdOf(given))
         const { context, action, asset } = await actionOf(command, options)
-        const pricePerHourMinor = amountOf(options.price)
+        const pricePerHourMinor = wholeNumber('--price', options.price, MOST_PRICE)
         const openBits = options.hours === undefined ? ALL_HOURS : bitsOf(options.hours)
         const untilWeek = weekOf(options.until ?? inAYear())
         await offerHours({
@@ -185,7 +178,7 @@ function issueCommand(): Command {
     .action(async (given: string, options: HoursOptions, command: Command) => {
       const machineId = BigInt(machineIdOf(given))
       const { context, action } = await actionOf(command, options)
-      const to = addressOf(context, options.to ?? '')
+      const to = accountNamed(context, options.to ?? '')
       const rightId = await issueRight({ ...action, machineId, hours: hoursOf(options), to })
       await tell(context, rightId, `belongs to ${options.to}`)
     })
@@ -209,7 +202,7 @@ function buyCommand(): Command {
         machineId,
         hours,
         price: { asset: offer.asset, totalMinor },
-        ...(options.to === undefined ? {} : { to: addressOf(context, options.to) }),
+        ...(options.to === undefined ? {} : { to: accountNamed(context, options.to) }),
       })
       await tell(context, rightId, `was bought for ${moneyText(asset)(String(totalMinor))}`)
     })
@@ -220,7 +213,7 @@ function hoursCommand(
   description: string,
   act: typeof bookHours,
 ): Command {
-  return actor(new Command(name), 'who uses it')
+  return acting(new Command(name), 'who uses it')
     .description(`${name} ${description}`)
     .argument('<rightId>')
     .requiredOption('--week <day>', 'a day of the week')
@@ -243,7 +236,7 @@ function hoursCommand(
 }
 
 function lendCommand(): Command {
-  return actor(new Command('lend'), 'owner')
+  return acting(new Command('lend'), 'owner')
     .description('lend a right for a while; it can be taken back, and selling it ends it')
     .argument('<rightId>')
     .option(
@@ -260,7 +253,7 @@ function lendCommand(): Command {
         const rightId = rightIdOf(given)
         const { context, action } = await actionOf(command, options)
         const { to, until } = options
-        const user = to === undefined ? zeroAddress : addressOf(context, to)
+        const user = to === undefined ? zeroAddress : accountNamed(context, to)
         const untilSeconds = to === undefined ? 0n : secondsOf(until)
         await lendRight({ ...action, rightId, user, untilSeconds })
         context.out.result(
@@ -274,13 +267,13 @@ function lendCommand(): Command {
 }
 
 function transferCommand(): Command {
-  return actor(new Command('transfer'), 'owner')
+  return acting(new Command('transfer'), 'owner')
     .description('give a right to another owner')
     .argument('<rightId>')
     .requiredOption('--to <who>', 'address, or one of the embedded chain’s people')
     .action(async (given: string, options: Acting & { to: string }, command: Command) => {
       const { context, action } = await actionOf(command, options)
-      const to = addressOf(context, options.to)
+      const to = accountNamed(context, options.to)
       await transferRight({ ...action, rightId: rightIdOf(given), to })
       context.out.result(
         { rightId: given, owner: to },
@@ -295,7 +288,7 @@ function listCommand(): Command {
     .requiredOption('--of <who>', 'address, or one of the embedded chain’s people')
     .action(async (options: { of: string }, command: Command) => {
       const context = contextOf(command)
-      const rights = await context.node().rights(addressOf(context, options.of))
+      const rights = await context.node().rights(accountNamed(context, options.of))
       context.out.result({ rights }, () =>
         rights.length === 0
           ? `${options.of} holds no hours of any machine.`
@@ -352,16 +345,8 @@ async function tell(context: Context, rightId: bigint, words: string): Promise<v
 
 async function actionOf(command: Command, who: Acting) {
   const context = contextOf(command)
-  const wallet = walletOf(context.folder, who)
-  const deployment = await context.node().deployment()
-  const ledger = await openLedger(deployment.rpcUrl)
-  const action: RightsAction = { ...senderOf(ledger, wallet), deployment }
-  return { context, action, asset: deployment.asset }
-}
-
-function addressOf({ folder }: Context, given: string): Hex {
-  if (isAddress(given, { strict: false })) return given.toLowerCase() as Hex
-  return personOf(folder, given).address
+  const action = await senderOn(context, who)
+  return { context, action, asset: action.deployment.asset }
 }
 
 function hoursOf({ hours, perWeek, from, weeks }: HoursOptions): HoursWanted {
@@ -404,11 +389,6 @@ function rightIdOf(text: string): bigint {
 function countOf(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
   throw new CliError('NUMBER_INVALID', `"${text}" is no number from 1.`)
-}
-
-function amountOf(text: string): bigint {
-  if (/^(0|[1-9]\d{0,28})$/.test(text)) return BigInt(text)
-  throw new CliError('AMOUNT_INVALID', `"${text}" is no amount in smallest units: digits only.`)
 }
 
 function secondsOf(text: string | undefined): bigint {

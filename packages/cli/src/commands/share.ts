@@ -8,20 +8,13 @@ import {
   transferShares,
 } from '@liquefy/client'
 import { Command } from 'commander'
+import { type Acting, accountNamed, acting, askedAccount, namer } from '../acting.ts'
 import { contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
-import {
-  type Acting,
-  accountNamed,
-  acting,
-  askedAccount,
-  namer,
-  percentText,
-  vaultAction,
-  wholeNumber,
-} from '../vault-action.ts'
+import { percentText, vaultAction } from '../vault-action.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 /** `liquefy share`: shares of a vault, and what they earn. */
 export function shareCommand(): Command {

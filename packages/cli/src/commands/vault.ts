@@ -12,23 +12,13 @@ import {
   type Vault,
 } from '@liquefy/client'
 import { Command } from 'commander'
+import { type Acting, accountNamed, acting, askedAccount, namer, senderOn } from '../acting.ts'
 import { type Context, contextOf } from '../context.ts'
 import { moneyText } from '../money.ts'
 import { table } from '../output.ts'
-import {
-  type Acting,
-  accountNamed,
-  acting,
-  askedAccount,
-  momentText,
-  namer,
-  percentText,
-  senderOn,
-  vaultAction,
-  vaultOf,
-  wholeNumber,
-} from '../vault-action.ts'
+import { momentText, percentText, vaultAction, vaultOf } from '../vault-action.ts'
 import { readVaultFile } from '../vault-file.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 /** `liquefy vault`: machines that many own. */
 export function vaultCommand(): Command {

@@ -9,18 +9,11 @@ import {
   type VaultProposal,
 } from '@liquefy/client'
 import { Command } from 'commander'
+import { type Acting, accountNamed, acting, namer } from '../acting.ts'
 import { type Context, contextOf } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { table } from '../output.ts'
-import {
-  type Acting,
-  accountNamed,
-  acting,
-  momentText,
-  namer,
-  vaultAction,
-  vaultOf,
-} from '../vault-action.ts'
+import { momentText, vaultAction, vaultOf } from '../vault-action.ts'
 import { readProposalFile } from '../vault-file.ts'
 
 const SUPPORTS = ['for', 'against', 'abstain'] as const
