@@ -104,6 +104,26 @@ test.each<[ProposedAction, string, 'usual' | 'grave']>([
     'grave',
   ],
   [
+    {
+      kind: 'machine-policy',
+      account: at('7'),
+      asset: at('d'),
+      policy: { perPayment: 1n, perDay: 1n, expiry: 1_800_000_000n, counterparties: [] },
+    },
+    'Lets the key of machine 7 (Engine) spend up to 0.000001 tEUR at once and 0.000001 tEUR a day out of its account, to nobody, until 2027-01-15T08:00 UTC.',
+    'grave',
+  ],
+  [
+    { kind: 'call', target: at('7'), value: 0n, data: sellingOf(1_800_000_000n) },
+    'Lets the key of machine 7 (Engine) accept agreements that pay its account, whatever their price, until 2027-01-15T08:00 UTC.',
+    'grave',
+  ],
+  [
+    { kind: 'call', target: at('7'), value: 0n, data: sellingOf(0n) },
+    'Lets the key of machine 7 (Engine) accept no more agreements that pay its account.',
+    'usual',
+  ],
+  [
     { kind: 'machine-pause', account: at('7'), paused: true },
     'Stops all spending by the key of machine 7 (Engine).',
     'usual',
@@ -222,5 +242,12 @@ function suspendOf(machineId: bigint): Hex {
   return encodeFunctionData({
     abi: parseAbi(['function suspend(uint256 machineId)']),
     args: [machineId],
+  })
+}
+
+function sellingOf(until: bigint): Hex {
+  return encodeFunctionData({
+    abi: parseAbi(['function setSelling(address asset, uint64 until)']),
+    args: [at('d'), until],
   })
 }

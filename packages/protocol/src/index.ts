@@ -13,7 +13,7 @@ export {
   weekOfDay,
   weekSpans,
 } from './cooperate/calendar.ts'
-export type { CallContext, CallEffect, CallKind, VaultCall } from './cooperate/explain-call.ts'
+export type { CallContext, CallEffect, CallKind, VaultCall } from './cooperate/call-words.ts'
 export { explainProposal } from './cooperate/explain-proposal.ts'
 export {
   ALL_HOURS,

@@ -7,10 +7,9 @@ import {
   lendRight,
   offerHours,
   setCalendarZone,
-  tokensOf,
 } from '@liquefy/client'
-import { formatDecimal } from '@liquefy/protocol'
 import { zeroAddress } from 'viem'
+import { senderWith } from './payments.ts'
 import type { Wallets } from './wallets.ts'
 
 /** Buys a right, for no more than the price that was shown. `say` is told of what it asks for. */
@@ -19,16 +18,8 @@ export const buyHours = async (
   order: { machineId: string; hours: HoursWanted; asset: Hex; totalMinor: bigint },
   say: (step: string) => void,
 ): Promise<bigint> => {
-  const action = await wallets.sender()
   const { machineId, hours, asset, totalMinor } = order
-  const { decimals, symbol } = action.deployment.asset
-  const haveMinor = await tokensOf({ ...action, asset })
-  if (haveMinor < totalMinor) {
-    const [have, needed] = [haveMinor, totalMinor].map((minor) => formatDecimal(minor, decimals))
-    throw new Error(
-      `Your account has ${have} ${symbol}, and ${needed} ${symbol} are needed: choose fewer hours or weeks.`,
-    )
-  }
+  const action = await senderWith(wallets, asset, totalMinor)
   say('allow the price to be taken, and buy the hours')
   const price = { asset, totalMinor }
   return buyRight({ ...action, machineId: BigInt(machineId), hours, price })

@@ -14,12 +14,11 @@ import {
   redeemShares,
   refundShares,
   refuseBuyout,
-  tokensOf,
   transferShares,
   type Vault,
   type VaultSetup,
 } from '@liquefy/client'
-import { tooLittleWords } from './payments.ts'
+import { senderWith } from './payments.ts'
 import type { Wallets } from './wallets.ts'
 
 type Say = (step: string) => void
@@ -127,12 +126,4 @@ export const completeBuyoutOf = async (wallets: Wallets, vault: Vault, say: Say)
 
 export const redeemSharesOf = async (wallets: Wallets, vault: Hex): Promise<void> => {
   await redeemShares({ ...(await wallets.sender()), vault })
-}
-
-/** Who sends, if he has so much of an asset. */
-const senderWith = async (wallets: Wallets, asset: Hex, neededMinor: bigint) => {
-  const action = await wallets.sender()
-  const haveMinor = await tokensOf({ ...action, asset })
-  if (haveMinor >= neededMinor) return action
-  throw new Error(tooLittleWords(action.deployment.asset, haveMinor, neededMinor))
 }

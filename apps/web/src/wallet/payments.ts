@@ -17,19 +17,25 @@ export const fundAgreement = async (
   { agreementId, amountMinor }: { agreementId: Hex; amountMinor: bigint },
   say: (step: string) => void,
 ): Promise<void> => {
-  const action = await wallets.sender()
-  const { asset: token } = action.deployment
+  const { asset: token } = (await wallets.sender()).deployment
   const asset = token.address
-  const haveMinor = await tokensOf({ ...action, asset })
-  if (haveMinor < amountMinor) throw new Error(tooLittleWords(token, haveMinor, amountMinor))
+  const action = await senderWith(wallets, asset, amountMinor)
   say('1 of 2: allow the clearing house to take this amount')
   await approve({ ...action, asset, amountMinor })
   say('2 of 2: put it into escrow')
   await fund({ ...action, agreementId, amountMinor })
 }
 
+/** Whoever is signed in, to send with, if he has so much of an asset. Throws what he lacks, in words. */
+export const senderWith = async (wallets: Wallets, asset: Hex, neededMinor: bigint) => {
+  const action = await wallets.sender()
+  const haveMinor = await tokensOf({ ...action, asset })
+  if (haveMinor >= neededMinor) return action
+  throw new Error(tooLittleWords(action.deployment.asset, haveMinor, neededMinor))
+}
+
 /** What an account lacks, and what to do. */
-export const tooLittleWords = (
+const tooLittleWords = (
   { decimals, symbol }: Deployment['asset'],
   haveMinor: bigint,
   neededMinor: bigint,

@@ -7,7 +7,7 @@ import {
   grave,
   usual,
   type VaultCall,
-} from './explain-call.ts'
+} from './call-words.ts'
 
 /** What a vault may call of Seaport 1.6. */
 const MARKET = parseAbi([

@@ -9,7 +9,7 @@ import {
   unknownCall,
   usual,
   type VaultCall,
-} from './explain-call.ts'
+} from './call-words.ts'
 import { explainVaultsCall } from './explain-vaults-call.ts'
 
 const VAULT = parseAbi([

@@ -8,8 +8,9 @@ import {
   unknownCall,
   usual,
   type VaultCall,
-} from './explain-call.ts'
+} from './call-words.ts'
 import { explainMarketCall } from './explain-market-call.ts'
+import { countHours } from './hour-bits.ts'
 
 const TOKEN = [
   'function approve(address to, uint256 id)',
@@ -42,6 +43,7 @@ const ACCOUNT = parseAbi([
   'struct Policy { uint128 perPayment; uint128 perDay; uint64 expiry; address[] counterparties; }',
   'function setPolicy(address asset, Policy policy)',
   'function setPaused(bool paused)',
+  'function setSelling(address asset, uint64 until)',
   'function execute(address to, uint256 value, bytes data, uint8 operation)',
 ])
 
@@ -196,12 +198,25 @@ function accountCall(
           ? `Stops all spending by the key of ${whose}.`
           : `Lets the key of ${whose} spend again.`,
       )
+    case 'setSelling': {
+      const [asset, until] = decoded.args
+      const token = words.isSame(asset, context.asset.address) ? '' : ` in the token ${asset}`
+      return until === 0n
+        ? usual(
+            'machine-policy',
+            `Lets the key of ${whose} accept no more agreements that pay its account${token}.`,
+          )
+        : grave(
+            'machine-policy',
+            `Lets the key of ${whose} accept agreements that pay its account${token}, whatever their price, until ${words.time(until)}.`,
+          )
+    }
     case 'setPolicy': {
       const [asset, { perPayment, perDay, expiry, counterparties }] = decoded.args
       const amount = amountOf(asset, context)
       const to =
         counterparties.length === 0
-          ? 'to anybody'
+          ? 'to nobody'
           : `to ${counterparties.map((one) => words.who(one)).join(', ')}`
       return grave(
         'machine-policy',
@@ -246,12 +261,12 @@ function rightsCall({ data }: VaultCall, context: CallContext): CallEffect | und
         ? usual('right', `Takes the hours of ${machine(machineId)} off sale.`)
         : usual(
             'right',
-            `Sells hours of ${machine(machineId)} for ${amountOf(asset, context)(pricePerHour)} each, ${bitCount(openBits)} of a week's 168 as fixed slots.`,
+            `Sells hours of ${machine(machineId)} for ${amountOf(asset, context)(pricePerHour)} each, ${countHours(openBits)} of a week's 168 as fixed slots.`,
           )
     }
     case 'issue': {
       const [machineId, , weeks, bits, hoursPerWeek, to] = decoded.args
-      const hours = hoursPerWeek === 0 ? bitCount(bits) : hoursPerWeek
+      const hours = hoursPerWeek === 0 ? countHours(bits) : hoursPerWeek
       return usual(
         'right',
         `Gives ${who(to)} ${hours} ${hours === 1 ? 'hour' : 'hours'} a week of ${machine(machineId)} for ${weeks} ${weeks === 1 ? 'week' : 'weeks'}, for nothing.`,
@@ -261,8 +276,6 @@ function rightsCall({ data }: VaultCall, context: CallContext): CallEffect | und
       return tokenCall(decoded, context, (id) => `usage right ${id}`, 'usage rights')
   }
 }
-
-const bitCount = (bits: bigint): number => bits.toString(2).replaceAll('0', '').length
 
 function allowListCall({ data }: VaultCall, context: CallContext): CallEffect | undefined {
   const decoded = decodeCall(ALLOW_LISTS, data)

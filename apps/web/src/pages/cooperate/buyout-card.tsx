@@ -9,9 +9,10 @@ import { Money } from '../../ui/money.tsx'
 import { Card, Party, Until } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { Gauge } from './gauge.tsx'
+import { bpsPercent } from './percent.ts'
 import { sharesIn } from './shares.ts'
 import { usePortfolio } from './vault-queries.ts'
-import { bpsPercent, sameAccount } from './vault-words.ts'
+import { sameAccount } from './vault-words.ts'
 
 /** Who holds enough may offer for the rest; what stands, and what one may answer. */
 export const BuyoutCard = ({ vault }: { vault: Vault }) => {

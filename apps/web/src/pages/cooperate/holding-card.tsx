@@ -9,10 +9,11 @@ import { Empty, Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { accountIn } from './account.ts'
 import { AccountField } from './account-field.tsx'
+import { ppmPercent } from './percent.ts'
 import { sharesIn } from './shares.ts'
 import { StatementButton } from './statement-button.tsx'
 import { usePortfolio } from './vault-queries.ts'
-import { ppmPercent, sameAccount } from './vault-words.ts'
+import { sameAccount } from './vault-words.ts'
 
 /** What whoever is signed in has in a vault, and may do with it. */
 export const HoldingCard = ({ vault }: { vault: Vault }) => {

@@ -1,11 +1,12 @@
-import type { Hex, UsageRightView } from '@liquefy/client'
+import type { UsageRightView } from '@liquefy/client'
 import { useState } from 'react'
-import { isAddress } from 'viem'
 import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { At, Card, Party } from '../../ui/parts.tsx'
 import { Empty } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
+import { accountIn } from './account.ts'
+import { AccountField } from './account-field.tsx'
 
 /** What whoever is signed in holds of this machine, and lends. */
 export const MyRights = ({ rights }: { rights: readonly UsageRightView[] }) => (
@@ -49,10 +50,10 @@ const weekMs = 7 * 86_400_000
 
 const Lend = ({ right }: { right: UsageRightView }) => {
   const me = useSession()?.address
-  const people = useDeployment().data?.people ?? []
+  const deployment = useDeployment().data
   const [to, setTo] = useState('')
   const isLent = right.user !== null && (right.userUntilMs ?? 0) >= Date.now()
-  const user = isAddress(to, { strict: false }) ? (to.toLowerCase() as Hex) : undefined
+  const user = accountIn(to, deployment)
   const step = useStep(async (wallets) => {
     const { lend } = await import('../../wallet/hours.ts')
     const whom = isLent ? undefined : user
@@ -69,25 +70,7 @@ const Lend = ({ right }: { right: UsageRightView }) => {
         step.start()
       }}
     >
-      {isLent ? null : (
-        <label className="field">
-          <span>Lend it for a week to</span>
-          <input
-            list={`people-${right.rightId}`}
-            autoComplete="off"
-            placeholder="0x…"
-            value={to}
-            onChange={({ target }) => setTo(target.value)}
-          />
-          <datalist id={`people-${right.rightId}`}>
-            {people.map(({ name, address }) => (
-              <option key={address} value={address}>
-                {name}
-              </option>
-            ))}
-          </datalist>
-        </label>
-      )}
+      {isLent ? null : <AccountField label="Lend it for a week to" value={to} onChange={setTo} />}
       <button
         type="submit"
         className="button button-quiet"

@@ -8,6 +8,7 @@ import { Money } from '../../ui/money.tsx'
 import { At, Figure, Party } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { kinds } from './market-filter.ts'
+import { ppmPercent } from './percent.ts'
 
 const stateWords: Record<MarketOrder['state'], string> = {
   open: 'can be had',
@@ -99,9 +100,6 @@ const Income = ({ order: { figures, kind } }: { order: MarketOrder }) => {
   )
 }
 
-const percent = (ppm: number): string =>
-  `${(ppm / 10_000).toLocaleString(undefined, { maximumFractionDigits: 1 })} %`
-
 const yearDays = 365
 
 const Figures = ({ order: { figures, kind } }: { order: MarketOrder }) => {
@@ -123,7 +121,7 @@ const Figures = ({ order: { figures, kind } }: { order: MarketOrder }) => {
           name="Yield a year"
           note={isShort ? 'extrapolated, costs not taken off' : 'costs not taken off'}
         >
-          {percent(yieldPpm)}
+          {ppmPercent(yieldPpm)}
         </Figure>
       )}
       {receivable ? (
@@ -142,7 +140,7 @@ const Figures = ({ order: { figures, kind } }: { order: MarketOrder }) => {
       {machine && !receivable ? (
         <>
           <Figure name="Measured" note="of the hours of 30 days">
-            {percent(machine.uptimePpm)}
+            {ppmPercent(machine.uptimePpm)}
           </Figure>
           <Figure name="Age" note={machine.state === 'active' ? undefined : machine.state}>
             {formatAge(Date.now() - machine.registeredMs)}

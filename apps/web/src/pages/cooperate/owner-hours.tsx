@@ -1,7 +1,8 @@
 import type { MachineCalendar } from '@liquefy/client'
-import { ALL_HOURS, hoursText, isTimeZone, mondayOf, parseDecimal } from '@liquefy/protocol'
+import { ALL_HOURS, hoursText, isTimeZone, mondayOf } from '@liquefy/protocol'
 import { useState } from 'react'
 import { useDeployment } from '../../queries.ts'
+import { anyAmountIn } from '../../ui/amount.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
@@ -52,11 +53,11 @@ export const OfferHours = ({
 }) => {
   const asset = useDeployment().data?.asset
   const [text, setText] = useState('')
-  const price = amountIn(text, asset?.decimals ?? 0)
+  const price = anyAmountIn(text, asset?.decimals ?? 0)
   const openBits = kind === 'free' ? bits : ALL_HOURS
   const untilWeek = (thisWeek ?? 0) + yearWeeks
   const step = useStep(async (wallets) => {
-    if (price === undefined) throw new Error('Say what an hour costs.')
+    if (typeof price !== 'bigint') throw new Error(price)
     const { putOnSale } = await import('../../wallet/hours.ts')
     await putOnSale(wallets, { machineId, pricePerHourMinor: price, openBits, untilWeek })
     setText('')
@@ -92,22 +93,17 @@ export const OfferHours = ({
         <p className="note">
           Puts on sale: {hoursText(openBits)}. Choose hours in the calendar to offer only those.
         </p>
-        <button type="submit" className="button" disabled={price === undefined || step.isBlocked}>
+        <button
+          type="submit"
+          className="button"
+          disabled={typeof price !== 'bigint' || step.isBlocked}
+        >
           Put on sale for a year
         </button>
         {step.words}
       </form>
     </Card>
   )
-}
-
-const amountIn = (text: string, decimals: number): bigint | undefined => {
-  try {
-    const amount = parseDecimal(text.trim(), decimals)
-    return amount >= 0n ? amount : undefined
-  } catch {
-    return undefined
-  }
 }
 
 const asItIs = (words: string) => words

@@ -6,8 +6,9 @@ import { Money } from '../../ui/money.tsx'
 import { Card, Party } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { OwnersRing } from './gauge.tsx'
+import { ppmPercent } from './percent.ts'
 import { useOwners } from './vault-queries.ts'
-import { ppmPercent, sameAccount } from './vault-words.ts'
+import { sameAccount } from './vault-words.ts'
 import { WideTable } from './wide-table.tsx'
 
 const colours = 6

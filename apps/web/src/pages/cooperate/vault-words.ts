@@ -30,14 +30,6 @@ const states: Record<VaultProposalState, [words: string, badge: string]> = {
 export const stateWords = (state: VaultProposalState): string => states[state][0]
 export const stateBadge = (state: VaultProposalState): string => states[state][1]
 
-const percentFormat = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 })
-
-/** Parts per million as a percentage, "12.5%". */
-export const ppmPercent = (ppm: number): string => `${percentFormat.format(ppm / 10_000)}%`
-
-/** 10,000 parts as a percentage, "2.5%". */
-export const bpsPercent = (bps: number): string => `${percentFormat.format(bps / 100)}%`
-
 /** The machines by name, "Silo 1 and Silo 2"; what it was made with, whether or not it still has them. */
 export const machineNames = ({ machines }: Pick<VaultSummary, 'machines'>): string =>
   new Intl.ListFormat('en').format(

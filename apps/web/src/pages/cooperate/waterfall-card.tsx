@@ -4,7 +4,7 @@ import { Money } from '../../ui/money.tsx'
 import { Card, Party } from '../../ui/parts.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { Gauge } from './gauge.tsx'
-import { bpsPercent } from './vault-words.ts'
+import { bpsPercent } from './percent.ts'
 
 /** In what order income is used, how far that is, and what waits to go through it. */
 export const WaterfallCard = ({ vault }: { vault: Vault }) => (
