@@ -62,7 +62,7 @@ contract VaultHandler is VaultFixture, ShadowVault {
     // --- what the fuzzer calls: agreements ------------------------------------------------------------------------------
 
     function open(uint256 amount) external act("open") {
-        if (_agreements.length == MOST_AGREEMENTS) return;
+        if (_agreements.length == MOST_AGREEMENTS && phaseNow != Phase.Failed) return;
         Terms memory t = siloTerms(bytes32(_agreements.length + 1));
         t.payee = address(vault);
         t.shared = true;
@@ -290,8 +290,9 @@ contract VaultHandler is VaultFixture, ShadowVault {
     function refuse(uint256 who, uint256 shares) external act("refuse") {
         who = who % VAULT;
         uint256 most = sharesOf[who] - _least(refusedNow(who), sharesOf[who]);
-        // Mostly few, so that offers stand for a while.
-        shares = shares % 4 == 0 ? bound(shares, 0, most + 1) : _least(shares % 4, most + 1);
+        // One too many, all, or few, so that some offers stand for a while.
+        uint256 kind = shares % 6;
+        shares = kind == 0 ? most + 1 : kind <= 2 ? most : _least(kind - 3, most + 1);
         bytes4 refusal = _noOffer();
         if (refusal == 0 && time > _offerNow.refuseBy) refusal = VaultBuyout.RefusalOver.selector;
         else if (refusal == 0 && (who == _offerNow.offerer || shares == 0 || shares > most)) {
