@@ -8,6 +8,7 @@ import {
 import { type Terms, type TermsJson, termsToJson } from '@liquefy/protocol'
 import { decodeEventLog, type Hex, type Log, numberToHex } from 'viem'
 import type { ContractDeployment } from './deployment.ts'
+import { lower, plain } from './ledger-text.ts'
 import { type MarketEvent, marketEvent, marketOf } from './market-events.ts'
 import { type RightsHappening, readRightsEvent } from './rights-events.ts'
 import { allowListEvent, factoryEvent, type VaultEvent, vaultEvent } from './vault-events.ts'
@@ -82,11 +83,6 @@ type Told = LedgerEvent extends infer One
     ? Omit<One, keyof Place>
     : never
   : never
-
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
-
-// PostgreSQL's text has no zero character, but anybody may put one into a name on the ledger.
-const plain = (text: string): string => text.replaceAll('\0', '\uFFFD')
 
 function registryEvent(log: Log): Told | undefined {
   const { eventName, args } = decodeEventLog({ abi: machineRegistryAbi, ...log })

@@ -2,6 +2,7 @@ import { seaportAbi } from '@liquefy/abi'
 import type { Market } from '@liquefy/protocol'
 import { decodeEventLog, type Hex, type Log } from 'viem'
 import type { ContractDeployment } from './deployment.ts'
+import { lower } from './ledger-text.ts'
 
 /** A trade in one of our goods. */
 interface Fill {
@@ -47,7 +48,6 @@ interface Item {
 
 const ERC20 = 1
 const ERC721 = 2
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
 
 /** Reads a log of the market; undefined for what is none of ours: anybody may trade anything there. */
 export function marketEvent(market: Market, log: Log): MarketEvent | undefined {

@@ -1,5 +1,6 @@
 import { usageRightsAbi } from '@liquefy/abi'
 import { decodeEventLog, type Hex, type Log } from 'viem'
+import { lower } from './ledger-text.ts'
 
 /** What happened to the hours of a machine. Bits as the protocol has them; amounts in smallest units; `expires` in seconds. */
 export type RightsHappening =
@@ -26,8 +27,6 @@ export type RightsHappening =
   | { what: 'user'; rightId: bigint; user: Hex; expires: bigint }
   | { what: 'hours'; rightId: bigint; week: number; bits: bigint; kind: 'booked' | 'cancelled' }
   | { what: 'sold'; rightId: bigint; buyer: Hex; seller: Hex; asset: Hex; amount: bigint }
-
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
 
 /** Reads a log of `UsageRights`; undefined for what tells the node nothing. */
 export function readRightsEvent(log: Log): RightsHappening | undefined {

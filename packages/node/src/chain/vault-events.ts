@@ -17,6 +17,7 @@ import {
   toHex,
   zeroHash,
 } from 'viem'
+import { lower, plain } from './ledger-text.ts'
 
 /** What a vault is made of: the factory made all three. */
 export interface VaultParts {
@@ -114,11 +115,9 @@ const PHASES: readonly VaultPhase[] = ['selling', 'live', 'failed', 'bought-out'
 /** Longer words are cut: anybody may write a whole block full of them. */
 const MOST_CHARACTERS = 20_000
 
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
-
-/** Text that PostgreSQL keeps. */
+/** The beginning of a text, as the tables keep it. */
 export const plainWords = (text: string, most = MOST_CHARACTERS): string =>
-  text.slice(0, most).replaceAll('\0', '\uFFFD').toWellFormed()
+  plain(text.slice(0, most)).toWellFormed()
 
 /** Reads a log of the factory. */
 export function factoryEvent(log: Log, titleOf: (vault: Hex) => VaultTitle): VaultEvent {

@@ -1,6 +1,7 @@
 import { machineVaultAbi, vaultFactoryAbi } from '@liquefy/abi'
 import type { Hex } from '@liquefy/client'
 import { decodeEventLog, type Log, type PublicClient } from 'viem'
+import { lower } from './ledger-text.ts'
 import { plainWords, type VaultParts, type VaultTitle } from './vault-events.ts'
 
 /** Parts of a vault, and the block that made it. */
@@ -22,7 +23,6 @@ export interface WatchedVaults {
 }
 
 const MOST_TITLE_CHARACTERS = 100
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
 const addressesOf = ({ vault, governor, timelock }: VaultParts) => [vault, governor, timelock]
 
 /** @param readKnown vaults that the tables have up to a block. */
