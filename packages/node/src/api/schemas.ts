@@ -945,6 +945,12 @@ export const marketOrder = object({
     yieldPpm: orNull(number),
     reserveMinor: orNull(text),
     account: objectOrNull({ address: hex, balanceMinor: digits }),
+    hours: objectOrNull({
+      rightsIssued: digits,
+      heldHours: integer,
+      ofHours: integer,
+      words: list(text),
+    }),
     receivable: objectOrNull({
       agreementId: hex,
       payer: hex,
