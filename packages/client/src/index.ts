@@ -112,6 +112,7 @@ export {
 export type * from './market.ts'
 export {
   acceptOffer,
+  acceptOfferForVault,
   buy,
   cancelAllOrders,
   cancelOrders,
@@ -122,7 +123,6 @@ export {
   marketOf,
   type OrderDraft,
   replacedOrders,
-  type SeenGood,
   type SignedOrder,
 } from './market-ledger.ts'
 export {
@@ -171,6 +171,7 @@ export {
   transferRight,
   usageRightsOf,
 } from './rights-ledger.ts'
+export { type SeenGood, seenGood } from './seen-good.ts'
 export type * from './thing.ts'
 export {
   type Call,

@@ -1,4 +1,4 @@
-import { clearingHouseAbi, MACHINE_STATES, machineRegistryAbi, seaportAbi } from '@liquefy/abi'
+import { machineVaultAbi, seaportAbi, usageRightsAbi } from '@liquefy/abi'
 import {
   type Good,
   goodToken,
@@ -14,15 +14,24 @@ import {
   orderTypedData,
   parseOrder,
 } from '@liquefy/protocol'
-import { bytesToBigInt, erc20Abi, erc721Abi, zeroAddress, zeroHash } from 'viem'
-import { accountAddress } from './account-ledger.ts'
+import {
+  type Abi,
+  bytesToBigInt,
+  encodeFunctionData,
+  erc20Abi,
+  erc721Abi,
+  zeroAddress,
+  zeroHash,
+} from 'viem'
 import { allowedMinor } from './allowance.ts'
+import type { ProposedAction } from './governance-ledger.ts'
 import type { MarketOrder, OrderSide } from './market.ts'
+import { requireUnchanged, type SeenGood } from './seen-good.ts'
 import { type Call, type Sender, send } from './transaction.ts'
-import type { Deployment, Hex, MachineState } from './types.ts'
+import type { Deployment, Hex } from './types.ts'
 
 /** Where the market is: `createClient({ url }).deployment()`. */
-type MarketPlace = Pick<
+export type MarketPlace = Pick<
   Deployment,
   'chainId' | 'registry' | 'clearingHouse' | 'accounts' | 'cooperation' | 'asset'
 >
@@ -36,15 +45,6 @@ export interface SignedOrder {
   signature: Hex
 }
 
-/** What a buyer has seen of a good that its owner could still change; what has become less since is not bought. */
-export interface SeenGood {
-  machineState?: MachineState
-  /** In the machine's account. */
-  accountMinor?: bigint
-  /** Of the agreement whose income it is. */
-  escrowMinor?: bigint
-}
-
 /** What somebody wants to sell, or to have. */
 export interface OrderDraft {
   good: Good
@@ -54,7 +54,13 @@ export interface OrderDraft {
 }
 
 const SALT_BYTES = 32
-const OPEN = 1
+/** What shares and rights refuse comes through the market as it is. */
+const ABI: Abi = [
+  ...seaportAbi,
+  ...[machineVaultAbi, usageRightsAbi].flatMap((one: Abi) =>
+    one.filter(({ type }) => type === 'error'),
+  ),
+]
 
 /**
  * The market of a deployment, for the functions of `@liquefy/protocol`.
@@ -124,6 +130,41 @@ export async function acceptOffer(
   const given: Good = good.kind === 'share' ? { ...good, amount: action.part ?? good.amount } : good
   await approveGood(action, marketOf(action.deployment), given)
   return fill(action, order, part)
+}
+
+/**
+ * What owners of a vault vote on to have it accept somebody's offer of a machine, a receivable or a right that the vault holds: two calls in the vault's
+ * name. What is paid is income of the vault.
+ *
+ * @throws LiquefyError `ORDER_SHAPE_REFUSED` and others of `parseOrder`, `ORDER_OTHER_SIDE`, `ORDER_GOOD_UNKNOWN` for shares, which a vault does not hold.
+ */
+export function acceptOfferForVault(
+  signed: SignedOrder & { deployment: MarketPlace },
+): ProposedAction[] {
+  const order = readSide(signed, 'offer')
+  const market = marketOf(signed.deployment)
+  const tokenId = goodTokenId(order.good)
+  if (tokenId === undefined) {
+    throw new LiquefyError(
+      'ORDER_GOOD_UNKNOWN',
+      'A vault holds machines, receivables and rights, and no shares: let an owner of shares accept it.',
+    )
+  }
+  const approval: Call = {
+    address: goodToken(market, order.good),
+    abi: erc721Abi,
+    functionName: 'approve',
+    args: [market.market, tokenId],
+  }
+  const whole = { numerator: 1n, denominator: 1n }
+  return [approval, fillCall(market, order, whole, signed.signature)].map(
+    ({ address, abi, functionName, args }) => ({
+      kind: 'call',
+      target: address,
+      value: 0n,
+      data: encodeFunctionData({ abi, functionName, args }),
+    }),
+  )
 }
 
 /** Cancels orders on the ledger, for ever. For their maker; at most fifty at once. */
@@ -203,7 +244,10 @@ function readOrder(market: Market, json: OrderJson): Order {
   throw new LiquefyError(read.code, read.message)
 }
 
-function readSide({ deployment, order: json }: MarketAction & SignedOrder, side: OrderSide): Order {
+function readSide(
+  { deployment, order: json }: SignedOrder & { deployment: MarketPlace },
+  side: OrderSide,
+): Order {
   const order = readOrder(marketOf(deployment), json)
   if (order.side === side) return order
   const words = { sale: 'sells something: buy it.', offer: 'offers a price: accept it.' }
@@ -229,23 +273,27 @@ function partOf(order: Order, amount: bigint | undefined): Part {
   )
 }
 
-function fill(
-  action: MarketAction & SignedOrder,
+function fill(action: MarketAction & SignedOrder, order: Order, part: Part) {
+  return send(action, fillCall(marketOf(action.deployment), order, part, action.signature))
+}
+
+function fillCall(
+  market: Market,
   order: Order,
   { numerator, denominator }: Pick<Part, 'numerator' | 'denominator'>,
-) {
-  const market = marketOf(action.deployment)
+  signature: Hex,
+): Call {
   const { counter: _, ...components } = orderComponents(market, order)
   const advanced = {
     parameters: { ...components, totalOriginalConsiderationItems: 1n },
     numerator,
     denominator,
-    signature: action.signature,
+    signature,
     extraData: '0x',
   }
   // No conduit of the taker's, and the taker himself is who gets it.
   const args = [advanced, [], zeroHash, zeroAddress]
-  return send(action, marketCall(market, 'fulfillAdvancedOrder', args))
+  return marketCall(market, 'fulfillAdvancedOrder', args)
 }
 
 async function approveGood(action: MarketAction, market: Market, good: Good): Promise<void> {
@@ -276,48 +324,8 @@ async function approveMore(action: MarketAction, token: Hex, amount: bigint): Pr
   await send(action, { address: token, abi: erc20Abi, functionName: 'approve', args })
 }
 
-async function requireUnchanged(
-  { deployment, publicClient }: MarketAction,
-  good: Good,
-  seen: SeenGood,
-): Promise<void> {
-  const changed = (words: string) =>
-    new LiquefyError('GOOD_CHANGED', `${words} Look at it again before you buy it.`)
-  if (good.kind === 'receivable') {
-    const house = { address: deployment.clearingHouse, abi: clearingHouseAbi } as const
-    const args = [good.agreementId] as const
-    const [status, escrow] = await Promise.all([
-      publicClient.readContract({ ...house, functionName: 'statusOf', args }),
-      publicClient.readContract({ ...house, functionName: 'escrowOf', args }),
-    ])
-    if (status !== OPEN) throw changed('The agreement is closed: it pays nothing any more.')
-    if (escrow < (seen.escrowMinor ?? 0n)) throw changed('There is less in escrow than you saw.')
-  }
-  if (good.kind !== 'machine') return
-  const { machineId } = good
-  const state = await publicClient.readContract({
-    address: deployment.registry,
-    abi: machineRegistryAbi,
-    functionName: 'stateOf',
-    args: [machineId],
-  })
-  const now = MACHINE_STATES[state]?.toLowerCase()
-  if (seen.machineState !== undefined && now !== seen.machineState) {
-    throw changed(`The machine is ${now}, and was ${seen.machineState} when you saw it.`)
-  }
-  if (seen.accountMinor === undefined || seen.accountMinor === 0n) return
-  const balance = await publicClient.readContract({
-    address: deployment.asset.address,
-    abi: erc20Abi,
-    functionName: 'balanceOf',
-    args: [accountAddress({ deployment, machineId })],
-  })
-  if (balance < seen.accountMinor)
-    throw changed("There is less in the machine's account than you saw.")
-}
-
 function marketCall(market: Market, functionName: string, args: readonly unknown[]): Call {
-  return { address: market.market, abi: seaportAbi, functionName, args }
+  return { address: market.market, abi: ABI, functionName, args }
 }
 
 const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex

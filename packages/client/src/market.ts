@@ -57,6 +57,8 @@ export interface GoodFigures {
   reserveMinor: string | null
   /** What the machine's account holds now: its owner can take it out until the very sale. Null of all else. */
   account: { address: Hex; balanceMinor: string } | null
+  /** Hours of the machine that others hold and keep when it is sold; null of all else, and where the ledger has no usage rights. */
+  hours: HeldHours | null
   receivable: ReceivableFigures | null
 }
 
@@ -68,6 +70,17 @@ export interface MachineFigures {
   place: MachinePlace | null
   /** Share of the hours of the last 30 days, or since it was registered, in which it measured; parts in a million. */
   uptimePpm: number
+}
+
+/** Hours of a machine that rights hold. */
+export interface HeldHours {
+  /** Number of rights ever issued: one more than a buyer has seen, and he is not told all (`seenGood`). */
+  rightsIssued: string
+  /** Held or promised in the coming four weeks, the present one first, and how many hours these have by the clock on the wall. */
+  heldHours: number
+  ofHours: number
+  /** "Saturdays 8-12 are held until 31 May 2027"; the first twelve lines. */
+  words: string[]
 }
 
 /** What the owner of an agreement's position may expect. */

@@ -2,41 +2,50 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  clearingHouseAbi,
-  machineAccountAbi,
-  machineRegistryAbi,
-  machineRegistryBytecode,
-  seaportAbi,
-  testEuroAbi,
-  testEuroBytecode,
-} from '@liquefy/abi'
+import { clearingHouseAbi, machineAccountAbi, machineRegistryAbi, seaportAbi } from '@liquefy/abi'
 import {
   acceptOffer,
+  acceptOfferForVault,
   accountAddress,
   activateMachine,
   approve as approveEscrow,
   authorizeAgreement,
   buy,
   type Client,
+  callsOfProposal,
   cancelAllOrders,
+  cancelHours,
   cancelOrders,
+  castVote,
+  claimIncome,
   createAccount,
   createClient,
+  createVault,
   type Deployment,
+  distributeIncome,
+  executeProposal,
   fund,
+  type GovernanceSetup,
   type Hex,
+  issueRight,
   listForSale,
   makeOffer,
   marketOf,
   openAgreement,
+  proposedCalls,
+  proposeToOwners,
+  queueProposal,
   registerMachine,
   replacedOrders,
   type SignedOrder,
+  seenGood,
   send,
+  setAllowed,
+  setCalendarZone,
   setSpendingPolicy,
   suspendMachine,
   transferMachine,
+  type VaultSetup,
   type Wallet,
 } from '@liquefy/client'
 import {
@@ -44,16 +53,20 @@ import {
   type Market,
   type MeterValue,
   meterValueDigest,
+  mondayOf,
   type Order,
   orderDigest,
   orderToJson,
   type PrivateKey,
+  parseHours,
   parseOrder,
   privateKeyFromBytes,
   signTypedDigest,
+  wallHourAt,
   ZERO_DIGEST,
 } from '@liquefy/protocol'
 import pino from 'pino'
+import solc from 'solc'
 import {
   createWalletClient,
   encodeFunctionData,
@@ -180,40 +193,87 @@ async function signedAs(who: Person, change: Partial<Order>, base: SignedOrder, 
   return { order: orderToJson(market, order), signature }
 }
 
-async function newShare(of: Person, amount: bigint): Promise<Hex> {
+const QUICKLY: GovernanceSetup = {
+  votingDelaySeconds: 1,
+  votingPeriodSeconds: 20,
+  proposalThreshold: 1n,
+  quorumPercent: 25,
+  timelockSeconds: 1,
+}
+
+/** A vault of a machine, whose shares are all the seller's. */
+async function newVault(founderShares: bigint, change: Partial<VaultSetup> = {}) {
+  const { machineId } = await newMachine()
+  const setup: VaultSetup = {
+    name: 'Silo of many',
+    symbol: 'SILO',
+    asset: deployment.asset.address,
+    operator: seller.address,
+    machineIds: [machineId],
+    founderShares,
+    waterfall: { reserveTarget: 0n, fees: [] },
+    ...change,
+  }
+  const made = await createVault({ ...action(seller), setup, governance: QUICKLY })
+  await node.idle()
+  return { ...made, machineId }
+}
+
+const SATURDAY = parseHours('Sat 8-12') ?? 0n
+const thisWeek = () => wallHourAt('Europe/Berlin', Date.now()).week
+
+/** Saturdays 8-12 of the next three weeks, which the seller has given himself. */
+async function newRight(machineId: bigint): Promise<bigint> {
+  await setCalendarZone({ ...action(seller), machineId, zone: 'Europe/Berlin' })
+  const hours = { firstWeek: thisWeek() + 1, weeksCount: 3, bits: SATURDAY }
+  return issueRight({ ...action(seller), machineId, hours, to: seller.address })
+}
+
+/** A token that keeps one unit of every transfer; the person has the rest. */
+async function newFeeToken(of: Person): Promise<Hex> {
+  const source = `// SPDX-License-Identifier: Apache-2.0
+    pragma solidity 0.8.37;
+    contract FeeToken {
+      string public symbol = "FEE";
+      uint8 public decimals = 0;
+      uint256 public totalSupply = 1e15;
+      mapping(address => uint256) public balanceOf;
+      mapping(address => mapping(address => uint256)) public allowance;
+      constructor() { balanceOf[msg.sender] = totalSupply; }
+      function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        return true;
+      }
+      function transfer(address to, uint256 amount) external returns (bool) {
+        return move(msg.sender, to, amount);
+      }
+      function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        allowance[from][msg.sender] -= amount;
+        return move(from, to, amount);
+      }
+      function move(address from, address to, uint256 amount) private returns (bool) {
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount - 1;
+        balanceOf[address(0xfee)] += 1;
+        return true;
+      }
+    }`
+  const input = {
+    language: 'Solidity',
+    sources: { 'FeeToken.sol': { content: source } },
+    settings: { outputSelection: { '*': { '*': ['evm.bytecode.object'] } } },
+  }
+  const { contracts } = JSON.parse(solc.compile(JSON.stringify(input)))
+  const { object } = contracts['FeeToken.sol'].FeeToken.evm.bytecode
   const { publicClient } = node.chain
-  const hash = await of.wallet.deployContract({
-    abi: testEuroAbi,
-    bytecode: testEuroBytecode,
+  const hash = await of.wallet.sendTransaction({
+    data: `0x${object}`,
     account: of.account,
     chain: publicClient.chain,
   })
   const { contractAddress } = await publicClient.waitForTransactionReceipt({ hash })
   if (!contractAddress) throw new Error('no contract')
-  const address = contractAddress.toLowerCase() as Hex
-  await send(action(of), {
-    address,
-    abi: testEuroAbi,
-    functionName: 'mint',
-    args: [of.address, amount],
-  })
-  return address
-}
-
-/** A ledger whose usage rights are any ERC-721: those of a registry of their own. */
-async function withRights(): Promise<Deployment> {
-  const { publicClient } = node.chain
-  const { cooperation, accounts } = deployment
-  if (!cooperation || !accounts) throw new Error('no market')
-  const hash = await seller.wallet.deployContract({
-    abi: machineRegistryAbi,
-    bytecode: machineRegistryBytecode,
-    args: [deployment.p256Sha256Verifier, deployment.p256RawVerifier, accounts.machineAccount],
-    account: seller.account,
-    chain: publicClient.chain,
-  })
-  const { contractAddress } = await publicClient.waitForTransactionReceipt({ hash })
-  return { ...deployment, cooperation: { ...cooperation, usageRights: contractAddress ?? '0x' } }
+  return contractAddress.toLowerCase() as Hex
 }
 
 async function openedAgreement(machineId: bigint, fundMinor: bigint): Promise<Hex> {
@@ -419,7 +479,7 @@ describe('a trade of each of the four kinds settles', () => {
   }, 120_000)
 
   test('shares: in parts, to whoever comes, and no more than there are', async () => {
-    const token = await newShare(seller, 100n)
+    const { vault: token } = await newVault(100n)
     const posted = await post(await sell({ kind: 'share', token, amount: 100n }, 100n * EURO))
     expect(posted).toMatchObject({ kind: 'share', amount: '100', partSize: '1', tokenId: null })
     await expect(buy({ ...action(buyer), ...posted, part: 101n })).rejects.toMatchObject({
@@ -439,18 +499,36 @@ describe('a trade of each of the four kinds settles', () => {
     await expect(buy({ ...action(buyer), ...posted, part: 1n })).rejects.toThrow(/filled/)
   }, 120_000)
 
-  test('a usage right', async () => {
-    const of = await withRights()
-    const rights = of.cooperation?.usageRights ?? '0x'
-    const key = privateKeyFromBytes('P-256', randomBytes(32))
-    const rightId = await registerMachine({
-      ...action(seller, { ...of, registry: rights }),
-      key,
+  test('a usage right: its hours are the buyer’s, and he may sell them on', async () => {
+    const { machineId } = await newMachine()
+    const rightId = await newRight(machineId)
+    await node.idle()
+    const posted = await post(await sell({ kind: 'right', rightId }, EURO))
+    expect(posted).toMatchObject({
+      kind: 'right',
+      state: 'open',
+      tokenId: String(rightId),
+      figures: { yieldPpm: null, payers: 0, hours: null },
     })
-    const signed = await sell({ kind: 'right', rightId }, EURO, of)
-    await buy({ ...action(buyer, of), ...signed })
-    expect(await ownerOf(rights, rightId)).toBe(buyer.address)
-  }, 60_000)
+    expect(posted.title).toContain(`Usage right ${rightId}`)
+    const before = await balance(seller.address)
+    await buy({ ...action(buyer), ...posted })
+    await node.idle()
+    expect(await balance(seller.address)).toBe(before + EURO)
+    expect((await buyer.client.right(String(rightId))).owner).toBe(buyer.address)
+    expect(await buyer.client.marketOrder(posted.orderId)).toMatchObject({ state: 'filled' })
+    const { usageRights } = deployment.cooperation ?? {}
+    const [trade] = await buyer.client.marketTrades({ token: usageRights ?? '0x' })
+    expect(trade).toMatchObject({ kind: 'right', tokenId: String(rightId), taker: buyer.address })
+    // Hours given up are gone for good: whoever has just been shown the right whole does not get less.
+    const week = thisWeek() + 2
+    const onward = { good: { kind: 'right', rightId }, priceMinor: EURO } as const
+    const resale = await listForSale({ ...action(buyer), ...onward, lastsSeconds: DAY })
+    await cancelHours({ ...action(buyer), rightId, week, bits: SATURDAY })
+    await expect(buy({ ...action(payer), ...resale })).rejects.toMatchObject({
+      errorName: 'RightRests',
+    })
+  }, 120_000)
 
   test('an offer is accepted by whoever has what it asks for', async () => {
     const { machineId } = await newMachine()
@@ -471,6 +549,104 @@ describe('a trade of each of the four kinds settles', () => {
     expect(await balance(seller.address)).toBe(before + PRICE)
   }, 60_000)
 })
+
+describe('what a vault asks of its shares and its owners', () => {
+  test('ATK: who is not on its list gets no share; the order stands for who is', async () => {
+    const compliance = deployment.cooperation?.allowLists
+    const { vault } = await newVault(10n, { compliance })
+    const posted = await post(await sell({ kind: 'share', token: vault, amount: 10n }, 10n * EURO))
+    const before = await balance(buyer.address)
+    await expect(buy({ ...action(buyer), ...posted, part: 4n })).rejects.toMatchObject({
+      errorName: 'TransferNotCompliant',
+    })
+    expect(await balance(buyer.address)).toBe(before)
+    const stands = await buyer.client.marketOrder(posted.orderId)
+    expect(stands).toMatchObject({ state: 'open', remaining: '10' })
+    await setAllowed({ ...action(seller), vault, accounts: [buyer.address], allowed: true })
+    await buy({ ...action(buyer), ...posted, part: 4n })
+    expect(await balance(buyer.address, vault)).toBe(4n)
+    expect(await balance(buyer.address)).toBe(before - 4n * EURO)
+    // Nor does an offer of his get him any.
+    await setAllowed({ ...action(seller), vault, accounts: [buyer.address], allowed: false })
+    const good: Good = { kind: 'share', token: vault, amount: 2n }
+    const offer = await makeOffer({
+      ...action(buyer),
+      good,
+      priceMinor: 2n * EURO,
+      lastsSeconds: DAY,
+    })
+    await expect(acceptOffer({ ...action(seller), ...offer })).rejects.toMatchObject({
+      errorName: 'TransferNotCompliant',
+    })
+  }, 120_000)
+
+  test('a vault sells its machine: owners vote to accept an offer, and the price is their income', async () => {
+    const { vault, governor, timelock, machineId } = await newVault(10n)
+    const offer = await makeOffer({
+      ...action(buyer),
+      good: { kind: 'machine', machineId },
+      priceMinor: PRICE,
+      lastsSeconds: 30n * DAY,
+    })
+    await buyer.client.postOrder(offer)
+    const actions = acceptOfferForVault({ deployment, ...offer })
+    const calls = proposedCalls({ vault, governor, timelock, deployment }, actions)
+    const description = '# Sell the silo'
+    const proposalId = await proposeToOwners({ ...action(seller), governor, calls, description })
+    await node.idle()
+    const shown = await seller.client.vaultProposal(vault, proposalId)
+    const { effects } = shown
+    expect(effects.map(({ severity }) => severity)).not.toContain('unknown')
+    expect(effects.at(-1)?.words).toMatch(/Accepts the offer of .*: the vault gets .*250/)
+    const proposal = callsOfProposal(shown)
+    const stateOf = async () => {
+      // A block, so that the ledger's time goes on.
+      await approveEscrow({ ...action(seller), asset: deployment.asset.address, amountMinor: 0n })
+      await node.idle()
+      return (await seller.client.vaultProposal(vault, proposalId)).state
+    }
+    const wait = { timeout: 90_000, interval: 500 }
+    await expect.poll(stateOf, wait).toBe('active')
+    await castVote({ ...action(seller), governor, proposalId, support: 'for' })
+    await expect.poll(stateOf, wait).toBe('succeeded')
+    await queueProposal({ ...action(payer), governor, proposal })
+    await expect.poll(stateOf, wait).toBe('ready')
+    expect(await ownerOf(deployment.registry, machineId)).toBe(vault)
+    const paid = await balance(buyer.address)
+    await executeProposal({ ...action(payer), governor, proposal })
+    expect(await ownerOf(deployment.registry, machineId)).toBe(buyer.address)
+    expect(await balance(buyer.address)).toBe(paid - PRICE)
+    await distributeIncome({ ...action(payer), vault })
+    const before = await balance(seller.address)
+    await claimIncome({ ...action(payer), vault, account: seller.address })
+    expect(await balance(seller.address)).toBe(before + PRICE)
+  }, 300_000)
+})
+
+test('ATK: a token that takes a fee is no money and no share of this market', async () => {
+  const fee = await newFeeToken(buyer)
+  const { machineId } = await newMachine()
+  const feeLedger = { ...deployment, asset: { ...deployment.asset, address: fee } }
+  const signed = await sell({ kind: 'machine', machineId }, 1_000n, feeLedger)
+  await expect(post(signed)).rejects.toMatchObject({ code: 'ORDER_ASSET_REFUSED' })
+  await expect(buy({ ...action(buyer), ...signed })).rejects.toMatchObject({
+    code: 'ORDER_ASSET_REFUSED',
+  })
+  const share = await listForSale({
+    ...action(buyer),
+    good: { kind: 'share', token: fee, amount: 100n },
+    priceMinor: EURO,
+    lastsSeconds: DAY,
+  })
+  await expect(post(share)).rejects.toMatchObject({ code: 'SHARE_UNKNOWN' })
+  // Where such a token is the ledger's money itself, the fee is the seller's loss, as in every payment: the buyer pays the price, and nothing stays behind.
+  const before = await balance(buyer.address, fee)
+  await buy({ ...action(buyer, feeLedger), ...signed })
+  expect(await ownerOf(deployment.registry, machineId)).toBe(buyer.address)
+  expect(await balance(buyer.address, fee)).toBe(before - 1_000n)
+  expect(await balance(seller.address, fee)).toBe(999n)
+  expect(await balance(marketOf(deployment).market, fee)).toBe(0n)
+}, 60_000)
 
 describe('what is posted must be signed, funded and plain', () => {
   test('the same order again is the same answer; another signature of it is not asked for', async () => {
@@ -654,6 +830,36 @@ describe('what cannot be bought is not listed', () => {
     })
   }, 120_000)
 
+  test('ATK: the seller has given hours away that the buyer has not seen', async () => {
+    const { machineId } = await newMachine()
+    await newRight(machineId)
+    await node.idle()
+    const posted = await post(await sell({ kind: 'machine', machineId }))
+    const [from, until] = [1, 4].map((weeks) => mondayOf(thisWeek() + weeks))
+    expect(posted.figures.hours).toMatchObject({
+      rightsIssued: '1',
+      heldHours: 12,
+      ofHours: 672,
+      words: [expect.stringMatching(/^Saturdays 8-12 are held from .* until .*$/)],
+    })
+    const [words] = posted.figures.hours?.words ?? []
+    expect(words).toContain(String(Number(from?.slice(8))))
+    expect(words).toContain(String(Number(until?.slice(8))))
+    const seen = seenGood(posted)
+    expect(seen).toMatchObject({ machineState: 'active', rightsIssued: 1n })
+    const hours = { firstWeek: thisWeek() + 1, weeksCount: 1, hoursPerWeek: 10 }
+    await issueRight({ ...action(seller), machineId, hours, to: payer.address })
+    await expect(buy({ ...action(buyer), ...posted, seen })).rejects.toMatchObject({
+      code: 'GOOD_CHANGED',
+    })
+    await node.idle()
+    const again = await buyer.client.marketOrder(posted.orderId)
+    expect(again.figures.hours).toMatchObject({ rightsIssued: '2', heldHours: 22 })
+    expect(again.figures.hours?.words[0]).toContain('10 hours a week are held')
+    await buy({ ...action(buyer), ...again, seen: seenGood(again) })
+    expect(await ownerOf(deployment.registry, machineId)).toBe(buyer.address)
+  }, 120_000)
+
   test('expired', async () => {
     const { machineId } = await newMachine()
     const good: Good = { kind: 'machine', machineId }
@@ -676,7 +882,7 @@ describe('what cannot be bought is not listed', () => {
 })
 
 test('ATK: a share that stops to say what it is does not take the list away', async () => {
-  const token = await newShare(seller, 100n)
+  const { vault: token } = await newVault(100n)
   const posted = await post(await sell({ kind: 'share', token, amount: 100n }, EURO))
   const { pool } = node.database
   await pool.query('UPDATE market_orders SET token = $1 WHERE order_id = $2', [

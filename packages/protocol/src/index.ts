@@ -59,6 +59,7 @@ export {
   entitlementAt,
   heldHours,
   heldSpans,
+  heldText,
   hoursInAll,
   MAX_RIGHT_WEEKS,
   rightText,

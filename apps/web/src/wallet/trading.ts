@@ -10,6 +10,7 @@ import {
   marketOf,
   type OrderSide,
   replacedOrders,
+  seenGood,
 } from '@liquefy/client'
 import { formatDecimal, type Good, parseDecimal } from '@liquefy/protocol'
 import { erc20Abi } from 'viem'
@@ -103,18 +104,8 @@ export const fillOrder = async (
     return `Sold for ${price}.`
   }
   say('Let the market take the price, and pay it')
-  await buy({ ...action, ...order, part, seen: seenOf(order) })
+  await buy({ ...action, ...order, part, seen: seenGood(order) })
   return `Bought for ${price}.`
-}
-
-/** What must not have become less when it is paid. */
-const seenOf = ({ figures: { machines, account, receivable } }: MarketOrder) => {
-  const [machine] = machines
-  return {
-    ...(machine ? { machineState: machine.state } : {}),
-    ...(account ? { accountMinor: BigInt(account.balanceMinor) } : {}),
-    ...(receivable ? { escrowMinor: BigInt(receivable.escrowMinor) } : {}),
-  }
 }
 
 /** Takes an order back, for ever. */

@@ -13,6 +13,7 @@ import {
   marketOf,
   type OrderSide,
   replacedOrders,
+  seenGood,
 } from '@liquefy/client'
 import { formatDecimal, type Good, type Hex } from '@liquefy/protocol'
 import { Command, Option } from 'commander'
@@ -158,7 +159,7 @@ function rowsOf(
 ): string[][] {
   const money = moneyText(asset)
   const { figures, maker } = order
-  const { receivable, account } = figures
+  const { receivable, account, hours } = figures
   return [
     ['order', order.orderId],
     [order.side === 'sale' ? 'for sale' : 'wanted', order.title],
@@ -189,6 +190,7 @@ function rowsOf(
           ],
         ]
       : []),
+    ...(hours?.words ?? []).map((words) => ['held by others', words]),
     ...(receivable
       ? [
           ['agreement', receivable.agreementId],
@@ -271,7 +273,7 @@ function buyCommand(): Command {
       const order = await orderOf(context, given)
       const { action, money } = await actionOf(context, options)
       const { receipt, part } = await filled(order, options.amount, (one) =>
-        buy({ ...action, ...order, part: one, seen: seenOf(order) }),
+        buy({ ...action, ...order, part: one, seen: seenGood(order) }),
       )
       context.out.result(
         { orderId: order.orderId, txHash: receipt.transactionHash, part: part?.toString() ?? null },
@@ -315,16 +317,6 @@ function partOf(order: MarketOrder, amount: string | undefined): bigint | undefi
 
 const priceOf = ({ priceMinor, amount }: MarketOrder, part: bigint | undefined): bigint =>
   part === undefined ? BigInt(priceMinor) : (BigInt(priceMinor) * part) / BigInt(amount)
-
-/** What must not have become less when it is bought. */
-function seenOf({ figures: { machines, account, receivable } }: MarketOrder) {
-  const [machine] = machines
-  return {
-    ...(machine ? { machineState: machine.state } : {}),
-    ...(account ? { accountMinor: BigInt(account.balanceMinor) } : {}),
-    ...(receivable ? { escrowMinor: BigInt(receivable.escrowMinor) } : {}),
-  }
-}
 
 function cancelCommand(): Command {
   return acting(new Command('cancel'))

@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import { type OrderBook, OrderBookError, type OrderBookRefusal } from '../cooperate/order-book.ts'
 import { readTrades } from '../store/market.ts'
 import type { ApiContext } from './context.ts'
+import * as schemas from './market-schemas.ts'
 import { marketPage, orderView } from './market-view.ts'
 import { ProblemError } from './problem.ts'
 import { idOf, route } from './route.ts'
-import * as schemas from './schemas.ts'
 
 const ORDER_BODY_BYTES = 32_768
 const TRADES_SHOWN = 50

@@ -30,6 +30,7 @@ import { type MachineOverview, readMachineOverview } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
 import { readReserve } from '../store/vault-income.ts'
 import type { ApiContext } from './context.ts'
+import { heldHoursOf } from './held-hours.ts'
 import { identityOf } from './machine-view.ts'
 
 const PAGE = 20
@@ -309,10 +310,12 @@ async function figuresOf(
   stored: StoredOrder,
   earnings: Found['earnings'],
 ): Promise<GoodFigures> {
-  const [machines, reserve, account, receivable] = await Promise.all([
+  const isMachine = stored.kind === 'machine'
+  const [machines, reserve, account, hours, receivable] = await Promise.all([
     machineFigures(context, known, stored.machineIds),
     stored.kind === 'share' ? readReserve(context.database.pool, stored.token) : null,
-    stored.kind === 'machine' ? accountOf(context, stored.tokenId ?? 0n) : null,
+    isMachine ? accountOf(context, stored.tokenId ?? 0n) : null,
+    isMachine ? heldHoursOf(context, stored.tokenId ?? 0n) : null,
     stored.agreementId ? receivableOf(context, stored.agreementId) : null,
   ])
   return {
@@ -320,6 +323,7 @@ async function figuresOf(
     ...earnings,
     reserveMinor: reserve === null ? null : String(reserve),
     account,
+    hours,
     receivable,
   }
 }

@@ -27,6 +27,7 @@ import { readHourOffer, readRights, readZone } from '../store/rights.ts'
 import type { ApiContext } from './context.ts'
 import { knownMachine } from './machine-view.ts'
 import { unknown } from './problem.ts'
+import * as rightsSchemas from './rights-schemas.ts'
 import { route } from './route.ts'
 import * as schemas from './schemas.ts'
 
@@ -38,25 +39,29 @@ export function addRightsRoutes(app: FastifyInstance, context: ApiContext): void
   const db = context.database.pool
   app.get<{ Params: { id: string } }>(
     '/v1/machines/:id/rights',
-    route('Rights to use a machine that are not over', schemas.machineRights, {
+    route('Rights to use a machine that are not over', rightsSchemas.machineRights, {
       params: schemas.machineParams,
     }),
     ({ params: { id } }) => machineRights(context, BigInt(id)),
   )
   app.get<{ Params: { id: string }; Querystring: { fromWeek?: number; weeks: number } }>(
     '/v1/machines/:id/calendar',
-    route('Weeks of a machine: who holds which hours', schemas.machineCalendar, {
+    route('Weeks of a machine: who holds which hours', rightsSchemas.machineCalendar, {
       params: schemas.machineParams,
-      querystring: schemas.calendarQuery,
+      querystring: rightsSchemas.calendarQuery,
     }),
     ({ params: { id }, query: { fromWeek, weeks } }) =>
       machineCalendar(context, BigInt(id), fromWeek, weeks),
   )
   app.get<{ Querystring: { owner: Hex } }>(
     '/v1/rights',
-    route('Rights that somebody owns or has borrowed, the newest first', schemas.usageRights, {
-      querystring: schemas.rightsQuery,
-    }),
+    route(
+      'Rights that somebody owns or has borrowed, the newest first',
+      rightsSchemas.usageRights,
+      {
+        querystring: rightsSchemas.rightsQuery,
+      },
+    ),
     async ({ query: { owner } }) => {
       const person = owner.toLowerCase() as Hex
       return (await readRights(db, { person }, MOST_OF_A_PERSON)).map(rightView)
@@ -64,7 +69,9 @@ export function addRightsRoutes(app: FastifyInstance, context: ApiContext): void
   )
   app.get<{ Params: { rightId: string } }>(
     '/v1/rights/:rightId',
-    route('One right to use a machine', schemas.usageRight, { params: schemas.rightParams }),
+    route('One right to use a machine', rightsSchemas.usageRight, {
+      params: rightsSchemas.rightParams,
+    }),
     async ({ params: { rightId } }) => {
       const [right] = await readRights(db, { rightId: BigInt(rightId) }, 1)
       if (!right) throw unknown('RIGHT_UNKNOWN', `Right ${rightId}`)

@@ -8,9 +8,10 @@ interface Schema {
 
 export const text = { type: 'string' } as const
 export const integer = { type: 'integer' } as const
-const number = { type: 'number' } as const
+export const number = { type: 'number' } as const
 export const boolean = { type: 'boolean' } as const
 export const digits = { type: 'string', pattern: '^(0|[1-9][0-9]{0,77})$' } as const
+export const address = { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } as const
 export const hex = { type: 'string', pattern: '^0x([0-9a-fA-F]{2})*$' } as const
 const counts = { type: 'object', additionalProperties: integer } as const
 const anything = {} as const
@@ -84,18 +85,26 @@ export const status = object({
   }),
 })
 
-const placeFields = {
+export const placeFields = {
   latitudeE7: { type: 'integer', minimum: -900_000_000, maximum: 900_000_000 },
   longitudeE7: { type: 'integer', minimum: -1_800_000_000, maximum: 1_800_000_000 },
 } as const
 export const place = object(placeFields)
+export const placeOrNull = objectOrNull({
+  ...placeFields,
+  from: { type: 'string', enum: ['owner', 'readings'] },
+})
 export const placeForgotten = object({ machineId: digits })
 
+export const machineState = {
+  type: 'string',
+  enum: ['registered', 'active', 'suspended', 'decommissioned'],
+} as const
 const machineSummaryFields = {
   machineId: digits,
   name: text,
   owner: hex,
-  state: { type: 'string', enum: ['registered', 'active', 'suspended', 'decommissioned'] },
+  state: machineState,
   controller: orNull(text),
   lastReadingMs: orNull(integer),
   mainStream: orNull(text),
@@ -107,7 +116,7 @@ const machineSummaryFields = {
   settledSinceMinor: digits,
   lastRefusalMs: orNull(integer),
   silentAfterMs: integer,
-  place: objectOrNull({ ...placeFields, from: { type: 'string', enum: ['owner', 'readings'] } }),
+  place: placeOrNull,
 }
 export const machineSummaries = list(object(machineSummaryFields))
 
@@ -340,7 +349,7 @@ export const erasures = list(erasure)
 
 export const machineLife = object({
   machineId: digits,
-  state: machineSummaryFields.state,
+  state: machineState,
   controller: orNull(text),
   did: orNull(text),
   credential: objectOrNull(credentialFields),
@@ -790,7 +799,7 @@ const ledgerPlace = {
 const periodNumber = { type: 'integer', minimum: 0, maximum: 4_294_967_295 } as const
 const rows = { type: 'integer', minimum: 1, maximum: 100, default: 15 } as const
 
-const machineId = { type: 'string', pattern: '^[1-9][0-9]{0,76}$' } as const
+export const machineId = { type: 'string', pattern: '^[1-9][0-9]{0,76}$' } as const
 export const machineParams = object({ id: machineId })
 export const recordParams = object({
   id: machineId,
@@ -838,14 +847,12 @@ export const signIn = object({
   message: { type: 'string', maxLength: 4_096 },
   signature: { type: 'string', pattern: '^0x([0-9a-fA-F]{2})+$', maxLength: 8_194 },
 })
-export const personParams = object({ address: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } })
+export const personParams = object({ address })
 export const walletRequest = object({
   method: text,
   params: { type: 'array', items: {}, maxItems: 4 },
 })
-export const noticesQuery = object({ party: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } }, [
-  'party',
-])
+export const noticesQuery = object({ party: address }, ['party'])
 /** What people say to each other: lines of text. */
 const words = { type: 'string', maxLength: 500, pattern: '^[^\\p{Cc}]*(\\n[^\\p{Cc}]*)*$' } as const
 const proposalId = { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' } as const
@@ -896,192 +903,3 @@ export const kidParams = object({ kid: { type: 'string', pattern: '^[A-Za-z0-9_-
 /** Read strictly, field by field, by the parser of the protocol: it answers with the code of docs/protocol. */
 export const anyObject = { type: 'object' } as const
 export const rulesBody = { type: 'array', items: { type: 'object' }, maxItems: 100 } as const
-
-const goodKind = { type: 'string', enum: ['machine', 'receivable', 'right', 'share'] } as const
-const orderSide = { type: 'string', enum: ['sale', 'offer'] } as const
-const address = { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } as const
-const placeOrNull = objectOrNull({
-  ...placeFields,
-  from: { type: 'string', enum: ['owner', 'readings'] },
-})
-
-export const marketOrder = object({
-  orderId: hex,
-  side: orderSide,
-  kind: goodKind,
-  maker: hex,
-  token: hex,
-  tokenId: orNull(text),
-  title: text,
-  decimals: integer,
-  amount: digits,
-  remaining: digits,
-  partSize: digits,
-  priceMinor: digits,
-  remainingMinor: digits,
-  startMs: integer,
-  endMs: integer,
-  postedMs: integer,
-  state: {
-    type: 'string',
-    enum: ['open', 'not-begun', 'unfunded', 'filled', 'cancelled', 'expired'],
-  },
-  problem: orNull(text),
-  figures: object({
-    machines: list(
-      object({
-        machineId: digits,
-        name: text,
-        state: machineSummaryFields.state,
-        registeredMs: integer,
-        place: placeOrNull,
-        uptimePpm: integer,
-      }),
-    ),
-    income: list(object({ month: text, minor: text })),
-    yearMinor: text,
-    lookBackDays: integer,
-    payers: integer,
-    yieldPpm: orNull(number),
-    reserveMinor: orNull(text),
-    account: objectOrNull({ address: hex, balanceMinor: digits }),
-    receivable: objectOrNull({
-      agreementId: hex,
-      payer: hex,
-      open: boolean,
-      escrowMinor: digits,
-      unpaidMinor: digits,
-      accruedMinor: digits,
-      capMinor: orNull(text),
-      endsMs: orNull(number),
-      tariffInWords: text,
-    }),
-  }),
-  order: { type: 'object', additionalProperties: true },
-  signature: hex,
-})
-export const marketPage = object({ orders: list(marketOrder), nextOffset: orNull(integer) })
-export const marketOrderBody = object({ order: anyObject, signature: hex })
-export const marketOrderParams = object({
-  id: { type: 'string', pattern: '^0x[0-9a-fA-F]{64}$' },
-})
-export const marketQuery = object(
-  {
-    side: orderSide,
-    kind: goodKind,
-    machineId: digits,
-    maker: address,
-    token: address,
-    all: boolean,
-    text: { type: 'string', maxLength: 100 },
-    minPriceMinor: digits,
-    maxPriceMinor: digits,
-    minYieldPpm: { type: 'integer', minimum: 0 },
-    ...placeFields,
-    withinKm: { type: 'integer', minimum: 1, maximum: 20_000 },
-    sort: { type: 'string', enum: ['newest', 'price', 'yield'] },
-    offset: { type: 'integer', minimum: 0, maximum: 5_000 },
-    limit: { type: 'integer', minimum: 1, maximum: 50 },
-  },
-  [
-    'side',
-    'kind',
-    'machineId',
-    'maker',
-    'token',
-    'all',
-    'text',
-    'minPriceMinor',
-    'maxPriceMinor',
-    'minYieldPpm',
-    'latitudeE7',
-    'longitudeE7',
-    'withinKm',
-    'sort',
-    'offset',
-    'limit',
-  ],
-)
-export const marketTrades = list(
-  object({
-    orderId: hex,
-    maker: hex,
-    taker: hex,
-    kind: goodKind,
-    token: hex,
-    tokenId: orNull(text),
-    amount: digits,
-    priceMinor: digits,
-    atMs: integer,
-    txHash: hex,
-  }),
-)
-export const marketTradesQuery = object({ token: address, tokenId: digits }, ['token', 'tokenId'])
-const hourBits = { type: 'string', pattern: '^0x[0-9a-f]{42}$' } as const
-const usageRightFields = {
-  rightId: digits,
-  machineId: digits,
-  firstWeek: integer,
-  weeksCount: integer,
-  bits: hourBits,
-  hoursPerWeek: integer,
-  changes: list(object({ week: integer, bits: hourBits })),
-  owner: hex,
-  user: orNull(hex),
-  userUntilMs: orNull(integer),
-  words: text,
-  issuedMs: integer,
-  txHash: hex,
-  sale: objectOrNull({ asset: hex, amountMinor: digits }),
-}
-export const usageRight = object(usageRightFields)
-export const usageRights = list(usageRight)
-export const machineRights = object({
-  machineId: digits,
-  zone: orNull(text),
-  state: machineSummaryFields.state,
-  rights: usageRights,
-})
-export const machineCalendar = object({
-  machineId: digits,
-  zone: orNull(text),
-  owner: hex,
-  offer: objectOrNull({
-    asset: hex,
-    pricePerHourMinor: digits,
-    openBits: hourBits,
-    untilWeek: integer,
-  }),
-  thisWeek: orNull(integer),
-  weeks: list(
-    object({
-      week: integer,
-      monday: text,
-      startsMs: integer,
-      endsMs: integer,
-      seconds: integer,
-      occupied: hourBits,
-      promisedHours: integer,
-      oddHours: list(object({ hour: integer, seconds: integer })),
-      holders: list(
-        object({
-          rightId: digits,
-          holder: hex,
-          bits: hourBits,
-          spans: list(object({ fromMs: integer, toMs: integer })),
-        }),
-      ),
-    }),
-  ),
-})
-export const calendarQuery = object(
-  {
-    fromWeek: { type: 'integer', minimum: 0, maximum: 100_000 },
-    weeks: { type: 'integer', minimum: 1, maximum: 8, default: 1 },
-  },
-  ['fromWeek', 'weeks'],
-)
-export const rightsQuery = object({
-  owner: { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' },
-})
-export const rightParams = object({ rightId: machineId })

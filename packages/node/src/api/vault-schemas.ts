@@ -1,6 +1,7 @@
 /** JSON Schemas of what the API takes and answers about vaults. */
 
 import {
+  address,
   boolean,
   digits,
   hex,
@@ -12,7 +13,6 @@ import {
   text,
 } from './schemas.ts'
 
-const address = { type: 'string', pattern: '^0x[0-9a-fA-F]{40}$' } as const
 /** Also negative. */
 const signed = { type: 'string', pattern: '^-?(0|[1-9][0-9]{0,77})$' } as const
 const pageFields = {

@@ -204,6 +204,14 @@ export async function readRights(
   })
 }
 
+/** How many rights to use the machine were ever issued. */
+export async function countRightsIssued(db: Queryable, machineId: bigint): Promise<number> {
+  const { rows } = await db.query('SELECT count(*) FROM usage_rights WHERE machine_id = $1', [
+    machineId,
+  ])
+  return Number(rows[0].count)
+}
+
 async function readChanges(
   db: Queryable,
   rightIds: readonly unknown[],

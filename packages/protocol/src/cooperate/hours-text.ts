@@ -37,6 +37,14 @@ export function hoursText(bits: HourBits): string {
     .join('; ')
 }
 
+/** The same of many weeks: `Saturdays 8-12`, `Mondays and Tuesdays 9-17`, `All days 8-12`. */
+export function hoursOfManyWeeks(bits: HourBits): string {
+  const text = hoursText(bits)
+    .replace('every day', 'all days')
+    .replace(new RegExp(DAYS.join('|'), 'g'), '$&s')
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
 const DAY = '[a-z]+'
 const PART = new RegExp(`^(${DAY})(?:\\s*-\\s*(${DAY}))?\\s+(\\d{1,2})\\s*-\\s*(\\d{1,2})$`)
 const MAX_TEXT = 500

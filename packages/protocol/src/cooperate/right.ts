@@ -1,6 +1,6 @@
 import { joinSpans, type Span, spansOfBits, wallHourAt } from './calendar.ts'
 import { countHours, type HourBits } from './hour-bits.ts'
-import { hoursText } from './hours-text.ts'
+import { hoursOfManyWeeks, hoursText } from './hours-text.ts'
 
 /** A right has at most so many weeks, and begins at most so many ahead. */
 export const MAX_RIGHT_WEEKS = 53
@@ -69,22 +69,52 @@ export function entitlementAt(right: UsageRight, zone: string, atMs: number): En
 const MONDAY_MS = 4 * 24 * 3_600_000
 const WEEK_MS = 7 * 24 * 3_600_000
 
+const mondayFormat = new Intl.DateTimeFormat('en-GB', {
+  timeZone: 'UTC',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+})
+const mondayText = (week: number) => mondayFormat.format(MONDAY_MS + week * WEEK_MS)
+
 /** A right in words: `every Saturday 8-12, 12 weeks from 5 Jan 2026`, `10 hours a week, 1 week from 5 Jan 2026`. */
 export function rightText(
   right: Pick<UsageRight, 'firstWeek' | 'weeksCount' | 'bits' | 'hoursPerWeek'>,
 ): string {
   const { firstWeek, weeksCount, bits, hoursPerWeek } = right
-  const monday = new Intl.DateTimeFormat('en-GB', {
-    timeZone: 'UTC',
-    day: 'numeric',
-    month: 'short',
-    year: 'numeric',
-  }).format(MONDAY_MS + firstWeek * WEEK_MS)
   const slot = hoursText(bits)
   const every = slot.startsWith('every') ? slot : `every ${slot}`
   const what =
     hoursPerWeek === 0 ? every : `${hoursPerWeek} ${hoursPerWeek === 1 ? 'hour' : 'hours'} a week`
-  return `${what}, ${weeksCount} ${weeksCount === 1 ? 'week' : 'weeks'} from ${monday}`
+  return `${what}, ${weeksCount} ${weeksCount === 1 ? 'week' : 'weeks'} from ${mondayText(firstWeek)}`
+}
+
+/**
+ * What rights hold of a machine from a week on, a line for those of the same weeks, what ends first before what ends later: `Saturdays 8-12 are held until
+ * 31 May 2027`, `10 hours a week are held from 5 Jan 2026 until 31 May 2027`. The day is the Monday on which they hold nothing any more.
+ */
+export function heldText(rights: readonly UsageRight[], thisWeek: number): string[] {
+  const endOf = ({ firstWeek, weeksCount }: UsageRight) => firstWeek + weeksCount
+  const beginOf = ({ firstWeek }: UsageRight) => Math.max(firstWeek, thisWeek)
+  const coming = rights
+    .filter((right) => endOf(right) > thisWeek)
+    .sort((a, b) => endOf(a) - endOf(b) || beginOf(a) - beginOf(b))
+  const alike = Map.groupBy(coming, (right) => `${beginOf(right)} ${endOf(right)}`)
+  return [...alike.values()].flatMap((group) => {
+    const [first] = group
+    if (!first) return []
+    const begin = beginOf(first)
+    const from = begin === thisWeek ? '' : `from ${mondayText(begin)} `
+    const held = `held ${from}until ${mondayText(endOf(first))}`
+    const bits = group.reduce((sum, right) => sum | right.bits, 0n)
+    const quota = group.reduce((sum, { hoursPerWeek }) => sum + hoursPerWeek, 0)
+    return [
+      ...(bits === 0n ? [] : [`${hoursOfManyWeeks(bits)} are ${held}`]),
+      ...(quota === 0
+        ? []
+        : [`${quota} ${quota === 1 ? 'hour a week is' : 'hours a week are'} ${held}`]),
+    ]
+  })
 }
 
 /** Hours that a right has in all, as it was issued: what its price is reckoned from. */

@@ -8,6 +8,7 @@ import {
   entitlementAt,
   heldHours,
   heldSpans,
+  heldText,
   hoursInAll,
   hoursText,
   parseHours,
@@ -83,6 +84,23 @@ test('rights in words', () => {
   expect(hoursText(bitsOfHours([0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 8)))).toBe(
     'every day 8-9',
   )
+})
+
+test('what is held of a machine, in words', () => {
+  const quota = slot({ bits: 0n, hoursPerWeek: 10, weeksCount: 73, firstWeek: FIRST + 1 })
+  const sunday = slot({ bits: SATURDAY << 24n })
+  expect(heldText([quota, slot(), sunday, { ...quota, hoursPerWeek: 1 }], FIRST)).toEqual([
+    'Saturdays and Sundays 8-12 are held until 30 Mar 2026',
+    '11 hours a week are held from 12 Jan 2026 until 7 Jun 2027',
+  ])
+  // Of those that have begun only the end counts.
+  expect(heldText([slot(), { ...quota, hoursPerWeek: 1 }], FIRST + 12)).toEqual([
+    '1 hour a week is held until 7 Jun 2027',
+  ])
+  const daily = bitsOfHours([0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 8))
+  expect(heldText([slot({ bits: daily })], FIRST)).toEqual([
+    'All days 8-9 are held until 30 Mar 2026',
+  ])
 })
 
 test('hours are read as people write them', () => {

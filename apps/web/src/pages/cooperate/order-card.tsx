@@ -42,6 +42,7 @@ export const OrderCard = ({ order, onFill }: { order: MarketOrder; onFill: () =>
       </p>
       <Income order={order} />
       <Figures order={order} />
+      <Held order={order} />
       <p className="note order-maker">
         {isSale ? 'Sold by' : 'Offered by'} {isMine ? 'you' : <Party address={order.maker} />},
         until <At timeMs={order.endMs} />
@@ -153,6 +154,25 @@ const Figures = ({ order: { figures, kind } }: { order: MarketOrder }) => {
         </Figure>
       )}
     </dl>
+  )
+}
+
+/** Whoever buys the machine finds these hours taken. */
+const Held = ({ order: { figures } }: { order: MarketOrder }) => {
+  const { hours } = figures
+  if (!hours || hours.words.length === 0) return null
+  return (
+    <div className="note order-held">
+      <p>
+        Others hold {hours.heldHours} of {hours.ofHours} hours of the coming four weeks, and keep
+        them when it is sold:
+      </p>
+      <ul>
+        {hours.words.map((words) => (
+          <li key={words}>{words}</li>
+        ))}
+      </ul>
+    </div>
   )
 }
 
