@@ -22,16 +22,23 @@ export function openOutput(json: boolean): Output {
     result(value, text) {
       progress.clear()
       const line = json ? JSON.stringify(value) : typeof text === 'string' ? text : text()
-      process.stdout.write(`${line}\n`)
+      process.stdout.write(`${json ? line : printable(line)}\n`)
     },
     say(line) {
       if (json) return
       progress.clear()
-      process.stdout.write(`${line}\n`)
+      process.stdout.write(`${printable(line)}\n`)
     },
     progress,
   }
 }
+
+/**
+ * Without what a terminal obeys, and what turns the direction of writing: names, proposals and reasons come from anybody, and must not hide or rewrite
+ * what else is said.
+ */
+export const printable = (text: string): string =>
+  text.replace(/\r(?!\n)|[^\P{Cc}\r\n\t]|\p{Bidi_Control}/gu, '?')
 
 function openProgress(): Progress {
   const { stderr } = process

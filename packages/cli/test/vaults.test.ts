@@ -154,7 +154,7 @@ test('friends buy a boat, earn, vote for a new engine, and are paid, all by the 
   const id = proposalId.slice(0, 10)
   const words = await said('vote', 'show', 'Boat', id)
   expect(words).toContain('Pays 0.9 tEUR out of the reserve to Collector Ltd (0x')
-  expect(words).toContain('Suspends machine 1, since: engine is changed.')
+  expect(words).toContain('Suspends machine 1, since: “engine is changed”.')
   const stateIs = async (wanted: VaultProposal['state']) => {
     const state = async () => {
       // The ledger's time goes on with its blocks.

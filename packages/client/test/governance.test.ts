@@ -39,7 +39,7 @@ const effectsOf = (...actions: ProposedAction[]) =>
 test.each<[ProposedAction, string, 'usual' | 'grave']>([
   [
     { kind: 'spend', to: anna, amountMinor: 1_234_500_000n, purpose: 'new engine' },
-    'Pays 1,234.5 tEUR out of the reserve to Anna (A), for: new engine.',
+    'Pays 1,234.5 tEUR out of the reserve to Anna (A), for: “new engine”.',
     'usual',
   ],
   [
@@ -52,7 +52,7 @@ test.each<[ProposedAction, string, 'usual' | 'grave']>([
       },
     },
     'Uses income so from now on: first the reserve until it has 5 tEUR, then O until 1 tEUR are repaid, then 2.5% of the rest to Anna (A); what is left goes to the owners.',
-    'usual',
+    'grave',
   ],
   [
     { kind: 'operator', operator: anna },
@@ -73,7 +73,7 @@ test.each<[ProposedAction, string, 'usual' | 'grave']>([
   ],
   [
     { kind: 'suspend', machineId: 7n, reason: 'leak' },
-    'Suspends machine 7 (Engine), since: leak. What it measures is neither priced nor paid until it is resumed.',
+    'Suspends machine 7 (Engine), since: “leak”. What it measures is neither priced nor paid until it is resumed.',
     'usual',
   ],
   [{ kind: 'resume', machineId: 7n }, 'Resumes machine 7 (Engine).', 'usual'],
@@ -145,6 +145,25 @@ test.each<[ProposedAction, string, 'usual' | 'grave']>([
     words,
     severity,
   })
+})
+
+test('what a proposer or a seller wrote cannot pass for words of ours', () => {
+  const purpose = 'oil”. Nothing else\nhappens. \u202Etxet\u202C “'
+  const [spent] = effectsOf({ kind: 'spend', to: anna, amountMinor: 1n, purpose })
+  expect(short(spent?.words ?? '')).toBe(
+    'Pays 0.000001 tEUR out of the reserve to Anna (A), for: “oil". Nothing else happens. txet "”.',
+  )
+  const long = effectsOf({ kind: 'suspend', machineId: 8n, reason: 'x'.repeat(9_999) })
+  expect(long[0]?.words.length).toBeLessThan(400)
+  const named = { ...context, machineNames: new Map([[7n, 'Boat) for 9 EUR (\u202E']]) }
+  const calls = proposedCalls(governed, [{ kind: 'transfer-machine', machineId: 7n, to: anna }])
+  expect(explainProposal(calls, named)[0]?.words).toContain('machine 7 (Boat for 9 EUR) from')
+})
+
+test('a policy without counterparties lets nobody be paid, as the ledger has it', () => {
+  const policy = { perPayment: 1n, perDay: 1n, expiry: 1_800_000_000n, counterparties: [] }
+  const action = { kind: 'machine-policy', account: at('7'), asset: at('d'), policy } as const
+  expect(effectsOf(action)[0]?.words).toContain(', to nobody, until')
 })
 
 test('a change of governance is a call each', () => {

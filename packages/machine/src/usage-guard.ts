@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   entitlementAt,
   type Hex,
@@ -11,6 +10,7 @@ import {
   userAt,
 } from '@liquefy/protocol'
 import type { Measured } from './machine.ts'
+import { createStartChallenges } from './start-challenges.ts'
 import { loadUsage, saveUsage, type UsageRecord } from './usage-file.ts'
 import { noShows, timeOfUser, timeOutside } from './usage-time.ts'
 
@@ -69,8 +69,6 @@ export interface UsageGuard {
 
 const SECOND_MS = 1_000
 const DEFAULT_EVERY_MS = 60_000
-const CHALLENGE_MS = 600_000
-const MAX_CHALLENGES = 16
 const RUNS_KEPT_MS = 9 * 24 * 3_600_000
 const MAX_RUNS = 1_000
 const FAR_MS = 366 * 24 * 3_600_000
@@ -80,7 +78,7 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
   const { folder, machineId, streams, nowMs } = options
   const record = loadUsage(folder) ?? emptyRecord()
   let known = readCalendar(record.calendar, machineId)
-  const challenges = new Map<Hex, number>()
+  const challenges = createStartChallenges()
   let readMs = Number.NEGATIVE_INFINITY
   let askedMs = Number.NEGATIVE_INFINITY
   let asking: Promise<boolean> | undefined
@@ -135,8 +133,7 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
     if (!known.isActive) return refusal('MACHINE_SUSPENDED')
     if (record.running) return refusal('MACHINE_RUNNING')
     const { rightId, challenge, deadline, signature } = request
-    const until = challenges.get(challenge)
-    if (until === undefined || until < now) return refusal('CHALLENGE_USED')
+    if (!challenges.isOpen(challenge, now)) return refusal('CHALLENGE_USED')
     if (deadline < BigInt(Math.floor(now / SECOND_MS))) return refusal('START_EXPIRED')
     const right = known.rights.find((one) => one.rightId === rightId)
     if (!right) return refusal('RIGHT_UNKNOWN')
@@ -144,7 +141,7 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
     const digest = startUseDigest(options, { machineId, rightId, challenge, deadline })
     if (recoverAccount(digest, signature) !== user) return refusal('USER_UNKNOWN')
     // Only now: a stranger must not use up what somebody else is signing.
-    challenges.delete(challenge)
+    challenges.use(challenge, now)
     const entitlement = entitlementAt(right, known.zone, now)
     if (!entitlement.entitled) return refusal(entitlement.code)
     record.running = { rightId: String(rightId), user, sinceMs: now, countedMs: now }
@@ -201,13 +198,7 @@ export function openUsageGuard(options: UsageGuardOptions): UsageGuard {
 
   return {
     refresh,
-    challenge() {
-      const challenge: Hex = `0x${randomBytes(32).toString('hex')}`
-      challenges.set(challenge, nowMs() + CHALLENGE_MS)
-      const [oldest] = challenges.keys()
-      if (challenges.size > MAX_CHALLENGES && oldest) challenges.delete(oldest)
-      return challenge
-    },
+    challenge: () => challenges.make(nowMs()),
     start,
     stop,
     running() {

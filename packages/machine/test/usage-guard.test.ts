@@ -139,6 +139,23 @@ test('a challenge counts once, and a stranger does not use it up', async () => {
   expect(codeOf(guard.start(good))).toBe('CHALLENGE_USED')
 })
 
+test('ATK whoever asks for many challenges takes nobody away his own', async () => {
+  const { guard, request, time } = await setUp()
+  const good = request()
+  const others = Array.from({ length: 1_000 }, () => guard.challenge())
+  expect(new Set(others).size).toBe(1_000)
+  const made = `0x${'00'.repeat(7)}ff${good.challenge.slice(18)}` as const
+  expect(codeOf(guard.start(request(anna, { challenge: made })))).toBe('CHALLENGE_USED')
+  time.nowMs -= 1
+  expect(codeOf(guard.start(good))).toBe('CHALLENGE_USED')
+  time.nowMs += 1
+  expect(codeOf(guard.start(good))).toBe('OK')
+  await guard.stop()
+  const late = request(anna, { deadline: 2n ** 40n })
+  time.nowMs += 600_001
+  expect(codeOf(guard.start(late))).toBe('CHALLENGE_USED')
+})
+
 test('whom it is lent to starts it, and not its owner', async () => {
   const user = accountOfKey(bruno)
   const lent = calendar({}, { user, userUntilMs: EIGHT + HOUR_MS })

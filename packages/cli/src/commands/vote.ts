@@ -118,7 +118,8 @@ function show(): Command {
       const name = namer(context)
       context.out.result(told, () =>
         [
-          told.description,
+          // Marked, so that it cannot pass for what stands below.
+          told.description.replace(/^/gm, '| '),
           '',
           'If it is executed:',
           ...told.effects.map(

@@ -16,6 +16,7 @@ import {
   holdingOf,
   incomeView,
   knownVault,
+  ledgerSeconds,
   ppmOf,
   vaultSummaries,
   vaultView,
@@ -23,9 +24,9 @@ import {
 
 const PAGE = 50
 const LINES_A_PAGE = 500
-/** Vaults of one account, and newest proposals of these vaults, that its portfolio tells of. */
+/** Vaults of one account, and of each of them the newest votes, that its portfolio tells of. */
 const HOLDINGS_SHOWN = 100
-const PROPOSALS_LOOKED_AT = 200
+const VOTES_OF_EACH = 20
 
 interface Page {
   offset?: number
@@ -279,8 +280,11 @@ async function waitingVotes(context: ApiContext, vaults: readonly VaultRow[], ac
   const db = context.database.pool
   const rows = await readProposals(db, {
     vaults: vaults.map(({ vault }) => vault),
+    openAtSeconds: await ledgerSeconds(context),
+    // Anybody gives away a share of a vault of his own, with as many proposals as he likes: they must not push others out.
+    ofEach: VOTES_OF_EACH,
     offset: 0,
-    limit: PROPOSALS_LOOKED_AT,
+    limit: HOLDINGS_SHOWN * VOTES_OF_EACH,
   })
   const voted = await readVotedOn(db, account, rows)
   const waiting: (VaultProposalSummary & { weight: string })[] = []

@@ -36,6 +36,11 @@ export function ownerStatement(history: OwnerHistory): Statement {
   const lines: StatementLine[] = []
   let [shares, scaled, claimed, perShare] = [0n, 0n, 0n, 0n]
   const earned = () => scaled / SCALE
+  const told = new Set(
+    history.payments
+      .filter(({ payment }) => WITH_SHARES.has(payment))
+      .map(({ txHash, shares: count }) => `${txHash} ${count}`),
+  )
   for (const happening of inOrder(history)) {
     if (happening.kind === 'record') {
       const { record } = happening
@@ -59,7 +64,8 @@ export function ownerStatement(history: OwnerHistory): Statement {
     if (happening.kind === 'move') {
       const { move } = happening
       shares = move.shares
-      if (isToldByPayment(move, history.payments)) continue
+      const count = move.delta < 0n ? -move.delta : move.delta
+      if (move.other === zeroAddress && told.has(`${move.txHash} ${count}`)) continue
       lines.push(plainLine(move.delta > 0n ? 'received' : 'sent', move, move.other))
       continue
     }
@@ -119,15 +125,6 @@ function inOrder({ records, moves, payments }: OwnerHistory): Happening[] {
       })),
   ]
   return all.sort((a, b) => a.block - b.block || a.index - b.index)
-}
-
-function isToldByPayment(move: MoveRow, payments: readonly PaymentRow[]): boolean {
-  if (move.other !== zeroAddress) return false
-  const moved = move.delta < 0n ? -move.delta : move.delta
-  return payments.some(
-    ({ payment, txHash, shares }) =>
-      WITH_SHARES.has(payment) && txHash === move.txHash && shares === moved,
-  )
 }
 
 function placeOf(row: { block: number; logIndex: number; atMs: number; txHash: `0x${string}` }) {

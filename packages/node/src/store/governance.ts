@@ -93,10 +93,18 @@ export interface ProposalRow {
   steps: Partial<Record<ProposalStep, { atMs: number; eta: number | null }>>
 }
 
-/** Proposals of vaults, newest first: of one vault, or one proposal of it, or of all that are in `vaults`. */
+/** Proposals of vaults, newest first: of one vault, or one proposal of it, or of all that are in `vaults`, of each at most `ofEach`. */
 export async function readProposals(
   db: Queryable,
-  page: { vaults: readonly Hex[]; proposalId?: bigint; offset: number; limit: number },
+  page: {
+    vaults: readonly Hex[]
+    proposalId?: bigint
+    /** Only those whose vote ends then or later; seconds. */
+    openAtSeconds?: number
+    ofEach?: number
+    offset: number
+    limit: number
+  },
 ): Promise<ProposalRow[]> {
   const { rows } = await db.query(
     `SELECT p.*, v.name AS vault_name, counted.*,
@@ -106,7 +114,9 @@ export async function readProposals(
          ORDER BY m.block DESC, m.log_index DESC LIMIT 1), 0) AS supply,
        (SELECT value FROM vault_facts f WHERE f.vault = p.vault AND f.name = 'quorum-percent' AND f.at_ms <= p.snapshot_s * 1000
          ORDER BY f.block DESC, f.log_index DESC LIMIT 1) AS quorum_percent
-     FROM (SELECT * FROM vault_proposals WHERE vault = ANY($1::bytea[]) AND ($2::numeric IS NULL OR proposal_id = $2)
+     FROM (SELECT found.* FROM unnest($1::bytea[]) AS v (vault), LATERAL (
+             SELECT * FROM vault_proposals o WHERE o.vault = v.vault AND ($2::numeric IS NULL OR proposal_id = $2)
+               AND ($5::bigint IS NULL OR deadline_s >= $5) ORDER BY block DESC, log_index DESC LIMIT $6) found
            ORDER BY block DESC, log_index DESC OFFSET $3 LIMIT $4) p
      JOIN vaults v USING (vault),
      LATERAL (SELECT coalesce(sum(weight) FILTER (WHERE support = 1), 0) AS votes_for,
@@ -114,7 +124,14 @@ export async function readProposals(
                      coalesce(sum(weight) FILTER (WHERE support = 2), 0) AS votes_abstain, count(*)::int AS voters
               FROM proposal_votes c WHERE c.vault = p.vault AND c.proposal_id = p.proposal_id) counted
      ORDER BY p.block DESC, p.log_index DESC`,
-    [page.vaults.map(bytesOf), page.proposalId ?? null, page.offset, page.limit],
+    [
+      page.vaults.map(bytesOf),
+      page.proposalId ?? null,
+      page.offset,
+      page.limit,
+      page.openAtSeconds ?? null,
+      page.ofEach ?? null,
+    ],
   )
   return rows.map((row) => ({
     vault: hexOf(row.vault),

@@ -76,7 +76,19 @@ export interface CallWords {
   money(minor: bigint): string
   machine(machineId: bigint): string
   time(seconds: bigint): string
+  /** What the proposer wrote, in quotes, so that it cannot pass for what the call does. */
+  said(text: string): string
 }
+
+/** Of what others wrote, so much is shown. */
+const SAID_CHARACTERS = 200
+
+/** Without anything that breaks a line, is not seen, or turns the direction of what stands behind it. */
+const onOneLine = (text: string): string =>
+  text
+    .slice(0, SAID_CHARACTERS)
+    .replace(/[\p{C}\p{Z}]+/gu, ' ')
+    .trim()
 
 export function callWords(context: CallContext): CallWords {
   const { asset, names, machineNames, vault, timelock } = context
@@ -94,8 +106,11 @@ export function callWords(context: CallContext): CallWords {
       `${formatDecimal(minor, asset.decimals, { grouping: true, trim: true })} ${asset.symbol}`,
     machine(machineId) {
       const name = machineNames.get(machineId)
-      return name ? `machine ${machineId} (${name})` : `machine ${machineId}`
+      const shown = onOneLine((name ?? '').replace(/[()]/g, ''))
+      return shown ? `machine ${machineId} (${shown})` : `machine ${machineId}`
     },
+    said: (text) =>
+      `“${onOneLine(text).replace(/[“”„]/g, '"')}${text.length > SAID_CHARACTERS ? '…' : ''}”`,
     time(seconds) {
       // The last millisecond that a date can name.
       const ms = Number(seconds) * 1_000

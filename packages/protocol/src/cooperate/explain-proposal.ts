@@ -76,7 +76,7 @@ function explainOne(call: VaultCall, context: CallContext): CallEffect {
 function vaultCall(call: VaultCall, context: CallContext): CallEffect | undefined {
   const decoded = decodeCall(VAULT, call.data)
   if (!decoded) return undefined
-  const { who, money, isSame } = callWords(context)
+  const { who, money, isSame, said } = callWords(context)
   switch (decoded.functionName) {
     case 'execute': {
       const [target, value, data] = decoded.args
@@ -87,7 +87,7 @@ function vaultCall(call: VaultCall, context: CallContext): CallEffect | undefine
       const [to, amount, purpose] = decoded.args
       return usual(
         'spend',
-        `Pays ${money(amount)} out of the reserve to ${who(to)}, for: ${purpose || 'nothing that is said'}.`,
+        `Pays ${money(amount)} out of the reserve to ${who(to)}, for: ${purpose ? said(purpose) : 'nothing that is said'}.`,
       )
     }
     case 'setWaterfall': {
@@ -98,7 +98,11 @@ function vaultCall(call: VaultCall, context: CallContext): CallEffect | undefine
         ...fees.map(({ to, bps }) => `${bps / 100}% of the rest to ${who(to)}`),
       ]
       const first = steps.length > 0 ? `first ${steps.join(', then ')}; what is left` : 'all of it'
-      return usual('waterfall', `Uses income so from now on: ${first} goes to the owners.`)
+      const isOthers = fees.length > 0 || outstanding > 0n
+      return (isOthers ? grave : usual)(
+        'waterfall',
+        `Uses income so from now on: ${first} goes to the owners.`,
+      )
     }
     case 'setOperator': {
       const [operator] = decoded.args

@@ -115,7 +115,7 @@ function tokenCall(
 function registryCall({ data }: VaultCall, context: CallContext): CallEffect | undefined {
   const decoded = decodeCall(REGISTRY, data)
   if (!decoded) return undefined
-  const { machine } = callWords(context)
+  const { machine, said } = callWords(context)
   const state = (words: string) => usual('machine-state', words)
   switch (decoded.functionName) {
     case 'activate':
@@ -126,7 +126,7 @@ function registryCall({ data }: VaultCall, context: CallContext): CallEffect | u
       )
     case 'suspendWithReason':
       return state(
-        `Suspends ${machine(decoded.args[0])}, since: ${decoded.args[1]}. What it measures is neither priced nor paid until it is resumed.`,
+        `Suspends ${machine(decoded.args[0])}, since: ${said(decoded.args[1])}. What it measures is neither priced nor paid until it is resumed.`,
       )
     case 'resume':
       return state(`Resumes ${machine(decoded.args[0])}.`)
@@ -248,12 +248,12 @@ function amountOf(asset: Hex, context: CallContext): (minor: bigint) => string {
 function rightsCall({ data }: VaultCall, context: CallContext): CallEffect | undefined {
   const decoded = decodeCall(RIGHTS, data)
   if (!decoded) return undefined
-  const { machine, who } = callWords(context)
+  const { machine, who, said } = callWords(context)
   switch (decoded.functionName) {
     case 'setZone':
       return usual(
         'right',
-        `Counts the weeks of ${machine(decoded.args[0])} in the time zone ${decoded.args[1]}.`,
+        `Counts the weeks of ${machine(decoded.args[0])} in the time zone ${said(decoded.args[1])}.`,
       )
     case 'offer': {
       const [machineId, asset, pricePerHour, openBits] = decoded.args
