@@ -211,3 +211,10 @@ export {
   vaultSignature,
   type Waterfall,
 } from './vault-ledger.ts'
+export {
+  offersForVault,
+  type TradeAction,
+  tradeProblem,
+  validatedSales,
+  votedSales,
+} from './vault-trade.ts'
