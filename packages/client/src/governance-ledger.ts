@@ -9,6 +9,7 @@ import {
 } from '@liquefy/abi'
 import { type Abi, encodeFunctionData, keccak256, parseEventLogs, toHex, zeroAddress } from 'viem'
 import type { SpendingPolicy } from './account-ledger.ts'
+import type { MarketPlace } from './market-ledger.ts'
 import { type Sender, send } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
 import type { VaultProposal } from './vault.ts'
@@ -19,6 +20,7 @@ import {
   type Waterfall,
   waterfallOnLedger,
 } from './vault-ledger.ts'
+import { type TradeAction, tradeCalls } from './vault-trade.ts'
 
 /** An action on a vault's governor. */
 export type GovernorAction = Sender & { governor: Hex }
@@ -45,6 +47,7 @@ export type ProposedAction =
   | { kind: 'machine-pause'; account: Hex; paused: boolean }
   | { kind: 'close-agreement'; agreementId: Hex }
   | { kind: 'refund'; agreementId: Hex; period: number; amountMinor: bigint }
+  | TradeAction
   | { kind: 'call'; target: Hex; value: bigint; data: Hex }
 
 /** Where the vault and its parts are. */
@@ -52,13 +55,13 @@ export interface GovernedVault {
   vault: Hex
   governor: Hex
   timelock: Hex
-  deployment: Pick<Deployment, 'registry' | 'clearingHouse'>
+  deployment: MarketPlace
 }
 
 /** A proposal as the governor is given it. */
 export type ProposalCalls = Pick<VaultProposal, 'descriptionHash'> & { calls: ProposedCall[] }
 
-/** The calls of what owners vote on, in order; a change of governance may be several. */
+/** The calls of what owners vote on, in order; a change of governance may be several, and a trade is. @throws LiquefyError of `tradeCalls`. */
 export function proposedCalls(vault: GovernedVault, actions: readonly ProposedAction[]) {
   return actions.flatMap((action) => callsOf(vault, action))
 }
@@ -172,6 +175,11 @@ function callsOf(vault: GovernedVault, action: ProposedAction): ProposedCall[] {
       const args = [agreementId, period, amountMinor]
       return [throughVault(vault, clearingHouse, clearingHouseAbi, 'refund', args)]
     }
+    case 'accept-offer':
+    case 'sell-machine':
+      return tradeCalls(vault.deployment, vault.vault, action).map(({ target, data }) =>
+        ofVault(vault, 'execute', [target, 0n, data]),
+      )
     case 'call':
       return [ofVault(vault, 'execute', [action.target, action.value, action.data])]
   }

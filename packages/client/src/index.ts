@@ -112,7 +112,6 @@ export {
 export type * from './market.ts'
 export {
   acceptOffer,
-  acceptOfferForVault,
   buy,
   cancelAllOrders,
   cancelOrders,
@@ -212,3 +211,10 @@ export {
   vaultSignature,
   type Waterfall,
 } from './vault-ledger.ts'
+export {
+  offersForVault,
+  type TradeAction,
+  tradeProblem,
+  validatedSales,
+  votedSales,
+} from './vault-trade.ts'

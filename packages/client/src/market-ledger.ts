@@ -33,11 +33,11 @@ import type { Deployment, Hex } from './types.ts'
 /** Where the market is: `createClient({ url }).deployment()`. */
 export type MarketPlace = Pick<
   Deployment,
-  'chainId' | 'registry' | 'clearingHouse' | 'accounts' | 'cooperation' | 'asset'
+  'chainId' | 'registry' | 'clearingHouse' | 'cooperation' | 'asset'
 >
 
 /** An action on the market. */
-export type MarketAction = Sender & { deployment: MarketPlace }
+export type MarketAction = Sender & { deployment: MarketPlace & Pick<Deployment, 'accounts'> }
 
 /** An order with its maker's signature, as a node takes it; `0x` where the maker is a contract that validated it on the market. */
 export interface SignedOrder {
@@ -67,7 +67,7 @@ const ABI: Abi = [
  *
  * @throws LiquefyError `MARKET_MISSING` on a ledger whose contracts an earlier version deployed.
  */
-export function marketOf(deployment: Omit<MarketPlace, 'accounts'>): Market {
+export function marketOf(deployment: MarketPlace): Market {
   const { chainId, registry, clearingHouse, cooperation, asset } = deployment
   if (!cooperation) {
     throw new LiquefyError(
@@ -113,7 +113,7 @@ export async function makeOffer(action: MarketAction & OrderDraft): Promise<Sign
 export async function buy(
   action: MarketAction & SignedOrder & { part?: bigint | undefined; seen?: SeenGood | undefined },
 ) {
-  const order = readSide(action, 'sale')
+  const order = readSide(action.deployment, action.order, 'sale')
   const part = partOf(order, action.part)
   await requireUnchanged(action, order.good, action.seen ?? {})
   await approveMore(action, marketOf(action.deployment).asset, part.priceMinor)
@@ -124,47 +124,12 @@ export async function buy(
 export async function acceptOffer(
   action: MarketAction & SignedOrder & { part?: bigint | undefined },
 ) {
-  const order = readSide(action, 'offer')
+  const order = readSide(action.deployment, action.order, 'offer')
   const part = partOf(order, action.part)
   const { good } = order
   const given: Good = good.kind === 'share' ? { ...good, amount: action.part ?? good.amount } : good
   await approveGood(action, marketOf(action.deployment), given)
   return fill(action, order, part)
-}
-
-/**
- * What owners of a vault vote on to have it accept somebody's offer of a machine, a receivable or a right that the vault holds: two calls in the vault's
- * name. What is paid is income of the vault.
- *
- * @throws LiquefyError `ORDER_SHAPE_REFUSED` and others of `parseOrder`, `ORDER_OTHER_SIDE`, `ORDER_GOOD_UNKNOWN` for shares, which a vault does not hold.
- */
-export function acceptOfferForVault(
-  signed: SignedOrder & { deployment: MarketPlace },
-): ProposedAction[] {
-  const order = readSide(signed, 'offer')
-  const market = marketOf(signed.deployment)
-  const tokenId = goodTokenId(order.good)
-  if (tokenId === undefined) {
-    throw new LiquefyError(
-      'ORDER_GOOD_UNKNOWN',
-      'A vault holds machines, receivables and rights, and no shares: let an owner of shares accept it.',
-    )
-  }
-  const approval: Call = {
-    address: goodToken(market, order.good),
-    abi: erc721Abi,
-    functionName: 'approve',
-    args: [market.market, tokenId],
-  }
-  const whole = { numerator: 1n, denominator: 1n }
-  return [approval, fillCall(market, order, whole, signed.signature)].map(
-    ({ address, abi, functionName, args }) => ({
-      kind: 'call',
-      target: address,
-      value: 0n,
-      data: encodeFunctionData({ abi, functionName, args }),
-    }),
-  )
 }
 
 /** Cancels orders on the ledger, for ever. For their maker; at most fifty at once. */
@@ -198,7 +163,7 @@ export function replacedOrders(
 }
 
 /** The id of a signed order, as the node and the market's events name it. */
-export function idOfOrder(deployment: Omit<MarketPlace, 'accounts'>, json: OrderJson): Hex {
+export function idOfOrder(deployment: MarketPlace, json: OrderJson): Hex {
   const market = marketOf(deployment)
   return orderId(market, readOrder(market, json))
 }
@@ -238,16 +203,15 @@ async function signOrder(
   return { order: json, signature }
 }
 
-function readOrder(market: Market, json: OrderJson): Order {
+/** @throws LiquefyError of `parseOrder`. */
+export function readOrder(market: Market, json: OrderJson): Order {
   const read = parseOrder(market, json)
   if (read.ok) return read.order
   throw new LiquefyError(read.code, read.message)
 }
 
-function readSide(
-  { deployment, order: json }: SignedOrder & { deployment: MarketPlace },
-  side: OrderSide,
-): Order {
+/** An order of that side. @throws LiquefyError `ORDER_OTHER_SIDE`, and of `parseOrder`. */
+export function readSide(deployment: MarketPlace, json: OrderJson, side: OrderSide): Order {
   const order = readOrder(marketOf(deployment), json)
   if (order.side === side) return order
   const words = { sale: 'sells something: buy it.', offer: 'offers a price: accept it.' }
@@ -273,27 +237,26 @@ function partOf(order: Order, amount: bigint | undefined): Part {
   )
 }
 
-function fill(action: MarketAction & SignedOrder, order: Order, part: Part) {
-  return send(action, fillCall(marketOf(action.deployment), order, part, action.signature))
+function fill(action: MarketAction & SignedOrder, order: Order, part: FilledPart) {
+  const market = marketOf(action.deployment)
+  const args = fillArguments(market, order, action.signature, part)
+  return send(action, marketCall(market, 'fulfillAdvancedOrder', args))
 }
 
-function fillCall(
+type FilledPart = Pick<Part, 'numerator' | 'denominator'>
+
+/** Arguments of `fulfillAdvancedOrder`, which fills the order; whoever calls gets what it gives. */
+export function fillArguments(
   market: Market,
   order: Order,
-  { numerator, denominator }: Pick<Part, 'numerator' | 'denominator'>,
   signature: Hex,
-): Call {
+  { numerator, denominator }: FilledPart = { numerator: 1n, denominator: 1n },
+) {
   const { counter: _, ...components } = orderComponents(market, order)
-  const advanced = {
-    parameters: { ...components, totalOriginalConsiderationItems: 1n },
-    numerator,
-    denominator,
-    signature,
-    extraData: '0x',
-  }
+  const parameters = { ...components, totalOriginalConsiderationItems: 1n }
+  const advanced = { parameters, numerator, denominator, signature, extraData: '0x' }
   // No conduit of the taker's, and the taker himself is who gets it.
-  const args = [advanced, [], zeroHash, zeroAddress]
-  return marketCall(market, 'fulfillAdvancedOrder', args)
+  return [advanced, [], zeroHash, zeroAddress] as const
 }
 
 async function approveGood(action: MarketAction, market: Market, good: Good): Promise<void> {

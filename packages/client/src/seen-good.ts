@@ -3,7 +3,7 @@ import { type Good, LiquefyError } from '@liquefy/protocol'
 import { erc20Abi, type PublicClient } from 'viem'
 import { accountAddress } from './account-ledger.ts'
 import type { MarketOrder } from './market.ts'
-import type { MarketPlace } from './market-ledger.ts'
+import type { MarketAction } from './market-ledger.ts'
 import type { Hex, MachineState } from './types.ts'
 
 /** What a buyer has seen of a good that its owner could still change; what is worth less since is not bought. */
@@ -17,7 +17,7 @@ export interface SeenGood {
   escrowMinor?: bigint
 }
 
-type Ledger = { deployment: MarketPlace; publicClient: PublicClient }
+type Ledger = { deployment: MarketAction['deployment']; publicClient: PublicClient }
 
 const OPEN = 1
 

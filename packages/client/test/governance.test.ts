@@ -1,7 +1,25 @@
-import { type CallContext, explainProposal } from '@liquefy/protocol'
+import {
+  type CallContext,
+  explainProposal,
+  type Good,
+  type Order,
+  orderToJson,
+} from '@liquefy/protocol'
 import { encodeFunctionData, parseAbi } from 'viem'
 import { expect, test } from 'vitest'
-import { type Hex, type ProposedAction, proposedCalls } from '../src/index.ts'
+import {
+  type Deployment,
+  type Hex,
+  type MarketOrder,
+  marketOf,
+  offersForVault,
+  type ProposedAction,
+  proposedCalls,
+  type SignedOrder,
+  tradeProblem,
+  type Vault,
+  votedSales,
+} from '../src/index.ts'
 
 const at = (digit: string): Hex => `0x${digit.repeat(40)}`
 const id = `0x${'ab'.repeat(32)}` as const
@@ -20,11 +38,19 @@ const context: CallContext = {
   accounts: new Map([[at('7'), 7n]]),
   machineNames: new Map([[7n, 'Engine']]),
 }
+const deployment = {
+  chainId: 31_337,
+  registry: context.registry,
+  clearingHouse: context.clearingHouse,
+  asset: context.asset,
+  cooperation: { market: at('4'), usageRights: at('3') } as Deployment['cooperation'],
+}
+const market = marketOf(deployment)
 const governed = {
   vault: context.vault,
   governor: context.governor,
   timelock: context.timelock,
-  deployment: { registry: context.registry, clearingHouse: context.clearingHouse },
+  deployment,
 }
 const [anna, other] = [at('e'), at('f')]
 const other_ = `0x${'f'.repeat(40)}`
@@ -230,6 +256,116 @@ test('accepting an offer on the market says what is given and what is got; one t
     'Accepts the offer of Anna (A) on the market: the vault gets 9 tEUR and gives machine 7 (Engine) to Anna (A).',
   )
   expect(accept(2n)?.severity).toBe('unknown')
+})
+
+const UNTIL = 1_800_000_000n
+
+function ordered(change: Partial<Order> = {}): SignedOrder {
+  const good: Good = { kind: 'machine', machineId: 7n }
+  const order: Order = {
+    side: 'offer',
+    maker: anna,
+    good,
+    priceMinor: 9_000_000n,
+    startTime: 0n,
+    endTime: UNTIL,
+    salt: 1n,
+    counter: 0n,
+    ...change,
+  }
+  return { order: orderToJson(market, order), signature: `0x${'12'.repeat(65)}` }
+}
+
+const wordsOf = (action: ProposedAction) =>
+  effectsOf(action).map(({ words, severity }) => [severity, short(words)])
+
+test('an offer is accepted by two calls: the market may take what is wanted, and the offer is filled', () => {
+  expect(wordsOf({ kind: 'accept-offer', offer: ordered() })).toEqual([
+    ['grave', 'Lets the market (X) take machine 7 (Engine) away from the vault.'],
+    [
+      'grave',
+      'Accepts the offer of Anna (A) on the market: the vault gets 9 tEUR and gives machine 7 (Engine) to Anna (A).',
+    ],
+  ])
+  const receivable = ordered({ good: { kind: 'receivable', agreementId: id } })
+  expect(wordsOf({ kind: 'accept-offer', offer: receivable }).map(([, words]) => words)).toEqual([
+    `Lets the market (X) take what agreement ${id} will earn away from the vault.`,
+    `Accepts the offer of Anna (A) on the market: the vault gets 9 tEUR and gives what agreement ${id} will earn to Anna (A).`,
+  ])
+})
+
+test('a machine is put up for sale in the name of the vault, and earlier sales of it end', () => {
+  const sale: ProposedAction = {
+    kind: 'sell-machine',
+    machineId: 7n,
+    priceMinor: 9_000_000n,
+    until: UNTIL,
+    replaced: [ordered({ side: 'sale', maker: context.vault }).order],
+  }
+  expect(wordsOf(sale)).toEqual([
+    ['usual', "Cancels 1 of the vault's orders on the market."],
+    ['grave', 'Lets the market (X) take machine 7 (Engine) away from the vault.'],
+    ['grave', 'Offers on the market, until 2027-01-15T08:00 UTC: machine 7 (Engine) for 9 tEUR.'],
+  ])
+  const calls = proposedCalls(governed, [sale]).map((call) => ({
+    ...call,
+    value: String(call.value),
+  }))
+  const { order } = ordered({ side: 'sale', maker: context.vault, salt: 0n })
+  expect(votedSales(deployment, { vault: context.vault, calls })).toEqual([order])
+  const acceptance = proposedCalls(governed, [{ kind: 'accept-offer', offer: ordered() }])
+  const others = acceptance.map((call) => ({ ...call, value: '0' }))
+  expect(votedSales(deployment, { vault: context.vault, calls: others })).toEqual([])
+})
+
+test('ATK owners are not asked for what they cannot give, or what ends while they vote', () => {
+  const vault = {
+    vault: context.vault,
+    asset: context.asset.address,
+    machines: [
+      { machineId: '7', machineName: 'Engine', held: true },
+      { machineId: '8', machineName: 'Hull', held: false },
+    ],
+    governance: {
+      votingDelaySeconds: 86_400,
+      votingPeriodSeconds: 3 * 86_400,
+      timelockSeconds: 86_400,
+    },
+  } as Vault
+  const nowMs = (1_800_000_000 - 6 * 86_400) * 1_000
+  const problem = (action: ProposedAction, atMs = nowMs - 1_000, of: Vault = vault) =>
+    action.kind === 'accept-offer' || action.kind === 'sell-machine'
+      ? tradeProblem(action, of, { deployment, nowMs: atMs })
+      : 'no trade'
+  const accept: ProposedAction = { kind: 'accept-offer', offer: ordered() }
+  const sell = { kind: 'sell-machine', machineId: 7n, priceMinor: 1n, until: UNTIL } as const
+  expect([problem(accept), problem(sell)]).toEqual([undefined, undefined])
+  expect(problem(accept, nowMs)).toBe(
+    'The offer ends 2027-01-15T08:00 UTC, while the vote runs: the owners and their timelock may need until 2027-01-15T08:00 UTC, so ask whoever made it for one that lasts longer.',
+  )
+  expect(problem(sell, nowMs)).toContain('let it last longer')
+  expect(problem({ ...sell, machineId: 8n })).toContain('does not hold machine 8')
+  expect(problem(accept, nowMs - 1_000, { ...vault, asset: other })).toContain('another token')
+  const share: Good = { kind: 'share', token: other, amount: 1n }
+  const accepts = (change: Partial<Order>) => () =>
+    proposedCalls(governed, [{ kind: 'accept-offer', offer: ordered(change) }])
+  expect(accepts({ good: share })).toThrow(expect.objectContaining({ code: 'TRADE_REFUSED' }))
+  expect(accepts({ side: 'sale' })).toThrow(expect.objectContaining({ code: 'ORDER_OTHER_SIDE' }))
+  expect(() => proposedCalls(governed, [{ ...sell, priceMinor: 0n }])).toThrow(
+    expect.objectContaining({ code: 'ORDER_PRICE_REFUSED' }),
+  )
+
+  const offer = { side: 'offer', kind: 'machine', state: 'open', maker: anna, tokenId: '7' }
+  const offers = [
+    offer,
+    { ...offer, kind: 'receivable', tokenId: id },
+    { ...offer, tokenId: '8' },
+    { ...offer, side: 'sale' },
+    { ...offer, state: 'unfunded' },
+    { ...offer, maker: context.vault },
+    { ...offer, kind: 'receivable', tokenId: '7' },
+  ] as MarketOrder[]
+  expect(offersForVault(offers, vault, [id])).toEqual(offers.slice(0, 2))
 })
 
 test('ATK what nobody knows is shown as unknown, however it is dressed up', () => {

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { clearingHouseAbi, machineAccountAbi, machineRegistryAbi, seaportAbi } from '@liquefy/abi'
 import {
   acceptOffer,
-  acceptOfferForVault,
   accountAddress,
   activateMachine,
   approve as approveEscrow,
@@ -589,7 +588,7 @@ describe('what a vault asks of its shares and its owners', () => {
       lastsSeconds: 30n * DAY,
     })
     await buyer.client.postOrder(offer)
-    const actions = acceptOfferForVault({ deployment, ...offer })
+    const actions = [{ kind: 'accept-offer', offer } as const]
     const calls = proposedCalls({ vault, governor, timelock, deployment }, actions)
     const description = '# Sell the silo'
     const proposalId = await proposeToOwners({ ...action(seller), governor, calls, description })

@@ -40,7 +40,7 @@ const previewOf = (
   const effects = explainProposal(calls, {
     ...vault,
     ...deployment,
-    allowLists: deployment.cooperation?.allowLists,
+    ...deployment.cooperation,
     names: new Map(deployment.people.map(({ address, name }) => [address.toLowerCase(), name])),
     accounts: new Map(machine ? [[machine.account.toLowerCase(), BigInt(machine.machineId)]] : []),
     machineNames: new Map(
