@@ -14,17 +14,8 @@ import {
   orderTypedData,
   parseOrder,
 } from '@liquefy/protocol'
-import {
-  type Abi,
-  bytesToBigInt,
-  encodeFunctionData,
-  erc20Abi,
-  erc721Abi,
-  zeroAddress,
-  zeroHash,
-} from 'viem'
+import { type Abi, bytesToBigInt, erc20Abi, erc721Abi, zeroAddress, zeroHash } from 'viem'
 import { allowedMinor } from './allowance.ts'
-import type { ProposedAction } from './governance-ledger.ts'
 import type { MarketOrder, OrderSide } from './market.ts'
 import { requireUnchanged, type SeenGood } from './seen-good.ts'
 import { type Call, type Sender, send } from './transaction.ts'
