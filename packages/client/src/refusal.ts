@@ -233,6 +233,7 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   VaultNotLive: () =>
     'Owners decide once the sale of the shares has succeeded, and while nobody has bought all of them.',
   RolesFixed: () => "The timelock obeys the vault's governor alone, whatever is voted.",
+  TimelockFixed: () => 'The vault obeys its first timelock alone, whatever is voted.',
   GovernorNonexistentProposal: ([proposalId]) => `Nobody has proposed ${proposalId}.`,
   GovernorUnexpectedProposalState: ([proposalId, state]) =>
     `Proposal ${proposalId} is ${PROPOSAL_STATES[Number(state)] ?? state} now: for this it must be in another state. See \`liquefy vote show\`.`,
