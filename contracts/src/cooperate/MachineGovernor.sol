@@ -6,6 +6,7 @@ import {GovernorCountingSimpleUpgradeable} from "@openzeppelin/contracts-upgrade
 import {GovernorSettingsUpgradeable} from "@openzeppelin/contracts-upgradeable/governance/extensions/GovernorSettingsUpgradeable.sol";
 import {GovernorTimelockControlUpgradeable} from "@openzeppelin/contracts-upgradeable/governance/extensions/GovernorTimelockControlUpgradeable.sol";
 import {GovernorVotesUpgradeable} from "@openzeppelin/contracts-upgradeable/governance/extensions/GovernorVotesUpgradeable.sol";
+import {TimelockControllerUpgradeable} from "@openzeppelin/contracts-upgradeable/governance/TimelockControllerUpgradeable.sol";
 import {GovernorVotesQuorumFractionUpgradeable} from "@openzeppelin/contracts-upgradeable/governance/extensions/GovernorVotesQuorumFractionUpgradeable.sol";
 import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import {GovernanceSetup, Phase} from "./VaultSetup.sol";
@@ -36,6 +37,8 @@ contract MachineGovernor is
     error GovernanceRefused(GovernanceSetup setup);
     /// @dev A founder could pass his wishes before the first share is sold.
     error VaultNotLive(Phase have);
+    /// @dev The vault obeys its first timelock alone: with another one its owners would decide nothing any more.
+    error TimelockFixed();
 
     constructor() {
         _disableInitializers();
@@ -71,6 +74,11 @@ contract MachineGovernor is
         if (standing != ProposalState.Succeeded && standing != ProposalState.Queued) return standing;
         uint256 ready = standing == ProposalState.Queued ? proposalEta(proposalId) : proposalDeadline(proposalId);
         if (block.timestamp > ready + LAPSE_SECONDS) return ProposalState.Expired;
+    }
+
+    /// @notice Refused, whatever is voted.
+    function updateTimelock(TimelockControllerUpgradeable) public pure override {
+        revert TimelockFixed();
     }
 
     function _propose(

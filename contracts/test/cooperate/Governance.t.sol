@@ -289,8 +289,6 @@ contract GovernanceTest is VaultFixture {
         governor.relay(timelock, 0, "");
         vm.expectPartialRevert(IGovernor.GovernorOnlyExecutor.selector);
         governor.setVotingDelay(0);
-        vm.expectPartialRevert(IGovernor.GovernorOnlyExecutor.selector);
-        governor.updateTimelock(anna);
         vm.stopPrank();
     }
 
@@ -350,6 +348,23 @@ contract GovernanceTest is VaultFixture {
             vm.expectPartialRevert(IAnyTimelock.RolesFixed.selector);
             governor.execute(targets, values, calls, keccak256("because"));
         }
+    }
+
+    /// @dev A founder makes the vote worth nothing, sells his shares, and stays the operator and the receiver of fees for ever.
+    function test_NoVoteTakesTheVaultFromItsOwners() public {
+        (address[] memory targets, uint256[] memory values, bytes[] memory calls) =
+            plan(abi.encodeCall(IAnyGovernor.updateTimelock, (founder)));
+        targets[0] = address(governor);
+        vm.prank(founder);
+        uint256 proposal = governor.propose(targets, values, calls, "because");
+        pass(VOTING_DELAY + 1);
+        vote(founder, proposal, FOR);
+        pass(VOTING_PERIOD);
+        governor.queue(targets, values, calls, keccak256("because"));
+        pass(TIMELOCK);
+        vm.expectPartialRevert(IAnyGovernor.TimelockFixed.selector);
+        governor.execute(targets, values, calls, keccak256("because"));
+        assertEq(governor.timelock(), timelock, "still the vault's");
     }
 
     function test_NoVaultBeginsWithoutAPauseOrWithAnEndlessOne() public {

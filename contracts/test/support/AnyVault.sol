@@ -40,6 +40,7 @@ abstract contract AnyVault is VaultBuyout {
 /// @notice What tests call of `MachineGovernor`.
 interface IAnyGovernor is IGovernor {
     error VaultNotLive(Phase have);
+    error TimelockFixed();
     error GovernanceRefused(GovernanceSetup setup);
 
     function relay(address target, uint256 value, bytes calldata data) external payable;
