@@ -55,10 +55,9 @@ contract VaultFactory is IVaultRefusals {
         isVault[vault] = true;
         emit VaultCreated(vault, msg.sender, governor, timelock, governance);
 
-        address[] memory proposers = new address[](1);
-        proposers[0] = governor;
-        address[] memory executors = new address[](1); // zero: everybody
-        IVaultTimelock(timelock).initialize(governance.timelockSeconds, proposers, executors, address(0));
+        address[] memory alone = new address[](1);
+        alone[0] = governor;
+        IVaultTimelock(timelock).initialize(governance.timelockSeconds, alone, alone, address(0));
         IMachineGovernor(governor).initialize(IVotes(vault), timelock, setup.name, governance);
         IMachineVault(vault).initialize(setup, msg.sender, timelock);
 

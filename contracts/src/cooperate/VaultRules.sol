@@ -31,6 +31,8 @@ contract VaultRules is IVaultRefusals {
     uint256 public constant MAX_MACHINES = 16;
     /// @notice A vault has at most this many shares: what division by their number leaves is less than a smallest unit.
     uint256 public constant MAX_SHARES = type(uint96).max;
+    /// @notice A sale ends within so many seconds: until then nobody has his money back.
+    uint256 public constant MAX_SALE_SECONDS = 366 days;
     uint256 private constant WHOLE = 10_000;
 
     ClearingHouse private immutable _clearingHouse;
@@ -89,7 +91,7 @@ contract VaultRules is IVaultRefusals {
     function _requireSale(Sale calldata sale) private view {
         bool none = sale.cap == 0 && sale.goal == 0 && sale.priceMinor == 0 && sale.deadline == 0;
         bool sound = sale.cap != 0 && sale.priceMinor != 0 && sale.goal <= sale.cap && sale.deadline > block.timestamp
-            && uint256(sale.priceMinor) * sale.cap <= type(uint128).max;
+            && sale.deadline <= block.timestamp + MAX_SALE_SECONDS && uint256(sale.priceMinor) * sale.cap <= type(uint128).max;
         if (!none && !sound) revert SaleRefused(sale);
     }
 }

@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
-import {VaultSetup} from "../../src/cooperate/VaultSetup.sol";
-import {AnyVault, IAnyTimelock} from "../support/AnyVault.sol";
+import {GovernanceSetup, VaultSetup} from "../../src/cooperate/VaultSetup.sol";
+import {AnyVault, IAnyGovernor, IAnyTimelock} from "../support/AnyVault.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 
 /// @notice Borrows shares, proposes and votes with them, and gives them back in the same transaction.
@@ -267,7 +267,7 @@ contract GovernanceTest is VaultFixture {
             vm.startPrank(callers[i]);
             vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
             pause.schedule(address(vault), 0, call, 0, 0, TIMELOCK);
-            vm.expectPartialRevert(IAnyTimelock.TimelockUnexpectedOperationState.selector);
+            vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
             pause.execute(address(vault), 0, call, 0, 0);
             vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
             pause.grantRole(keccak256("PROPOSER_ROLE"), anna);
@@ -289,8 +289,6 @@ contract GovernanceTest is VaultFixture {
         governor.relay(timelock, 0, "");
         vm.expectPartialRevert(IGovernor.GovernorOnlyExecutor.selector);
         governor.setVotingDelay(0);
-        vm.expectPartialRevert(IGovernor.GovernorOnlyExecutor.selector);
-        governor.updateTimelock(anna);
         vm.stopPrank();
     }
 
@@ -327,5 +325,107 @@ contract GovernanceTest is VaultFixture {
         pass(TIMELOCK);
         governor.execute(targets, values, calls, keccak256("because"));
         assertEq(governor.votingDelay(), 120, "changed");
+    }
+
+    /// @dev A founder who owns all shares lets himself command the vault for ever, sells them, and takes the machine.
+    function test_NoVoteGivesTheTimelockAnotherMaster() public {
+        bytes32 proposer = keccak256("PROPOSER_ROLE");
+        bytes[3] memory wishes = [
+            abi.encodeCall(IAccessControl.grantRole, (proposer, founder)),
+            abi.encodeCall(IAccessControl.grantRole, (0, founder)),
+            abi.encodeCall(IAccessControl.revokeRole, (proposer, address(governor)))
+        ];
+        for (uint256 i = 0; i < wishes.length; ++i) {
+            (address[] memory targets, uint256[] memory values, bytes[] memory calls) = plan(wishes[i]);
+            targets[0] = timelock;
+            vm.prank(founder);
+            uint256 proposal = governor.propose(targets, values, calls, "because");
+            pass(VOTING_DELAY + 1);
+            vote(founder, proposal, FOR);
+            pass(VOTING_PERIOD);
+            governor.queue(targets, values, calls, keccak256("because"));
+            pass(TIMELOCK);
+            vm.expectPartialRevert(IAnyTimelock.RolesFixed.selector);
+            governor.execute(targets, values, calls, keccak256("because"));
+        }
+    }
+
+    /// @dev A founder makes the vote worth nothing, sells his shares, and stays the operator and the receiver of fees for ever.
+    function test_NoVoteTakesTheVaultFromItsOwners() public {
+        (address[] memory targets, uint256[] memory values, bytes[] memory calls) =
+            plan(abi.encodeCall(IAnyGovernor.updateTimelock, (founder)));
+        targets[0] = address(governor);
+        vm.prank(founder);
+        uint256 proposal = governor.propose(targets, values, calls, "because");
+        pass(VOTING_DELAY + 1);
+        vote(founder, proposal, FOR);
+        pass(VOTING_PERIOD);
+        governor.queue(targets, values, calls, keccak256("because"));
+        pass(TIMELOCK);
+        vm.expectPartialRevert(IAnyGovernor.TimelockFixed.selector);
+        governor.execute(targets, values, calls, keccak256("because"));
+        assertEq(governor.timelock(), timelock, "still the vault's");
+    }
+
+    function test_NoVaultBeginsWithoutAPauseOrWithAnEndlessOne() public {
+        VaultSetup memory setup = plainSetup();
+        setup.machineIds = new uint256[](0);
+        for (uint256 i = 0; i < 6; ++i) {
+            GovernanceSetup memory governance = governanceSetup();
+            if (i == 0) governance.votingDelaySeconds = 0;
+            if (i == 1) governance.quorumPercent = 0;
+            if (i == 2) governance.timelockSeconds = 0;
+            if (i == 3) governance.votingDelaySeconds = uint48(365 * DAY + 1);
+            if (i == 4) governance.votingPeriodSeconds = uint32(365 * DAY + 1);
+            if (i == 5) governance.timelockSeconds = 365 * DAY + 1;
+            vm.expectPartialRevert(IAnyGovernor.GovernanceRefused.selector);
+            factory.create(setup, governance);
+        }
+    }
+
+    // --- what was voted by others than today's owners -----------------------------------------------------------------
+
+    /// @dev A founder votes the machine to himself while nobody has bought, and has it done when everybody has paid.
+    function test_NothingIsProposedWhileSharesAreSold() public {
+        deployVaults();
+        found(saleSetup());
+        nextBlock();
+        (address[] memory targets, uint256[] memory values, bytes[] memory calls) =
+            plan(abi.encodeCall(AnyVault.setOperator, (founder)));
+        vm.prank(founder);
+        vm.expectPartialRevert(IAnyGovernor.VaultNotLive.selector);
+        governor.propose(targets, values, calls, "because");
+    }
+
+    /// @dev Else a founder keeps what he voted alone, sells his shares, and has it done then.
+    function test_WhatWasVotedLapses() public {
+        bytes memory call = abi.encodeCall(AnyVault.setOperator, (anna));
+        uint256 proposal = propose(anna, call);
+        vote(anna, proposal, FOR);
+        pass(VOTING_PERIOD);
+        uint256 deadline = governor.proposalDeadline(proposal);
+        pass(deadline + 14 days - time);
+        assertState(proposal, IGovernor.ProposalState.Succeeded, "the last second to queue it");
+        pass(1);
+        assertState(proposal, IGovernor.ProposalState.Expired, "not queued in time");
+        vm.expectPartialRevert(IGovernor.GovernorUnexpectedProposalState.selector);
+        queue(call);
+
+        call = abi.encodeCall(AnyVault.setOperator, (ben));
+        proposal = propose(anna, call);
+        vote(anna, proposal, FOR);
+        pass(VOTING_PERIOD);
+        queue(call);
+        pass(TIMELOCK + 14 days);
+        assertState(proposal, IGovernor.ProposalState.Queued, "the last second to execute it");
+        pass(1);
+        assertState(proposal, IGovernor.ProposalState.Expired, "not executed in time");
+        vm.expectPartialRevert(IGovernor.GovernorUnexpectedProposalState.selector);
+        execute(call);
+        (address[] memory targets, uint256[] memory values, bytes[] memory calls) = plan(call);
+        bytes32 salt = bytes32(bytes20(address(governor))) ^ keccak256("because");
+        vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
+        IAnyTimelock(timelock).executeBatch(targets, values, calls, 0, salt);
+        assertEq(vault.operator(), operator, "nothing was done");
     }
 }

@@ -99,13 +99,14 @@ contract SaleTest is VaultFixture {
 
     function test_SalesRefused() public {
         uint64 later = start + DAY;
-        Sale[6] memory sales = [
+        Sale[7] memory sales = [
             Sale({priceMinor: 0, cap: 10, goal: 1, deadline: later}), // free
             Sale({priceMinor: 1, cap: 10, goal: 11, deadline: later}), // never reached
             Sale({priceMinor: 1, cap: 10, goal: 1, deadline: start}), // over already
             Sale({priceMinor: 1, cap: 0, goal: 0, deadline: later}), // of nothing
             Sale({priceMinor: type(uint128).max, cap: 2, goal: 1, deadline: later}), // more than there is
-            Sale({priceMinor: 1, cap: 0, goal: 1, deadline: 0})
+            Sale({priceMinor: 1, cap: 0, goal: 1, deadline: 0}),
+            Sale({priceMinor: 1, cap: 10, goal: 1, deadline: start + 366 * DAY + 1}) // whose money never comes back
         ];
         for (uint256 i = 0; i < sales.length; ++i) {
             VaultSetup memory setup = plainSetup();

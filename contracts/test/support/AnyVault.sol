@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {VaultBuyout} from "../../src/cooperate/VaultBuyout.sol";
-import {BuyoutRules, VaultSetup} from "../../src/cooperate/VaultSetup.sol";
+import {BuyoutRules, GovernanceSetup, Phase, VaultSetup} from "../../src/cooperate/VaultSetup.sol";
 import {Waterfall} from "../../src/cooperate/Waterfall.sol";
 
 /// @notice What tests call of `MachineVault`: what it says itself, beside what it inherits. Abstract, since a test that imports the
@@ -39,6 +39,10 @@ abstract contract AnyVault is VaultBuyout {
 
 /// @notice What tests call of `MachineGovernor`.
 interface IAnyGovernor is IGovernor {
+    error VaultNotLive(Phase have);
+    error TimelockFixed();
+    error GovernanceRefused(GovernanceSetup setup);
+
     function relay(address target, uint256 value, bytes calldata data) external payable;
     function setVotingDelay(uint48 newVotingDelay) external;
     function updateTimelock(address newTimelock) external;
@@ -49,6 +53,7 @@ interface IAnyGovernor is IGovernor {
 interface IAnyTimelock {
     error TimelockUnexpectedOperationState(bytes32 operationId, bytes32 expectedStates);
     error TimelockUnauthorizedCaller(address caller);
+    error RolesFixed();
 
     function initialize(uint256 minDelay, address[] calldata proposers, address[] calldata executors, address admin)
         external;
@@ -63,6 +68,13 @@ interface IAnyTimelock {
     function execute(address target, uint256 value, bytes calldata data, bytes32 predecessor, bytes32 salt)
         external
         payable;
+    function executeBatch(
+        address[] calldata targets,
+        uint256[] calldata values,
+        bytes[] calldata payloads,
+        bytes32 predecessor,
+        bytes32 salt
+    ) external payable;
     function updateDelay(uint256 newDelay) external;
     function grantRole(bytes32 role, address account) external;
     function cancel(bytes32 id) external;

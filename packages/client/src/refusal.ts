@@ -199,6 +199,10 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   SharesLocked: () => 'Shares do not move while they are sold. Wait until the sale is over.',
   TransferNotCompliant: ([, to]) =>
     `${to} may not hold shares of this vault. Its operator keeps the list: liquefy vault allow.`,
+  SaleRefused: () =>
+    'A sale needs a price, a cap, a goal that is no higher, and a deadline within 366 days.',
+  GovernanceRefused: () =>
+    'Delay, vote, pause and quorum must be more than nothing, and delay, vote and pause at most 365 days.',
   SaleOver: ([deadline]) => `Shares were sold until ${timeText(deadline)}.`,
   SaleNotOver: ([deadline]) => `Shares are sold until ${timeText(deadline)}: wait for that.`,
   SharesSoldOut: ([wanted, left]) => `${wanted} shares are wanted, and ${left} are left.`,
@@ -226,6 +230,10 @@ const WORDS: Record<string, (args: readonly unknown[]) => string | undefined> = 
   GovernorInsufficientProposerVotes: ([proposer, votes, threshold]) =>
     `${proposer} has ${votes} votes, and ${threshold} are needed to propose.`,
   GovernorAlreadyCastVote: ([voter]) => `${voter} has voted on this already.`,
+  VaultNotLive: () =>
+    'Owners decide once the sale of the shares has succeeded, and while nobody has bought all of them.',
+  RolesFixed: () => "The timelock obeys the vault's governor alone, whatever is voted.",
+  TimelockFixed: () => 'The vault obeys its first timelock alone, whatever is voted.',
   GovernorNonexistentProposal: ([proposalId]) => `Nobody has proposed ${proposalId}.`,
   GovernorUnexpectedProposalState: ([proposalId, state]) =>
     `Proposal ${proposalId} is ${PROPOSAL_STATES[Number(state)] ?? state} now: for this it must be in another state. See \`liquefy vote show\`.`,

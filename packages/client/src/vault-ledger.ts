@@ -1,5 +1,6 @@
 import {
   clearingHouseAbi,
+  machineGovernorAbi,
   machineRegistryAbi,
   machineVaultAbi,
   testEuroAbi,
@@ -117,7 +118,7 @@ export async function createVault(
   }
   const { logs } = await send(action, {
     address: vaultFactory,
-    abi: [...vaultFactoryAbi, ...errorsOf(machineRegistryAbi)],
+    abi: [...vaultFactoryAbi, ...errorsOf(machineGovernorAbi), ...errorsOf(machineRegistryAbi)],
     functionName: 'create',
     args: [onLedger, governance],
   })

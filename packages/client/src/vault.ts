@@ -196,7 +196,7 @@ export interface VaultMonth {
 
 /**
  * As the governor would say at the node's time. `pending`: votes count later. `succeeded`: anybody may queue it. `queued`: waits in the timelock
- * until `executableMs`. `ready`: anybody may execute it.
+ * until `executableMs`. `ready`: anybody may execute it. `expired`: it was not queued or executed in time, and never will be.
  */
 export type VaultProposalState =
   | 'pending'
@@ -207,6 +207,7 @@ export type VaultProposalState =
   | 'queued'
   | 'ready'
   | 'executed'
+  | 'expired'
 
 export interface VaultProposalSummary {
   proposalId: string

@@ -167,7 +167,17 @@ const proposalFields = {
   title: text,
   state: {
     type: 'string',
-    enum: ['pending', 'active', 'canceled', 'defeated', 'succeeded', 'queued', 'ready', 'executed'],
+    enum: [
+      'pending',
+      'active',
+      'canceled',
+      'defeated',
+      'succeeded',
+      'queued',
+      'ready',
+      'executed',
+      'expired',
+    ],
   },
   effects: list(effect),
   createdMs: integer,

@@ -7,8 +7,11 @@ export type Voting = Pick<
   'snapshot' | 'deadline' | 'for' | 'against' | 'abstain' | 'supply' | 'quorumPercent' | 'steps'
 >
 
+/** What was voted is queued, and what was queued is executed, within so long: `LAPSE_SECONDS` of the governor. */
+const LAPSE_SECONDS = 14 * 86_400
+
 /**
- * As OpenZeppelin's Governor and its timelock would say in a block of that time. Asked of the ledger it would be the state at the newest block,
+ * As the governor and its timelock would say in a block of that time. Asked of the ledger it would be the state at the newest block,
  * and a ledger makes none while nothing happens.
  */
 export function proposalState(voting: Voting, nowSeconds: number): VaultProposalState {
@@ -20,8 +23,10 @@ export function proposalState(voting: Voting, nowSeconds: number): VaultProposal
   if (voting.for + voting.abstain < quorumOf(voting) || voting.for <= voting.against) {
     return 'defeated'
   }
+  const readySeconds = steps.queued ? (steps.queued.eta ?? 0) : deadline
+  if (nowSeconds > readySeconds + LAPSE_SECONDS) return 'expired'
   if (!steps.queued) return 'succeeded'
-  return (steps.queued.eta ?? 0) <= nowSeconds ? 'ready' : 'queued'
+  return readySeconds <= nowSeconds ? 'ready' : 'queued'
 }
 
 /** For and abstaining votes that a proposal takes. Rounded down. */
@@ -34,5 +39,5 @@ export function quorumOf({
 
 /** Whether something can still come of it. */
 export function isOpenProposal(state: VaultProposalState): boolean {
-  return state !== 'canceled' && state !== 'defeated' && state !== 'executed'
+  return !['canceled', 'defeated', 'executed', 'expired'].includes(state)
 }

@@ -1,4 +1,4 @@
-import { keccak256, parseAbi, toHex, zeroAddress, zeroHash } from 'viem'
+import { parseAbi, zeroAddress } from 'viem'
 import { durationWords } from '../units/duration.ts'
 import {
   type CallContext,
@@ -34,22 +34,9 @@ const GOVERNOR = parseAbi([
   'function setVotingPeriod(uint32 seconds)',
   'function setProposalThreshold(uint256 shares)',
   'function updateQuorumNumerator(uint256 percent)',
-  'function updateTimelock(address timelock)',
 ])
 
-const TIMELOCK = parseAbi([
-  'function updateDelay(uint256 seconds)',
-  'function grantRole(bytes32 role, address account)',
-  'function revokeRole(bytes32 role, address account)',
-])
-
-const ROLES = new Map([
-  [zeroHash as string, 'administrator'],
-  ...['PROPOSER', 'EXECUTOR', 'CANCELLER'].map((role): [string, string] => [
-    keccak256(toHex(`${role}_ROLE`)),
-    role.toLowerCase(),
-  ]),
-])
+const TIMELOCK = parseAbi(['function updateDelay(uint256 seconds)'])
 
 /**
  * What a vault's timelock does if a proposal is executed: each call in a sentence, decoded from its bytes and from nothing that the proposer says.
@@ -68,7 +55,7 @@ function explainOne(call: VaultCall, context: CallContext): CallEffect {
         : isSame(call.target, context.governor)
           ? governorCall(call)
           : isSame(call.target, context.timelock)
-            ? timelockCall(call, context)
+            ? timelockCall(call)
             : undefined
   return known ?? unknownCall("the vault's timelock", call)
 }
@@ -168,28 +155,12 @@ function governorCall({ data }: VaultCall): CallEffect | undefined {
       return governance(`Lets only those propose who have ${value} votes.`)
     case 'updateQuorumNumerator':
       return governance(`Asks that ${value}% of all shares take part in a vote.`)
-    case 'updateTimelock':
-      return governance(
-        `Takes the timelock ${value} instead of the vault's: what owners vote has no effect on the vault any more.`,
-      )
   }
 }
 
-function timelockCall({ data }: VaultCall, context: CallContext): CallEffect | undefined {
+function timelockCall({ data }: VaultCall): CallEffect | undefined {
   const decoded = decodeCall(TIMELOCK, data)
   if (!decoded) return undefined
-  if (decoded.functionName === 'updateDelay') {
-    const words = durationWords(Number(decoded.args[0]))
-    return grave('governance', `Has what was voted wait ${words} before it is done.`)
-  }
-  const [role, account] = decoded.args
-  const { who, isSame } = callWords(context)
-  const name = ROLES.get(role) ?? `role ${role}`
-  const whom = isSame(account, zeroAddress) ? 'everybody' : who(account)
-  return decoded.functionName === 'grantRole'
-    ? grave(
-        'governance',
-        `Makes ${whom} ${name} of the vault's timelock: a proposer can do anything with the vault, without a vote.`,
-      )
-    : grave('governance', `Ends that ${whom} is ${name} of the vault's timelock.`)
+  const words = durationWords(Number(decoded.args[0]))
+  return grave('governance', `Has what was voted wait ${words} before it is done.`)
 }

@@ -100,11 +100,12 @@ const stepsDone: Record<VaultProposal['state'], number> = {
   queued: 3,
   ready: 4,
   executed: 5,
+  expired: 2,
 }
 
 const Path = ({ proposal }: { proposal: VaultProposal }) => {
   const done = stepsDone[proposal.state]
-  const isOver = proposal.state === 'defeated' || proposal.state === 'canceled'
+  const isOver = ['defeated', 'canceled', 'expired'].includes(proposal.state)
   const when: ReactNode[] = [
     <At key="0" timeMs={proposal.createdMs} />,
     proposal.state === 'pending' ? (
@@ -258,6 +259,12 @@ const Next = ({ vault, proposal }: Parts) => {
       )
     case 'canceled':
       return <p>Taken back before the vote began.</p>
+    case 'expired':
+      return (
+        <p>
+          Accepted, but not done within 14 days: it lapsed. Whoever still wants it proposes it anew.
+        </p>
+      )
   }
 }
 

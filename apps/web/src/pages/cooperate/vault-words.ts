@@ -25,6 +25,7 @@ const states: Record<VaultProposalState, [words: string, badge: string]> = {
   executed: ['executed', 'badge badge-active'],
   defeated: ['not accepted', 'badge badge-decommissioned'],
   canceled: ['withdrawn', 'badge'],
+  expired: ['lapsed', 'badge badge-decommissioned'],
 }
 
 export const stateWords = (state: VaultProposalState): string => states[state][0]
