@@ -11,9 +11,8 @@ import { type Abi, encodeFunctionData, keccak256, parseEventLogs, toHex, zeroAdd
 import type { SpendingPolicy } from './account-ledger.ts'
 import { type Sender, send } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
-import type { VaultProposal } from './vault.ts'
+import type { BuyoutRules, VaultProposal } from './vault.ts'
 import {
-  type BuyoutTerms,
   cooperationOf,
   type GovernanceSetup,
   type Waterfall,
@@ -36,7 +35,7 @@ export type ProposedAction =
   | { kind: 'waterfall'; waterfall: Waterfall }
   | { kind: 'operator'; operator: Hex }
   | { kind: 'compliance'; contract: Hex | null }
-  | { kind: 'buyout-rules'; rules: BuyoutTerms | null }
+  | { kind: 'buyout-rules'; rules: BuyoutRules | null }
   | { kind: 'governance'; change: Partial<GovernanceSetup> }
   | { kind: 'suspend'; machineId: bigint; reason?: string | undefined }
   | { kind: 'resume' | 'decommission' | 'revoke-key'; machineId: bigint }

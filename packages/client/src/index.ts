@@ -185,7 +185,6 @@ export {
 export type * from './types.ts'
 export type * from './vault.ts'
 export {
-  type BuyoutTerms,
   buyShares,
   claimIncome,
   claimIncomeTo,
