@@ -1,6 +1,14 @@
-import { seaportAbi, testEuroAbi, testEuroBytecode } from '@liquefy/abi'
-import { listForSale, makeOffer, marketOf, type SignedOrder } from '@liquefy/client'
-import { type Good, orderComponents, orderParts, parseOrder } from '@liquefy/protocol'
+import { seaportAbi } from '@liquefy/abi'
+import {
+  createVault,
+  issueRight,
+  listForSale,
+  makeOffer,
+  marketOf,
+  type SignedOrder,
+  setCalendarZone,
+} from '@liquefy/client'
+import { type Good, openWeek, orderComponents, orderParts, parseOrder } from '@liquefy/protocol'
 import { erc721Abi, type Hex, zeroAddress, zeroHash } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import type { Measure } from './actions.ts'
@@ -11,7 +19,7 @@ const PRICE_MINOR = 10n ** 9n
 const SHARES = 1_000n
 const LASTS_SECONDS = 86_400n
 
-/** Trades of a machine, a receivable and shares, whole and in parts; an offer that is accepted; what cancelling costs. All approved beforehand. */
+/** Trades of a machine, a receivable, a usage right and shares, whole and in parts; an offer that is accepted; what cancelling costs. All approved beforehand. */
 export async function marketActions(
   ledger: BenchLedger,
   people: { payer: PrivateKeyAccount; payee: PrivateKeyAccount },
@@ -71,6 +79,12 @@ export async function marketActions(
   await measure('marketBuyFirstShares', fill(buyer, shares, 1n, parts))
   await measure('marketBuyMoreShares', fill(buyer, shares, 1n, parts))
 
+  const right = await sell({
+    kind: 'right',
+    rightId: await newRight(ledger, seller, kept.machineId),
+  })
+  await measure('marketBuyRight', fill(buyer, right))
+
   const offer = await makeOffer({
     ...ledger.senderOf(buyer),
     deployment,
@@ -94,18 +108,36 @@ export async function marketActions(
   await measure('marketCancelAll', ledger.send(seller, call('incrementCounter', [])))
 }
 
-/** A token that stands for shares: what a vault's own cost more is measured where vaults are. */
-async function newShare(ledger: BenchLedger, owner: PrivateKeyAccount): Promise<Hex> {
-  const { wallet } = ledger.senderOf(owner)
-  const hash = await wallet.deployContract({
-    abi: testEuroAbi,
-    bytecode: testEuroBytecode,
-    account: owner,
-    chain: ledger.chain,
+/** All shares of a new vault. */
+async function newShare(ledger: BenchLedger, founder: PrivateKeyAccount): Promise<Hex> {
+  const [machine] = await registerMachines(ledger, founder, 'P-256', 1)
+  if (!machine) throw new Error('No machine was registered.')
+  const { deployment } = ledger.node
+  const { vault } = await createVault({
+    ...ledger.senderOf(founder),
+    deployment,
+    setup: {
+      name: 'Shares for sale',
+      symbol: 'SALE',
+      asset: deployment.asset.address,
+      operator: founder.address,
+      machineIds: [machine.machineId],
+      founderShares: SHARES,
+      waterfall: { reserveTarget: 0n, fees: [] },
+    },
   })
-  const { contractAddress } = await ledger.reader.waitForTransactionReceipt({ hash })
-  if (!contractAddress) throw new Error('No share was deployed.')
-  const call = { address: contractAddress, abi: testEuroAbi, functionName: 'mint' }
-  await ledger.send(owner, { ...call, args: [owner.address, SHARES] })
-  return contractAddress.toLowerCase() as Hex
+  return vault
+}
+
+/** Four hours of each of twelve weeks. */
+async function newRight(
+  ledger: BenchLedger,
+  owner: PrivateKeyAccount,
+  machineId: bigint,
+): Promise<bigint> {
+  const issuer = { ...ledger.senderOf(owner), deployment: ledger.node.deployment, machineId }
+  await setCalendarZone({ ...issuer, zone: 'Europe/Berlin' })
+  const firstWeek = openWeek(Number(await ledger.now())) + 2
+  const hours = { firstWeek, weeksCount: 12, bits: 0xfn }
+  return issueRight({ ...issuer, hours, to: owner.address })
 }

@@ -29,11 +29,11 @@ export async function rightsActions(
   const week = openWeek(Number(await ledger.now())) + 2
   const most = 2n ** 90n
 
-  await measure('setZone', send(owner, 'setZone', [machineId, 'Europe/Berlin']))
+  await measure('rightSetZone', send(owner, 'setZone', [machineId, 'Europe/Berlin']))
   const offer = [machineId, asset, PRICE_PER_HOUR, ALL_HOURS, week + 100]
-  await measure('offer', send(owner, 'offer', offer))
+  await measure('rightOffer', send(owner, 'offer', offer))
   const given = [machineId, week, WEEKS, SATURDAY, 0, buyer.address]
-  await measure('issue', send(owner, 'issue', given))
+  await measure('rightIssue', send(owner, 'issue', given))
   await ledger.send(buyer, {
     address: asset,
     abi: erc20Abi,
@@ -41,10 +41,14 @@ export async function rightsActions(
     args: [address, most],
   })
   const slot = [machineId, week, WEEKS, SATURDAY << 4n, asset, most, buyer.address]
-  await measure('buy', send(buyer, 'buy', slot))
+  await measure('rightBuy', send(buyer, 'buy', slot))
   const quota = [machineId, week, WEEKS, 10, asset, most, buyer.address]
-  await measure('buyHours', send(buyer, 'buyHours', quota))
-  await measure('book', send(buyer, 'book', [3n, week, 0xfn]))
-  await measure('cancel', send(buyer, 'cancel', [3n, week, 3n]))
-  await measure('setUser', send(buyer, 'setUser', [3n, owner.address, 2n ** 40n]))
+  await measure('rightBuyHours', send(buyer, 'buyHours', quota))
+  const contract = { address, abi: usageRightsAbi } as const
+  const rightId = await ledger.reader.readContract({ ...contract, functionName: 'rightCount' })
+  await measure('rightBook', send(buyer, 'book', [rightId, week, 0xfn]))
+  await measure('rightCancel', send(buyer, 'cancel', [rightId, week, 3n]))
+  await measure('rightSetUser', send(buyer, 'setUser', [rightId, owner.address, 2n ** 40n]))
+  const moved = [buyer.address, owner.address, rightId]
+  await measure('rightTransferFrom', send(buyer, 'transferFrom', moved))
 }

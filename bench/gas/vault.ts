@@ -1,20 +1,10 @@
-import {
-  clearingHouseAbi,
-  machineGovernorBytecode,
-  machineVaultAbi,
-  machineVaultBytecode,
-  vaultFactoryAbi,
-  vaultFactoryBytecode,
-  vaultTimelockAbi,
-  vaultTimelockBytecode,
-} from '@liquefy/abi'
-import type { Call } from '@liquefy/client'
+import { clearingHouseAbi, machineVaultAbi, vaultFactoryAbi, vaultTimelockAbi } from '@liquefy/abi'
+import { type Call, cooperationOf } from '@liquefy/client'
 import type { Hex } from '@liquefy/protocol'
 import {
   type Abi,
   createWalletClient,
   encodeAbiParameters,
-  encodeDeployData,
   encodeFunctionData,
   getAbiItem,
   http,
@@ -73,8 +63,8 @@ interface People {
  * @throws Error if the claims differ by more than 1 %.
  */
 export async function measureVaults(ledger: BenchLedger, people: People): Promise<VaultGas> {
-  const { factory, timelockCode } = await deployFactory(ledger, people.payee)
-  const batcher = await deployBatcher(ledger, people.payer, timelockCode)
+  const { vaultFactory: factory, vaultTimelock } = cooperationOf(ledger.node.deployment)
+  const batcher = await deployBatcher(ledger, people.payer, vaultTimelock)
   const claims = { 2: 0n, 40: 0n, 5000: 0n }
   const common = { create: 0n, collect: 0n, settleToOwner: 0n }
   for (const owners of OWNERS) {
@@ -97,32 +87,6 @@ function requireEqual(claims: VaultGas['claims']): void {
   const [least = 0n, most = 0n] = [all[0], all.at(-1)]
   if ((most - least) * TOLERANCE <= least) return
   throw new Error(`A claim costs ${all.join(', ')} gas: it depends on how many owners there are.`)
-}
-
-async function deployFactory(ledger: BenchLedger, deployer: PrivateKeyAccount) {
-  const { registry, clearingHouse } = ledger.node.deployment
-  const addresses = (...values: Hex[]) =>
-    encodeAbiParameters(
-      values.map(() => ({ type: 'address' })),
-      values,
-    ).slice(2)
-  const vaultCode = await deploy(
-    ledger,
-    deployer,
-    `${machineVaultBytecode}${addresses(registry, clearingHouse)}`,
-  )
-  const governorCode = await deploy(ledger, deployer, machineGovernorBytecode)
-  const timelockCode = await deploy(ledger, deployer, vaultTimelockBytecode)
-  const factory = await deploy(
-    ledger,
-    deployer,
-    encodeDeployData({
-      abi: vaultFactoryAbi,
-      bytecode: vaultFactoryBytecode,
-      args: [registry, vaultCode, governorCode, timelockCode],
-    }),
-  )
-  return { factory, timelockCode }
 }
 
 async function deploy(ledger: BenchLedger, account: PrivateKeyAccount, data: Hex): Promise<Hex> {

@@ -15,7 +15,7 @@ contract RightsGasTest is HoursFixture {
         rights.setZone(second, "Europe/Berlin");
         vm.snapshotGasLastCall("rights", "setZone");
         vm.prank(owner);
-        rights.offer(machineId, address(euro), PRICE, ALL, NEXT_WEEK + 60);
+        rights.offer(machineId, address(euro), PRICE, ALL, NEXT_WEEK + 73);
         vm.snapshotGasLastCall("rights", "offer");
         enrich(anna);
         give(NEXT_WEEK, 12, 0xf, 0, anna);
