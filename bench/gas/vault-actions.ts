@@ -1,6 +1,6 @@
 import { allowListsAbi, machineGovernorAbi, machineVaultAbi } from '@liquefy/abi'
 import {
-  type BuyoutTerms,
+  type BuyoutRules,
   cooperationOf,
   createVault,
   descriptionHashOf,
@@ -31,7 +31,7 @@ const SOLD_SHARES = 40n
 const HOUR_SECONDS = 3_600
 const DAY_SECONDS = 86_400
 const FOR = 1
-const BUYOUT: BuyoutTerms = { minBps: 5_000, refusalBps: 5_000, delaySeconds: HOUR_SECONDS }
+const BUYOUT: BuyoutRules = { minBps: 5_000, refusalBps: 5_000, delaySeconds: HOUR_SECONDS }
 const GOVERNANCE: GovernanceSetup = {
   votingDelaySeconds: 60,
   votingPeriodSeconds: HOUR_SECONDS,

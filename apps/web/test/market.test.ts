@@ -1,11 +1,12 @@
-import { testEuroAbi, testEuroBytecode } from '@liquefy/abi'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createClient, type Hex } from '@liquefy/client'
-import { listKeys, readKey } from '@liquefy/node/keys'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { createPublicClient, createWalletClient, defineChain, http } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Demo, demoIsSetUp, runCommand, startBrowser, startDemo } from './harness.ts'
 import { desktop, expectAccessible, keepAll, overflowOf, phone, signInAs } from './visit.ts'
+
+const SELLER = 'Silowerk AG'
 
 let demo: Demo
 let browser: Browser
@@ -18,7 +19,7 @@ beforeAll(async () => {
   browser = await startBrowser()
   demo = await startDemo()
   await demoIsSetUp(demo)
-  seller = await personAt('Silowerk AG')
+  seller = await personAt(SELLER)
   buyer = await personAt('City council')
 }, 300_000)
 
@@ -82,15 +83,21 @@ test('a machine is put up for sale in the page', async () => {
 test('all kinds stand beside each other, and filters narrow them', async () => {
   const client = createClient({ url: demo.url })
   const agreement = (await client.agreements()).find(({ open }) => open)
-  const share = await newShare('Silowerk AG', 1_000_000_000n)
-  const sell = (...args: string[]) =>
-    runCommand(demo, ['market', 'sell', '--as', 'Silowerk AG', ...args])
+  const [sold] = (await client.marketOrders({ kind: 'machine' })).orders
+  const others = (await client.machines()).filter(({ machineId }) => machineId !== sold?.tokenId)
+  const [shared, wanted] = others.map(({ machineId }) => machineId)
+  const share = await newShares(shared ?? '')
+  const right = await newRights(sold?.tokenId ?? '')
+  const sell = (...args: string[]) => runCommand(demo, ['market', 'sell', '--as', SELLER, ...args])
   await sell('--receivable', agreement?.agreementId ?? '', '--price', '120000000')
-  await sell('--share', share, '--amount', '40000000', '--price', '800000000')
+  await sell('--share', share, '--amount', '40', '--price', '800000000')
+  await sell('--right', right, '--price', '40000000')
   const offer = ['market', 'offer', '--as', 'Nordmühle GmbH']
-  await runCommand(demo, [...offer, '--machine', '2', '--price', '1800000000'])
+  await runCommand(demo, [...offer, '--machine', wanted ?? '', '--price', '1800000000'])
   await go(buyer, '/market')
-  await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(4)
+  await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(5)
+  const card = buyer.locator('.order').filter({ hasText: 'Others hold' })
+  await card.getByText(/^Saturdays and Sundays 8-12 are held from .* until /).waitFor()
   await expectAccessible(buyer)
   await keepAll(buyer, 'market')
   await buyer.getByLabel('Kind').selectOption('receivable')
@@ -98,15 +105,15 @@ test('all kinds stand beside each other, and filters narrow them', async () => {
   await buyer.locator('.order').getByText('In escrow').waitFor()
   await buyer.getByRole('button', { name: 'Show all' }).click()
   await buyer.getByLabel('Price up to').fill('900')
-  await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(2)
+  await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(3)
   await buyer.getByLabel('Find by name or id').fill('nothing of this name')
   await buyer.getByText('Nothing of this kind can be had now').waitFor()
   await buyer.getByRole('button', { name: 'Show all' }).click()
-  await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(4)
-}, 180_000)
+  await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(5)
+}, 300_000)
 
 test('a part of the shares is bought, by keyboard alone, and no more than there are', async () => {
-  const card = cardOf(buyer, /40 tEUR/)
+  const card = cardOf(buyer, /40 SILO/)
   await card.getByRole('button', { name: 'Buy' }).focus()
   await buyer.keyboard.press('Enter')
   const dialog = buyer.getByRole('dialog')
@@ -119,6 +126,22 @@ test('a part of the shares is bought, by keyboard alone, and no more than there 
   await dialog.getByText(/^Bought for 200\.000000 tEUR/).waitFor({ timeout: 30_000 })
   await buyer.keyboard.press('Escape')
   await card.getByText('for the 30 of 40 that are left').waitFor({ timeout: 30_000 })
+}, 120_000)
+
+test('a usage right is bought, and stands among the buyer’s', async () => {
+  const card = cardOf(buyer, /^Usage right/)
+  await card.getByRole('button', { name: 'Buy' }).click()
+  const dialog = buyer.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Pay and take it' }).click()
+  await dialog.getByText(/^Bought for 40/).waitFor({ timeout: 30_000 })
+  await buyer.keyboard.press('Escape')
+  const client = createClient({ url: demo.url })
+  const { people } = await client.deployment()
+  const city = people.find(({ name }) => name === 'City council')?.address ?? '0x'
+  const words = async () => (await client.rights(city)).map((right) => right.words)
+  await expect
+    .poll(words, { timeout: 30_000 })
+    .toEqual([expect.stringContaining('every Sunday 8-12, 12 weeks')])
 }, 120_000)
 
 test('the machine is bought, and belongs to the buyer', async () => {
@@ -151,29 +174,41 @@ test('an order is taken back, and what is over stands among one’s own', async 
   expect(crashes).toEqual([])
 }, 120_000)
 
-/** A token that stands for shares. */
-const newShare = async (name: string, amount: bigint): Promise<Hex> => {
-  const file = listKeys(demo.dataDir).find((one) => one.name === name)
-  if (!file) throw new Error(`no ${name}`)
-  const account = readKey(file.path, undefined)
-  const { chainId, rpcUrl } = await createClient({ url: demo.url }).deployment()
-  const chain = defineChain({
-    id: chainId,
-    name: 'demo',
-    nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
-    rpcUrls: { default: { http: [rpcUrl] } },
-  })
-  const wallet = createWalletClient({ account, chain, transport: http(rpcUrl) })
-  const reader = createPublicClient({ chain, transport: http(rpcUrl), pollingInterval: 200 })
-  const deployed = await wallet.deployContract({ abi: testEuroAbi, bytecode: testEuroBytecode })
-  const { contractAddress } = await reader.waitForTransactionReceipt({ hash: deployed })
-  if (!contractAddress) throw new Error('no contract')
-  const hash = await wallet.writeContract({
-    address: contractAddress,
-    abi: testEuroAbi,
-    functionName: 'mint',
-    args: [account.address, amount],
-  })
-  await reader.waitForTransactionReceipt({ hash })
-  return contractAddress
+/** Forty shares of a vault that owns the machine, all of them the seller's. */
+const newShares = async (machineId: string): Promise<Hex> => {
+  const file = join(demo.dataDir, 'vault.json')
+  const setup = {
+    name: 'Silo of many',
+    symbol: 'SILO',
+    machines: [machineId],
+    operator: SELLER,
+    founderShares: '40',
+  }
+  await writeFile(file, JSON.stringify(setup))
+  await runCommand(demo, ['vault', 'create', file, '--as', SELLER])
+  const { vaults } = await createClient({ url: demo.url }).vaults({ machineId })
+  if (!vaults[0]) throw new Error('no vault')
+  return vaults[0].vault
+}
+
+/** Twelve weeks of the machine from the next one on: Saturdays for the payer, Sundays for the seller. Answers the latter's right. */
+const newRights = async (machineId: string): Promise<string> => {
+  const nextWeek = new Date(Date.now() + 7 * 86_400_000).toISOString().slice(0, 10)
+  const right = (...args: string[]) => runCommand(demo, ['right', ...args, '--as', SELLER])
+  await right('zone', machineId, 'Europe/Berlin')
+  const issue = (hours: string, to: string) =>
+    right('issue', machineId, '--hours', hours, '--from', nextWeek, '--weeks', '12', '--to', to)
+  await issue('Sat 8-12', 'Nordmühle GmbH')
+  await issue('Sun 8-12', SELLER)
+  const client = createClient({ url: demo.url })
+  const rightId = async () => (await client.rights(await sellerAddress()))[0]?.rightId
+  await expect.poll(rightId, { timeout: 30_000 }).toBeDefined()
+  return (await rightId()) ?? ''
+}
+
+const sellerAddress = async (): Promise<Hex> => {
+  const { people } = await createClient({ url: demo.url }).deployment()
+  const person = people.find(({ name }) => name === SELLER)
+  if (!person) throw new Error(`no ${SELLER}`)
+  return person.address
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import {
-  type BuyoutTerms,
+  type BuyoutRules,
   type GovernanceSetup,
   type ProposedAction,
   type ShareSale,
@@ -274,7 +274,7 @@ function saleOf(sale: FileFields, { nowSeconds }: FileContext): ShareSale {
   return read
 }
 
-function buyoutOf(rules: FileFields): BuyoutTerms {
+function buyoutOf(rules: FileFields): BuyoutRules {
   const read = {
     minBps: rules.count('minBps'),
     refusalBps: rules.count('refusalBps'),

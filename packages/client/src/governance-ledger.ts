@@ -12,9 +12,8 @@ import type { SpendingPolicy } from './account-ledger.ts'
 import type { MarketPlace } from './market-ledger.ts'
 import { type Sender, send } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
-import type { VaultProposal } from './vault.ts'
+import type { BuyoutRules, VaultProposal } from './vault.ts'
 import {
-  type BuyoutTerms,
   cooperationOf,
   type GovernanceSetup,
   type Waterfall,
@@ -38,7 +37,7 @@ export type ProposedAction =
   | { kind: 'waterfall'; waterfall: Waterfall }
   | { kind: 'operator'; operator: Hex }
   | { kind: 'compliance'; contract: Hex | null }
-  | { kind: 'buyout-rules'; rules: BuyoutTerms | null }
+  | { kind: 'buyout-rules'; rules: BuyoutRules | null }
   | { kind: 'governance'; change: Partial<GovernanceSetup> }
   | { kind: 'suspend'; machineId: bigint; reason?: string | undefined }
   | { kind: 'resume' | 'decommission' | 'revoke-key'; machineId: bigint }

@@ -184,7 +184,6 @@ export {
 export type * from './types.ts'
 export type * from './vault.ts'
 export {
-  type BuyoutTerms,
   buyShares,
   claimIncome,
   claimIncomeTo,

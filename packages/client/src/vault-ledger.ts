@@ -12,6 +12,7 @@ import { type AgreementAction, authorizeAgreement } from './agreement-ledger.ts'
 import { letTake } from './allowance.ts'
 import { type Call, type Sender, send } from './transaction.ts'
 import type { Deployment, Hex } from './types.ts'
+import type { BuyoutRules } from './vault.ts'
 
 /** An action on a vault. */
 export type VaultAction = Sender & { vault: Hex }
@@ -30,13 +31,6 @@ export interface ShareSale {
   cap: bigint
   goal: bigint
   deadline: bigint
-}
-
-/** Who holds `minBps` of 10,000 parts of the shares (at least half) may offer for the rest; more than `refusalBps` of the others refuse it. */
-export interface BuyoutTerms {
-  minBps: number
-  refusalBps: number
-  delaySeconds: number
 }
 
 /** How owners decide; seconds, shares, and percent of all shares. */
@@ -58,7 +52,7 @@ export interface VaultSetup {
   machineIds: readonly bigint[]
   founderShares: bigint
   sale?: ShareSale | undefined
-  buyout?: BuyoutTerms | undefined
+  buyout?: BuyoutRules | undefined
   waterfall: Waterfall
 }
 
@@ -79,7 +73,7 @@ export interface NewVault {
 }
 
 const NO_SALE: ShareSale = { priceMinor: 0n, cap: 0n, goal: 0n, deadline: 0n }
-const NO_BUYOUT: BuyoutTerms = { minBps: 0, refusalBps: 0, delaySeconds: 0 }
+const NO_BUYOUT: BuyoutRules = { minBps: 0, refusalBps: 0, delaySeconds: 0 }
 
 /** What a waterfall is on the ledger. */
 export function waterfallOnLedger({ reserveTarget, lender, fees }: Waterfall) {

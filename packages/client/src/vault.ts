@@ -79,7 +79,7 @@ export interface VaultGovernance {
   timelockSeconds: number
 }
 
-/** Who may offer for the rest, in 10,000 parts of the shares, and how the others refuse. */
+/** Who holds `minBps` of 10,000 parts of the shares (at least half) may offer for the rest; more than `refusalBps` of the others refuse it. */
 export interface BuyoutRules {
   minBps: number
   refusalBps: number

@@ -25,7 +25,7 @@ export {
   type HourBits,
   hoursOfBits,
 } from './cooperate/hour-bits.ts'
-export { hoursText, parseHours } from './cooperate/hours-text.ts'
+export { DAY_NAMES, hoursText, parseHours } from './cooperate/hours-text.ts'
 export {
   type HeldRight,
   type KnownCalendar,

@@ -1,3 +1,4 @@
+import type { CooperationContracts } from '@liquefy/client'
 import { LiquefyError } from '@liquefy/protocol'
 import { type Hex, isAddress } from 'viem'
 
@@ -19,21 +20,6 @@ export interface ContractDeployment {
   /** What machines are shared and traded by; undefined on a ledger whose contracts an earlier version deployed. */
   cooperation: CooperationContracts | undefined
   asset: Asset
-}
-
-/** Contracts of what people do together with machines. */
-interface CooperationContracts {
-  vaultFactory: Hex
-  /** The codes that every vault, its governor and its timelock are clones of. */
-  machineVault: Hex
-  machineGovernor: Hex
-  vaultTimelock: Hex
-  /** Who may hold shares, a list a vault. */
-  allowLists: Hex
-  usageRights: Hex
-  conduitController: Hex
-  /** Seaport. */
-  market: Hex
 }
 
 /** The registry of ERC-6551, the code of the accounts, and the registry of ERC-1056 that keeps their DIDs. */

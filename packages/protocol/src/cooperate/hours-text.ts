@@ -1,6 +1,15 @@
 import { bitsOfHours, type HourBits, hoursOfBits } from './hour-bits.ts'
 
-const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
+/** Days of a week, the first one first. */
+export const DAY_NAMES = [
+  'Monday',
+  'Tuesday',
+  'Wednesday',
+  'Thursday',
+  'Friday',
+  'Saturday',
+  'Sunday',
+]
 const DAY_HOURS = 24
 
 /** Hours of a day in words: `8-12, 14-16`. */
@@ -21,7 +30,7 @@ function joinWords(words: readonly string[]): string {
 /** Hours of a week in words: `Saturday 8-12`, `Monday and Tuesday 9-17`; days with the same hours together. */
 export function hoursText(bits: HourBits): string {
   const byRanges = new Map<string, string[]>()
-  for (const [index, day] of DAYS.entries()) {
+  for (const [index, day] of DAY_NAMES.entries()) {
     const own = hoursOfBits(bits)
       .filter((hour) => Math.floor(hour / DAY_HOURS) === index)
       .map((hour) => hour % DAY_HOURS)
@@ -32,7 +41,7 @@ export function hoursText(bits: HourBits): string {
   if (byRanges.size === 0) return 'no hours'
   return [...byRanges]
     .map(([ranges, days]) =>
-      days.length === DAYS.length ? `every day ${ranges}` : `${joinWords(days)} ${ranges}`,
+      days.length === DAY_NAMES.length ? `every day ${ranges}` : `${joinWords(days)} ${ranges}`,
     )
     .join('; ')
 }
@@ -41,7 +50,7 @@ export function hoursText(bits: HourBits): string {
 export function hoursOfManyWeeks(bits: HourBits): string {
   const text = hoursText(bits)
     .replace('every day', 'all days')
-    .replace(new RegExp(DAYS.join('|'), 'g'), '$&s')
+    .replace(new RegExp(DAY_NAMES.join('|'), 'g'), '$&s')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
@@ -51,7 +60,7 @@ const MAX_TEXT = 500
 
 /** A day by its name, in any case, or its first three letters. */
 function dayOf(text: string): number {
-  return DAYS.findIndex((day) => {
+  return DAY_NAMES.findIndex((day) => {
     const name = day.toLowerCase()
     return name === text || name.slice(0, 3) === text
   })
@@ -59,8 +68,8 @@ function dayOf(text: string): number {
 
 /** Days from one to another, Sunday before Monday where it goes around. */
 function daysFrom(first: number, last: number): number[] {
-  const count = ((last - first + DAYS.length) % DAYS.length) + 1
-  return Array.from({ length: count }, (_, index) => (first + index) % DAYS.length)
+  const count = ((last - first + DAY_NAMES.length) % DAY_NAMES.length) + 1
+  return Array.from({ length: count }, (_, index) => (first + index) % DAY_NAMES.length)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { joinSpans, type Span, spansOfBits, wallHourAt } from './calendar.ts'
+import { joinSpans, mondayOf, type Span, spansOfBits, wallHourAt } from './calendar.ts'
 import { countHours, type HourBits } from './hour-bits.ts'
 import { hoursOfManyWeeks, hoursText } from './hours-text.ts'
 
@@ -66,16 +66,13 @@ export function entitlementAt(right: UsageRight, zone: string, atMs: number): En
   return { entitled: false, code: 'HOUR_NOT_HELD' }
 }
 
-const MONDAY_MS = 4 * 24 * 3_600_000
-const WEEK_MS = 7 * 24 * 3_600_000
-
 const mondayFormat = new Intl.DateTimeFormat('en-GB', {
   timeZone: 'UTC',
   day: 'numeric',
   month: 'short',
   year: 'numeric',
 })
-const mondayText = (week: number) => mondayFormat.format(MONDAY_MS + week * WEEK_MS)
+const mondayText = (week: number) => mondayFormat.format(Date.parse(mondayOf(week)))
 
 /** A right in words: `every Saturday 8-12, 12 weeks from 5 Jan 2026`, `10 hours a week, 1 week from 5 Jan 2026`. */
 export function rightText(

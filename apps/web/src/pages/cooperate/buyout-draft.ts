@@ -1,4 +1,4 @@
-import type { BuyoutTerms, Vault } from '@liquefy/client'
+import type { BuyoutRules, Vault } from '@liquefy/client'
 import { type Duration, durationOf, secondsIn } from './duration.ts'
 import { bpsIn } from './percent.ts'
 
@@ -33,7 +33,7 @@ export const buyoutIn = ({
   min,
   refusal,
   delay,
-}: BuyoutDraft): BuyoutTerms | null | string => {
+}: BuyoutDraft): BuyoutRules | null | string => {
   if (!allowed) return null
   const [minBps, refusalBps, delaySeconds] = [bpsIn(min), bpsIn(refusal), secondsIn(delay)]
   if (typeof minBps === 'string') return `Buy-out: ${minBps}`

@@ -97,7 +97,7 @@ const warningsOf = ({ kind, figures, side }: MarketOrder): string[] => {
     ]
   }
   if (kind === 'machine') {
-    const { account, machines, payers } = figures
+    const { account, machines, payers, hours } = figures
     const [machine] = machines
     return [
       'You get its control: its state, its key, its account and its words. What it earned until now stays with whom it was paid to.',
@@ -106,6 +106,9 @@ const warningsOf = ({ kind, figures, side }: MarketOrder): string[] => {
         ? [
             'The money in its account comes along, and the seller can take it out until the very sale. What he let others take of it, they still can.',
           ]
+        : []),
+      ...(hours && hours.words.length > 0
+        ? [`Who holds hours of it keeps them when it is yours: ${hours.words.join('; ')}.`]
         : []),
       ...(machine && machine.state !== 'active' ? [`It is ${machine.state}.`] : []),
       ...(payers === 1

@@ -1,5 +1,5 @@
 import type { CalendarWeek, Hex, HoursOffer } from '@liquefy/client'
-import { HOURS_A_WEEK, weekSpans } from '@liquefy/protocol'
+import { bitsOfHours, HOURS_A_WEEK, hoursText, weekSpans } from '@liquefy/protocol'
 
 /** What an hour of a week is to the reader. */
 export type HourState = 'skipped' | 'mine' | 'taken' | 'over' | 'sale' | 'free'
@@ -48,12 +48,5 @@ export const kindOf = (state: HourState): 'free' | 'mine' | undefined => {
   return state === 'mine' ? 'mine' : undefined
 }
 
-const days = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
-
-export const dayName = (day: number): string => days[day] ?? ''
-
 /** "Saturday 8-9". */
-export const hourName = (hour: number): string => {
-  const [day, of] = [Math.floor(hour / 24), hour % 24]
-  return `${dayName(day)} ${of}-${of + 1}`
-}
+export const hourName = (hour: number): string => hoursText(bitsOfHours([hour]))

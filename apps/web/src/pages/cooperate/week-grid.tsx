@@ -1,12 +1,12 @@
 import type { CalendarWeek } from '@liquefy/client'
+import { DAY_NAMES } from '@liquefy/protocol'
 import { type ComponentProps, type KeyboardEvent, useRef, useState } from 'react'
 import { useDeployment } from '../../queries.ts'
 import { nameOf } from '../../ui/format.ts'
-import { dayName, type HourState, hourName, type ShownHour } from './hour-states.ts'
+import { type HourState, hourName, type ShownHour } from './hour-states.ts'
 import type { Selection } from './use-selection.ts'
 
 const hoursOfDay = Array.from({ length: 24 }, (_, hour) => hour)
-const daysOfWeek = Array.from({ length: 7 }, (_, day) => day)
 const dayMs = 86_400_000
 
 const stateWords: Record<HourState, string> = {
@@ -89,9 +89,9 @@ export const WeekGrid = ({
           <th scope="col">
             <span className="visually-hidden">Hour</span>
           </th>
-          {daysOfWeek.map((day) => (
-            <th key={day} scope="col">
-              <abbr title={dayName(day)}>{dayName(day).slice(0, 3)}</abbr>
+          {DAY_NAMES.map((name, day) => (
+            <th key={name} scope="col">
+              <abbr title={name}>{name.slice(0, 3)}</abbr>
               <span className="note">
                 {dayOfMonth.format(Date.parse(week.monday) + day * dayMs)}
               </span>
@@ -103,11 +103,11 @@ export const WeekGrid = ({
         {hoursOfDay.map((hour) => (
           <tr key={hour}>
             <th scope="row">{hour}</th>
-            {daysOfWeek.map((day) => {
+            {DAY_NAMES.map((name, day) => {
               const one = shown[day * 24 + hour]
               return one ? (
                 <HourCell
-                  key={day}
+                  key={name}
                   shown={one}
                   isChosen={selection.hours.has(one.hour)}
                   isFocused={one.hour === focused}
