@@ -508,7 +508,12 @@ describe('a trade of each of the four kinds settles', () => {
       kind: 'right',
       state: 'open',
       tokenId: String(rightId),
-      figures: { yieldPpm: null, payers: 0, hours: null },
+      figures: {
+        yieldPpm: null,
+        payers: 0,
+        hours: null,
+        rightInWords: expect.stringMatching(/^every Saturday 8-12, 3 weeks from /),
+      },
     })
     expect(posted.title).toContain(`Usage right ${rightId}`)
     const before = await balance(seller.address)
