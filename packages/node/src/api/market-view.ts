@@ -8,6 +8,7 @@ import type {
   ReceivableFigures,
 } from '@liquefy/client'
 import {
+  countHours,
   explainTariff,
   formatDecimal,
   LiquefyError,
@@ -368,7 +369,11 @@ async function accountOf(context: ApiContext, machineId: bigint): Promise<GoodFi
 
 async function rightWords(context: ApiContext, rightId: bigint): Promise<string | null> {
   const [right] = await readRights(context.database.pool, { rightId }, 1)
-  return right ? rightText(right) : null
+  if (!right) return null
+  const given = [...right.changes.values()].reduce((sum, bits) => sum + countHours(bits), 0)
+  // Of a quota these are hours booked: whoever buys it has them booked.
+  const less = given > 0 && right.hoursPerWeek === 0
+  return less ? `${rightText(right)}, less ${given} hours that were given up` : rightText(right)
 }
 
 async function receivableOf(
