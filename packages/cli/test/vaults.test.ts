@@ -177,4 +177,18 @@ test('friends buy a boat, earn, vote for a new engine, and are paid, all by the 
   const { state } = await done<{ state: string }>('machine', 'show', '1')
   expect(state).toBe('suspended')
   expect(after.vault).toBe(made.vault satisfies Hex)
+
+  // A sale in a file: told in words before the vote, and refused if it ended while the vote runs.
+  const saleOf = (days: number) =>
+    fileOf('sale.json', {
+      description: 'Sell it',
+      actions: [{ kind: 'sell-machine', machineId: '1', priceMinor: '25000000', days }],
+    })
+  const file = saleOf(60)
+  const sale = await done<{ proposalId: string }>('vote', 'propose', 'Boat', file, '--as', 'City')
+  const saleId = sale.proposalId.slice(0, 12)
+  expect(await said('vote', 'show', 'Boat', saleId)).toContain('machine 1 for 25 tEUR')
+  const proposing = ['vote', 'propose', 'Boat', saleOf(1), '--as', 'City'] as const
+  expect(await refused(...proposing)).toContain('let it last longer')
+  expect(await refused('vote', 'post', 'Boat', saleId, '--as', 'City')).toContain('nothing up')
 })
