@@ -1,4 +1,5 @@
-import type { Deployment, Vault } from '@liquefy/client'
+import { type Deployment, type MarketOrder, marketOf, type Vault } from '@liquefy/client'
+import { orderToJson } from '@liquefy/protocol'
 import { describe, expect, test } from 'vitest'
 import { durationOf, secondsIn } from '../src/pages/cooperate/duration.ts'
 import { bpsIn } from '../src/pages/cooperate/percent.ts'
@@ -19,10 +20,18 @@ const deployment = {
     { name: 'Anna', address: ANNA },
     { name: 'Bert', address: BERT },
   ],
-  cooperation: { allowLists: `0x${'11'.repeat(20)}` },
+  chainId: 31_337,
+  registry: `0x${'22'.repeat(20)}`,
+  clearingHouse: `0x${'33'.repeat(20)}`,
+  cooperation: {
+    allowLists: `0x${'11'.repeat(20)}`,
+    market: `0x${'44'.repeat(20)}`,
+    usageRights: `0x${'55'.repeat(20)}`,
+  },
 } as Deployment
 
 const vault = {
+  asset: deployment.asset.address,
   machines: [{ machineId: '7', machineName: 'Boat', held: true }],
   compliance: { kind: 'open', contract: null },
   waterfall: {
@@ -41,10 +50,33 @@ const vault = {
   buyoutRules: null,
 } as unknown as Vault
 
-const action = (change: Partial<ProposalDraft>) =>
+/** An offer for the boat that ends so many days from the beginning of time. */
+const offerUntil = (days: number): MarketOrder => {
+  const order = orderToJson(marketOf(deployment), {
+    side: 'offer',
+    maker: BERT,
+    good: { kind: 'machine', machineId: 7n },
+    priceMinor: 5n,
+    startTime: 0n,
+    endTime: BigInt(days * 86_400),
+    salt: 0n,
+    counter: 0n,
+  })
+  const shown: Pick<MarketOrder, 'orderId' | 'order' | 'signature'> = {
+    orderId: `0x0${days}`,
+    order,
+    signature: '0x12',
+  }
+  return shown as MarketOrder
+}
+
+const action = (
+  change: Partial<ProposalDraft>,
+  offers: MarketOrder[] | undefined = [offerUntil(5), offerUntil(6)],
+) =>
   actionOf(
     { ...emptyProposal(vault, deployment), ...change },
-    { vault, deployment, machineAccount: undefined, nowMs: 0 },
+    { vault, deployment, machineAccount: undefined, offers, sales: [], nowMs: 0 },
   )
 
 describe('what is written into a form', () => {
@@ -122,6 +154,13 @@ describe('what owners would vote on', () => {
     [{ kind: 'machine-policy' }, /no account on the ledger yet/],
     [{ kind: 'suspend', machineId: '' }, 'Choose the machine.'],
     [{ kind: 'close-agreement', agreementId: '0x12' }, /0x and 64 digits/],
+    [{ kind: 'accept-offer' }, 'Choose the offer.'],
+    [{ kind: 'accept-offer', offerId: '0x05' }, /ends 1970-01-06T00:00 UTC, while the vote runs/],
+    [{ kind: 'sell-machine', amount: '' }, /^Price: /],
+    [
+      { kind: 'sell-machine', amount: '1', goodFor: { count: '5', unit: 'days' } },
+      /let it last longer/,
+    ],
     [{ kind: 'call', account: 'Anna', data: '123' }, 'The call’s bytes begin with 0x.'],
   ] as [Partial<ProposalDraft>, string | RegExp][])('%o is not enough', (change, words) => {
     expect(action(change)).toMatch(words)
@@ -132,6 +171,23 @@ describe('what owners would vote on', () => {
     expect(action({ kind: 'governance', governance: { ...governance, quorum: '40' } })).toEqual({
       kind: 'governance',
       change: { quorumPercent: 40 },
+    })
+  })
+
+  test('an offer is taken as it was signed; a sale has a price and an end', () => {
+    const { order, signature } = offerUntil(6)
+    expect(action({ kind: 'accept-offer', offerId: '0x06' })).toMatchObject({
+      kind: 'accept-offer',
+      offer: { order, signature },
+    })
+    expect(action({ kind: 'accept-offer' }, [])).toMatch(/Nobody offers/)
+    const goodFor = { count: '10', unit: 'days' } as const
+    expect(action({ kind: 'sell-machine', amount: '2.5', goodFor })).toEqual({
+      kind: 'sell-machine',
+      machineId: 7n,
+      priceMinor: 2_500_000n,
+      until: 864_000n,
+      replaced: [],
     })
   })
 

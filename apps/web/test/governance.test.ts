@@ -1,10 +1,13 @@
 import {
   buyShares,
   callsOfProposal,
+  castVote,
   collectIncome,
   createVault,
   executeProposal,
   type Hex,
+  makeOffer,
+  queueProposal,
   TransactionRevertedError,
 } from '@liquefy/client'
 import type { Browser, Page } from 'playwright-core'
@@ -216,6 +219,14 @@ describe('other proposals', () => {
     await kind(page, 'Give the machine to somebody')
     await write(page, 'Who gets it', TOWN)
     await says(/City council/)
+    const good = { kind: 'machine', machineId: BigInt(boat.machineId) } as const
+    const offered = { good, priceMinor: 700n * EURO, lastsSeconds: 864_000n }
+    await boat.client.postOrder(await makeOffer({ ...boat.actionOf(CHARTERER), ...offered }))
+    await kind(page, 'Accept an offer')
+    const offer = page.getByLabel('Offer', { exact: true })
+    await offer.locator('option', { hasText: CHARTERER }).waitFor({ state: 'attached' })
+    await offer.selectOption({ index: 1 })
+    await says(/the vault gets 700 tEUR and gives machine/)
     await kind(page, 'Decommission the machine for ever')
     await says(/[Dd]ecommission/)
     await kind(page, 'Close an agreement')
@@ -235,6 +246,41 @@ describe('other proposals', () => {
     await write(page, 'Bytes of the call', '0x12345678')
     await says(/UNKNOWN/)
     await keep(page, 'proposal-unknown')
+  })
+
+  test('a machine is put up for sale; once that is voted it is put into the market’s list', async () => {
+    const page = await at(MILL, `/vaults/${vault}/proposals/new`)
+    await kind(page, 'Put the machine up for sale')
+    await write(page, 'Price in tEUR', '5000')
+    await page
+      .locator('.effect')
+      .getByText(/Offers on the market, until .*5,000 tEUR/)
+      .waitFor()
+    await expectAccessible(page)
+    await keep(page, 'proposal-sale')
+    await write(page, 'Title', 'Sell the boat')
+    await press(page, 'Propose it')
+    await page.getByText('vote begins soon').waitFor({ timeout: 60_000 })
+    const { pathname } = new URL(page.url())
+    const proposalId = pathname.split('/').at(-1) ?? ''
+    const action = { ...boat.actionOf(MILL), governor, proposalId }
+    boat.wait(HOUR_MS + 60_000)
+    await castVote({ ...action, support: 'for' })
+    boat.wait(4 * HOUR_MS)
+    const proposal = callsOfProposal(await boat.client.vaultProposal(vault, proposalId))
+    await queueProposal({ ...action, proposal })
+    boat.wait(2 * HOUR_MS + 60_000)
+    await executeProposal({ ...action, proposal })
+    await boat.node.idle()
+    const executed = await at(MILL, pathname)
+    await press(executed, 'Put it into the list')
+    await executed
+      .getByText(/in the (market’s list|list of the market)/)
+      .waitFor({ timeout: 60_000 })
+    const { orders } = await boat.client.marketOrders({ maker: vault })
+    expect(orders.map(({ title, priceMinor, state }) => [title, priceMinor, state])).toEqual([
+      ['Boat', String(5_000n * EURO), 'open'],
+    ])
   })
 
   test('who has too few votes is told; one that was made can be taken back before the vote', async () => {

@@ -4,11 +4,12 @@ import {
   type GovernanceSetup,
   type ProposedAction,
   type ShareSale,
+  type SignedOrder,
   USUAL_GOVERNANCE,
   type VaultSetup,
   type Waterfall,
 } from '@liquefy/client'
-import { type Hex, parseUnsigned } from '@liquefy/protocol'
+import { type Hex, type OrderJson, parseUnsigned } from '@liquefy/protocol'
 import { isAddress, isHex } from 'viem'
 import { CliError } from './failure.ts'
 
@@ -20,6 +21,14 @@ export interface FileContext {
   accountOf(name: string): Hex
   /** The ledger's time. */
   nowSeconds: bigint
+}
+
+/** What reading a proposal needs to know beside that. */
+export interface ProposalContext extends FileContext {
+  /** The offer of that id, for what the vault holds. */
+  offerOf(orderId: Hex): Promise<SignedOrder>
+  /** The vault's sales of a machine that still stand. */
+  salesOf(machineId: bigint): Promise<OrderJson[]>
 }
 
 type Json = Record<string, unknown>
@@ -160,24 +169,24 @@ export function readVaultFile(
  *
  * @throws CliError `VAULT_FILE_INVALID`.
  */
-export function readProposalFile(
+export async function readProposalFile(
   path: string,
-  context: FileContext,
-): { description: string; actions: ProposedAction[] } {
+  context: ProposalContext,
+): Promise<{ description: string; actions: ProposedAction[] }> {
   const file = openFile(path, context)
   const description = file.text('description')
-  const actions = file.list('actions').map((json, index) => {
+  const actions: ProposedAction[] = []
+  for (const [index, json] of file.list('actions').entries()) {
     const fields = file.partOf(json, `actions[${index}]`)
-    const action = actionOf(fields, context)
+    actions.push(await actionOf(fields, context))
     fields.end()
-    return action
-  })
+  }
   file.end()
   if (actions.length === 0) throw invalid('file.actions is empty: nothing would be done')
   return { description, actions }
 }
 
-function actionOf(fields: FileFields, context: FileContext): ProposedAction {
+async function actionOf(fields: FileFields, context: ProposalContext): Promise<ProposedAction> {
   const kind = fields.text('kind')
   switch (kind) {
     case 'spend':
@@ -235,6 +244,18 @@ function actionOf(fields: FileFields, context: FileContext): ProposedAction {
       policy.end()
       return { kind, account: fields.account('account'), asset: context.asset, policy: read }
     }
+    case 'accept-offer':
+      return { kind, offer: await context.offerOf(fields.hex('order')) }
+    case 'sell-machine': {
+      const machineId = fields.amount('machineId')
+      return {
+        kind,
+        machineId,
+        priceMinor: fields.amount('priceMinor'),
+        until: untilOf(fields, 'until', context),
+        replaced: await context.salesOf(machineId),
+      }
+    }
     case 'call':
       return {
         kind,
@@ -261,17 +282,20 @@ function complianceOf(fields: FileFields, { allowLists }: FileContext): Hex | nu
   throw invalid('"compliance" is "open", "allow-list", or the address of a contract')
 }
 
-function saleOf(sale: FileFields, { nowSeconds }: FileContext): ShareSale {
+function saleOf(sale: FileFields, context: FileContext): ShareSale {
   const read = {
     priceMinor: sale.amount('priceMinor'),
     cap: sale.amount('cap'),
     goal: sale.amount('goal', 0n),
-    deadline: sale.has('deadline')
-      ? sale.amount('deadline')
-      : nowSeconds + BigInt(sale.count('days') * 86_400),
+    deadline: untilOf(sale, 'deadline', context),
   }
   sale.end()
   return read
+}
+
+/** Seconds since 1970, or `days` from now. */
+function untilOf(fields: FileFields, name: string, { nowSeconds }: FileContext): bigint {
+  return fields.has(name) ? fields.amount(name) : nowSeconds + BigInt(fields.count('days') * 86_400)
 }
 
 function buyoutOf(rules: FileFields): BuyoutRules {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Hex, NewVault, Portfolio, Vault, VaultProposal } from '@liquefy/client'
+import type { Hex, MarketOrder, NewVault, Portfolio, Vault, VaultProposal } from '@liquefy/client'
 import { type RunningNode, startNode } from '@liquefy/node'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -141,6 +141,7 @@ test('friends buy a boat, earn, vote for a new engine, and are paid, all by the 
     actions: [
       { kind: 'spend', to: 'Collector Ltd', amountMinor: '900000', purpose: 'engine' },
       { kind: 'suspend', machineId: '1', reason: 'engine is changed' },
+      { kind: 'sell-machine', machineId: '1', priceMinor: '25000000', days: 60 },
     ],
   })
   const { proposalId } = await done<{ proposalId: string }>(
@@ -177,4 +178,24 @@ test('friends buy a boat, earn, vote for a new engine, and are paid, all by the 
   const { state } = await done<{ state: string }>('machine', 'show', '1')
   expect(state).toBe('suspended')
   expect(after.vault).toBe(made.vault satisfies Hex)
+
+  // What was put up for sale by it is listed, and taken by nobody: an offer comes, which is voted on as well.
+  expect(words).toContain('machine 1 for 25 tEUR')
+  expect(await said('vote', 'post', 'Boat', id, '--as', 'City')).toContain('for sale. Order 0x')
+  const offer = ['market', 'offer', '--machine', '1', '--price', '7000000', '--as', 'Nordmühle']
+  const { orderId } = await done<MarketOrder>(...offer)
+  const accept = { kind: 'accept-offer', order: orderId }
+  const file = fileOf('sale.json', { description: 'Sell it', actions: [accept] })
+  const sale = await done<{ proposalId: string }>('vote', 'propose', 'Boat', file, '--as', 'City')
+  const saleId = sale.proposalId.slice(0, 12)
+  expect(await said('vote', 'show', 'Boat', saleId)).toContain('the vault gets 7 tEUR and gives')
+  expect(await refused('vote', 'post', 'Boat', saleId, '--as', 'City')).toContain('nothing up')
+  const brief = await done<MarketOrder>(...offer, '--days', '1')
+  for (const [order, why] of [
+    [brief.orderId, 'one that lasts longer'],
+    [`0x${'12'.repeat(32)}`, 'Nobody has posted'],
+  ] as const) {
+    const refusedFile = fileOf('no.json', { description: 'No', actions: [{ ...accept, order }] })
+    expect(await refused('vote', 'propose', 'Boat', refusedFile, '--as', 'City')).toContain(why)
+  }
 })

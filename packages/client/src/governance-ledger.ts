@@ -5,6 +5,7 @@ import {
   machineGovernorAbi,
   machineRegistryAbi,
   machineVaultAbi,
+  seaportAbi,
   vaultTimelockAbi,
 } from '@liquefy/abi'
 import { type Abi, encodeFunctionData, keccak256, parseEventLogs, toHex, zeroAddress } from 'viem'
@@ -256,8 +257,8 @@ export function callsOfProposal({ calls, descriptionHash }: VaultProposal): Prop
 /** What the timelock and the called contracts refuse comes through the governor as it is. */
 const abi: Abi = [
   ...machineGovernorAbi,
-  ...[vaultTimelockAbi, machineVaultAbi, machineRegistryAbi, clearingHouseAbi].flatMap((one: Abi) =>
-    one.filter(({ type }) => type === 'error'),
+  ...[vaultTimelockAbi, machineVaultAbi, machineRegistryAbi, clearingHouseAbi, seaportAbi].flatMap(
+    (one: Abi) => one.filter(({ type }) => type === 'error'),
   ),
 ]
 

@@ -43,8 +43,11 @@ export type TradeAction =
       replaced?: readonly OrderJson[]
     }
 
+const DAY_SECONDS = 86_400
 /** Whoever voted for it needs time to have it done. */
-const SLACK_SECONDS = 86_400
+const SLACK_SECONDS = DAY_SECONDS
+/** A node's list takes no longer ones. */
+const MOST_DAYS = 366
 
 /**
  * What the vault calls to trade, in order. One transaction does all of it, or nothing.
@@ -115,6 +118,10 @@ export function tradeProblem(
     held && good.kind === 'machine' && BigInt(machineId) === good.machineId
   if (good.kind === 'machine' && !vault.machines.some(isHeld)) {
     return `The vault does not hold machine ${good.machineId}: choose one that it holds.`
+  }
+  const lastsMs = Number(endTime) * 1_000 - nowMs
+  if (action.kind === 'sell-machine' && lastsMs > MOST_DAYS * DAY_SECONDS * 1_000) {
+    return `A sale lasts at most ${MOST_DAYS} days: let it end sooner.`
   }
   const { votingDelaySeconds, votingPeriodSeconds, timelockSeconds } = vault.governance
   const neededSeconds = votingDelaySeconds + votingPeriodSeconds + timelockSeconds + SLACK_SECONDS

@@ -6,6 +6,7 @@ import { machineVaultAbi, testEuroAbi } from '@liquefy/abi'
 import {
   activateMachine,
   authorizeAgreement,
+  buy,
   buyShares,
   type Client,
   callsOfProposal,
@@ -18,8 +19,10 @@ import {
   distributeIncome,
   executeProposal,
   type GovernedVault,
+  makeOffer,
   type NewVault,
   offerBuyout,
+  offersForVault,
   openAgreement,
   operatorSignature,
   type ProposedAction,
@@ -31,8 +34,10 @@ import {
   registerMachine,
   send,
   setAllowed,
+  tradeProblem,
   transferShares,
   type VaultSetup,
+  validatedSales,
   type Wallet,
 } from '@liquefy/client'
 import { type Hex, privateKeyFromBytes, termsToJson } from '@liquefy/protocol'
@@ -459,4 +464,77 @@ describe('a machine that many own', () => {
     expect(refused.credits).toContainEqual({ account: accountOf(anna), minor: '65000' })
     await expectEqualToLedger(vault, [founder, anna, ben, cleo])
   })
+})
+
+test('owners trade by vote: an offer is accepted, a machine is sold, and the price is theirs to claim', {
+  timeout: SLOW,
+}, async () => {
+  const machineIds = [await newMachine(), await newMachine()]
+  const [wanted, sold] = machineIds as [bigint, bigint]
+  const { vault, governor, timelock } = await newVault({ founderShares: 40n, machineIds })
+  await transferShares({ ...by(founder), vault, to: anna.account.address, shares: 10n })
+  const { deployment } = node
+  const good = { kind: 'machine', machineId: wanted } as const
+  const lasting = { priceMinor: 4_000_000n, lastsSeconds: 864_000n }
+  const made = await makeOffer({ ...by(ben), good, ...lasting })
+  await client.postOrder(made)
+  const { orders } = await client.marketOrders({ side: 'offer', machineId: String(wanted) })
+  const [offer] = offersForVault(orders, await client.vault(vault), [])
+  if (!offer) throw new Error('no offer')
+  const accept: ProposedAction = { kind: 'accept-offer', offer }
+  const sell: ProposedAction = {
+    kind: 'sell-machine',
+    machineId: sold,
+    priceMinor: 8_000_000n,
+    until: (await chainSeconds()) + 864_000n,
+  }
+  const nowMs = Number(await chainSeconds()) * 1_000
+  const known = await client.vault(vault)
+  expect([accept, sell].map((one) => tradeProblem(one, known, { deployment, nowMs }))).toEqual([
+    undefined,
+    undefined,
+  ])
+  const proposalId = await proposeToOwners({
+    ...by(founder),
+    governor,
+    calls: proposedCalls({ vault, governor, timelock, deployment }, [accept, sell]),
+    description: 'Sell all',
+  })
+  await node.idle()
+  const stateOf = async () => {
+    await assetPaid(founder, accountOf(founder), 0n)
+    await node.idle()
+    return (await client.vaultProposal(vault, proposalId)).state
+  }
+  await expect.poll(stateOf, WAIT).toBe('active')
+  await castVote({ ...by(founder), governor, proposalId, support: 'for' })
+  await expect.poll(stateOf, WAIT).toBe('succeeded')
+  const told = await client.vaultProposal(vault, proposalId)
+  expect(told.effects.map(({ kind, severity }) => [kind, severity])).toEqual([
+    ['machine-transfer', 'grave'],
+    ['market', 'grave'],
+    ['machine-transfer', 'grave'],
+    ['market', 'grave'],
+  ])
+  expect(told.effects[1]?.words).toContain('the vault gets 4 tEUR and gives machine')
+  const proposal = callsOfProposal(told)
+  await queueProposal({ ...by(cleo), governor, proposal })
+  const [sale] = await validatedSales({ ...by(cleo), proposal: told })
+  if (!sale) throw new Error('no sale')
+  await expect(client.postOrder(sale)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' })
+  await expect.poll(stateOf, WAIT).toBe('ready')
+  await executeProposal({ ...by(cleo), governor, proposal })
+  await node.idle()
+  expect((await client.machine(String(wanted))).owner).toBe(accountOf(ben))
+
+  const posted = await client.postOrder(sale)
+  expect(posted).toMatchObject({ maker: vault, state: 'open', priceMinor: '8000000' })
+  await buy({ ...by(cleo), ...posted })
+  await node.idle()
+  expect((await client.machine(String(sold))).owner).toBe(accountOf(cleo))
+  expect((await client.vault(vault)).undistributedMinor).toBe('12000000')
+  await distributeIncome({ ...by(anna), vault })
+  await expectEqualToLedger(vault, [founder, anna])
+  const claimable = [founder, anna].map((one) => claimableOnLedger(vault, accountOf(one)))
+  expect(await Promise.all(claimable)).toEqual([9_000_000n, 3_000_000n])
 })

@@ -10,7 +10,9 @@ import {
   type Vault,
   type VaultProposal,
   type VaultVote,
+  validatedSales,
 } from '@liquefy/client'
+import { node } from '../api.ts'
 import type { Wallets } from './wallets.ts'
 
 /** Proposes to a vault's owners. Answers the proposal's id. */
@@ -61,4 +63,10 @@ export const withdrawIt = async (
 ): Promise<void> => {
   const action = { ...(await wallets.sender()), governor: vault.governor }
   await cancelProposal({ ...action, proposal: callsOfProposal(proposal) })
+}
+
+/** Has the node list what a proposal has put up for sale. */
+export const listVotedSales = async (wallets: Wallets, proposal: VaultProposal): Promise<void> => {
+  const sales = await validatedSales({ ...(await wallets.sender()), proposal })
+  for (const sale of sales) await node.postOrder(sale)
 }

@@ -2,12 +2,23 @@ import {
   callsOfProposal,
   cancelProposal,
   castVote,
+  type Deployment,
   executeProposal,
+  type Hex,
+  type MarketOrder,
+  marketOf,
+  offersForVault,
   proposedCalls,
   proposeToOwners,
   queueProposal,
+  replacedOrders,
+  type SignedOrder,
+  tradeProblem,
+  type Vault,
   type VaultProposal,
+  validatedSales,
 } from '@liquefy/client'
+import type { OrderJson } from '@liquefy/protocol'
 import { Command } from 'commander'
 import { type Acting, accountNamed, acting, namer } from '../acting.ts'
 import { type Context, contextOf } from '../context.ts'
@@ -21,7 +32,7 @@ const SUPPORTS = ['for', 'against', 'abstain'] as const
 /** `liquefy vote`: what owners of a vault decide. */
 export function voteCommand(): Command {
   const command = new Command('vote').description('what the owners of a vault decide')
-  for (const one of [propose(), list(), show(), cast()]) command.addCommand(one)
+  for (const one of [propose(), list(), show(), cast(), post()]) command.addCommand(one)
   for (const [name, words, act, done] of [
     [
       'queue',
@@ -64,17 +75,76 @@ function propose(): Command {
       const { shown, action } = await vaultAction(context, given, who)
       const { deployment } = action
       const { timestamp } = await action.publicClient.getBlock()
-      const { description, actions } = readProposalFile(file, {
+      const { description, actions } = await readProposalFile(file, {
         asset: shown.asset,
         allowLists: deployment.cooperation?.allowLists,
         accountOf: (name) => accountNamed(context, name),
         nowSeconds: timestamp,
+        ...tradesOf(context, shown, deployment),
       })
+      const nowMs = Number(timestamp) * 1_000
+      for (const one of actions) {
+        if (one.kind !== 'accept-offer' && one.kind !== 'sell-machine') continue
+        const problem = tradeProblem(one, shown, { deployment, nowMs })
+        if (problem) throw new CliError('TRADE_REFUSED', problem)
+      }
       const calls = proposedCalls({ ...shown, deployment }, actions)
       const proposalId = await proposeToOwners({ ...action, calls, description })
       context.out.result(
         { vault: shown.vault, proposalId },
         `Proposed. See it in words: liquefy vote show ${shown.vault.slice(0, 10)} ${proposalId.slice(0, 12)}`,
+      )
+    })
+}
+
+/** What the market has of the vault's goods. */
+function tradesOf(context: Context, vault: Vault, deployment: Deployment) {
+  const client = context.node()
+  return {
+    async offerOf(orderId: Hex): Promise<SignedOrder> {
+      const order = await client.marketOrder(orderId)
+      const position =
+        order.kind === 'receivable' ? (await client.agreement(order.tokenId as Hex)).position : null
+      const positions = position?.owner === vault.vault ? [order.tokenId as Hex] : []
+      if (offersForVault([order], vault, positions).length > 0) return order
+      throw new CliError(
+        'TRADE_REFUSED',
+        `The order ${orderId} is no open offer for something that the vault holds. See \`liquefy market list --side offer\`.`,
+      )
+    },
+    async salesOf(machineId: bigint): Promise<OrderJson[]> {
+      const kind = 'machine'
+      const { orders } = await client.marketOrders({
+        maker: vault.vault,
+        kind,
+        all: true,
+        limit: 50,
+      })
+      return replacedOrders(orders, marketOf(deployment), { kind, machineId })
+    },
+  }
+}
+
+function post(): Command {
+  return acting(new Command('post'))
+    .description('put a sale that was voted and executed into the market’s list; for anyone')
+    .argument('<vault>')
+    .argument('<proposal>', 'its id, or the beginning of it')
+    .action(async (given: string, id: string, who: Acting, command: Command) => {
+      const context = contextOf(command)
+      const { shown, action } = await vaultAction(context, given, who)
+      const told = await proposalOf(context, shown.vault, id)
+      const sales = await validatedSales({ ...action, proposal: told })
+      if (sales.length === 0 || told.state !== 'executed') {
+        throw new CliError(
+          'TRADE_REFUSED',
+          'This proposal has put nothing up for sale: give one with `sell-machine` that was executed.',
+        )
+      }
+      const posted: MarketOrder[] = []
+      for (const one of sales) posted.push(await context.node().postOrder(one))
+      context.out.result(posted, () =>
+        posted.map(({ title, orderId }) => `${title}: for sale. Order ${orderId}`).join('\n'),
       )
     })
 }

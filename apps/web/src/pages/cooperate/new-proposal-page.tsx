@@ -15,6 +15,7 @@ import { PlainField } from './plain-field.tsx'
 import { actionOf, emptyProposal, type ProposalDraft, proposalKinds } from './proposal-draft.ts'
 import { ProposalFields } from './proposal-fields.tsx'
 import { usePortfolio, useVault } from './vault-queries.ts'
+import { useOffersFor, useSalesOf } from './vault-trades.ts'
 import { sameAccount } from './vault-words.ts'
 import '../transact/offers.css'
 import './vault.css'
@@ -71,11 +72,15 @@ const Form = ({ me, vault, deployment }: { me: Hex; vault: Vault; deployment: De
   const navigate = useNavigate()
   const ofMachine = draft.kind === 'machine-policy' || draft.kind === 'machine-pause'
   const machine = useMachineWithAccount(ofMachine ? draft.machineId : '')
+  const offers = useOffersFor(vault, draft.kind === 'accept-offer')
+  const sales = useSalesOf(vault, draft.kind === 'sell-machine')
   const openedMs = useRef(Date.now()).current
   const action = actionOf(draft, {
     vault,
     deployment,
     machineAccount: machine?.account,
+    offers,
+    sales,
     nowMs: openedMs,
   })
   const preview =
@@ -129,7 +134,7 @@ const Form = ({ me, vault, deployment }: { me: Hex; vault: Vault; deployment: De
             </option>
           ))}
         </PickField>
-        <ProposalFields vault={vault} draft={draft} onChange={change} />
+        <ProposalFields vault={vault} offers={offers ?? []} draft={draft} onChange={change} />
       </Card>
       <Card title="What it would do on the ledger">
         {typeof preview === 'string' ? <p className="note">{preview}</p> : <Effects {...preview} />}

@@ -1,4 +1,15 @@
-import type { Deployment, GovernanceSetup, Hex, ProposedAction, Vault } from '@liquefy/client'
+import {
+  type Deployment,
+  type GovernanceSetup,
+  type Hex,
+  type MarketOrder,
+  marketOf,
+  type ProposedAction,
+  replacedOrders,
+  type TradeAction,
+  tradeProblem,
+  type Vault,
+} from '@liquefy/client'
 import { isHex } from 'viem'
 import { amountIn } from '../../ui/amount.ts'
 import { accountIn } from './account.ts'
@@ -17,6 +28,8 @@ export const proposalKinds = {
   'machine-policy': 'Change what the machine’s key may spend',
   'machine-pause': 'Stop what the machine’s key spends, or let it go on',
   'revoke-key': 'Take the machine’s key away',
+  'accept-offer': 'Accept an offer',
+  'sell-machine': 'Put the machine up for sale',
   'transfer-machine': 'Give the machine to somebody',
   decommission: 'Decommission the machine for ever',
   'close-agreement': 'Close an agreement',
@@ -43,6 +56,7 @@ export interface ProposalDraft {
   paused: boolean
   compliance: 'open' | 'allow-list' | 'contract'
   agreementId: string
+  offerId: string
   data: string
   waterfall: WaterfallDraft
   buyout: BuyoutDraft
@@ -63,6 +77,7 @@ export const emptyProposal = (vault: Vault, deployment: Deployment): ProposalDra
   paused: true,
   compliance: vault.compliance.kind,
   agreementId: '',
+  offerId: '',
   data: '',
   waterfall: waterfallDraft(vault, deployment),
   buyout: buyoutDraft(vault),
@@ -75,6 +90,9 @@ export interface ProposalContext {
   deployment: Deployment
   /** The account of the chosen machine; undefined: it has none. */
   machineAccount: Hex | undefined
+  /** Offers of the market for what the vault holds, and its own sales there; undefined: not known yet. */
+  offers: readonly MarketOrder[] | undefined
+  sales: readonly MarketOrder[] | undefined
   nowMs: number
 }
 
@@ -120,6 +138,10 @@ export const actionOf = (
       if (to === undefined) return 'Say who gets the machine.'
       return { kind: 'transfer-machine', machineId: BigInt(draft.machineId), to }
     }
+    case 'accept-offer':
+      return acceptanceOf(draft, context)
+    case 'sell-machine':
+      return saleOf(draft, context)
     case 'machine-policy':
       return policyOf(draft, context)
     case 'machine-pause':
@@ -157,6 +179,35 @@ export const actionOf = (
 const noMachine = 'Choose the machine.'
 const noAccount =
   'This machine has no account on the ledger yet: its owner creates one (liquefy machine account).'
+
+const askingMarket = 'The market is being asked what stands there.'
+
+const acceptanceOf = (draft: ProposalDraft, context: ProposalContext): TradeAction | string => {
+  const { offers } = context
+  const offer = offers?.find(({ orderId }) => orderId === draft.offerId)
+  if (offers === undefined) return askingMarket
+  if (offers.length === 0) return 'Nobody offers a price for what the vault holds.'
+  if (offer === undefined) return 'Choose the offer.'
+  return decidable({ kind: 'accept-offer', offer }, context)
+}
+
+const saleOf = (draft: ProposalDraft, context: ProposalContext): TradeAction | string => {
+  const { deployment, sales, nowMs } = context
+  const priceMinor = amountIn(draft.amount, deployment.asset.decimals)
+  const seconds = secondsIn(draft.goodFor)
+  if (draft.machineId === '') return noMachine
+  if (typeof priceMinor === 'string') return `Price: ${priceMinor}`
+  if (typeof seconds === 'string') return `How long: ${seconds}`
+  if (sales === undefined) return askingMarket
+  const machineId = BigInt(draft.machineId)
+  const kind = 'sell-machine'
+  const until = BigInt(Math.floor(nowMs / 1000) + seconds)
+  const replaced = replacedOrders(sales, marketOf(deployment), { kind: 'machine', machineId })
+  return decidable({ kind, machineId, priceMinor, until, replaced }, context)
+}
+
+const decidable = (action: TradeAction, context: ProposalContext): TradeAction | string =>
+  tradeProblem(action, context.vault, context) ?? action
 
 const policyOf = (
   draft: ProposalDraft,

@@ -1,4 +1,4 @@
-import type { Vault } from '@liquefy/client'
+import type { MarketOrder, Vault } from '@liquefy/client'
 import { useDeployment } from '../../queries.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { PickField, toldNothing } from '../../ui/fields.tsx'
@@ -7,6 +7,7 @@ import { AccountField } from './account-field.tsx'
 import { BuyoutFields } from './buyout-fields.tsx'
 import { DurationField } from './duration-field.tsx'
 import { GovernanceFields } from './governance-fields.tsx'
+import { OfferField } from './offer-field.tsx'
 import { PlainField } from './plain-field.tsx'
 import type { ProposalDraft } from './proposal-draft.ts'
 import { WaterfallFields } from './waterfall-fields.tsx'
@@ -14,10 +15,13 @@ import { WaterfallFields } from './waterfall-fields.tsx'
 /** What has to be said of one kind of proposal. */
 export const ProposalFields = ({
   vault,
+  offers,
   draft,
   onChange,
 }: {
   vault: Vault
+  /** Of the market, for what the vault holds. */
+  offers: readonly MarketOrder[]
   draft: ProposalDraft
   onChange: (change: Partial<ProposalDraft>) => void
 }) => {
@@ -103,8 +107,38 @@ export const ProposalFields = ({
           {machine}
           {account('Who gets it')}
           <p className="problem-words">
-            The vault gets nothing for it by this call. Sell it by an offer of the market, or see
-            that the money is there before the vote.
+            The vault gets nothing for it by this call. Accept an offer or put it up for sale
+            instead, or see that the money is there before the vote.
+          </p>
+        </>
+      )
+    case 'accept-offer':
+      return (
+        <OfferField
+          offers={offers}
+          value={draft.offerId}
+          onChange={(offerId) => onChange({ offerId })}
+        />
+      )
+    case 'sell-machine':
+      return (
+        <>
+          {machine}
+          <div className="field-row">
+            <PlainField
+              label={`Price in ${symbol}`}
+              value={draft.amount}
+              onChange={(amount) => onChange({ amount })}
+            />
+            <DurationField
+              label="For sale for, from now"
+              value={draft.goodFor}
+              onChange={(goodFor) => onChange({ goodFor })}
+            />
+          </div>
+          <p className="note">
+            The price comes to the vault as income. Once the vote is done anybody can buy it;
+            earlier sales of it end.
           </p>
         </>
       )

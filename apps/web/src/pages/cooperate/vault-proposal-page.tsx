@@ -1,13 +1,15 @@
 import type { Hex, Vault, VaultProposal, VaultVote } from '@liquefy/client'
 import { durationWords } from '@liquefy/protocol'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { type ReactNode, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useState } from 'react'
+import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { countOf, formatCount } from '../../ui/format.ts'
 import { Ago, At, Card, Hash, Party, Until } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
+import { Act } from './act.tsx'
 import { Effects } from './effects.tsx'
 import { usePortfolio, useVault, useVaultProposal } from './vault-queries.ts'
 import { sameAccount, stateBadge, stateWords } from './vault-words.ts'
@@ -16,6 +18,7 @@ import { WideTable } from './wide-table.tsx'
 import '../transact/offers.css'
 import './vault.css'
 
+const VotedSale = lazy(async () => ({ default: (await import('./voted-sale.tsx')).VotedSale }))
 const route = getRouteApi('/vaults/$vault/proposals/$proposalId')
 
 /** One proposal: what it would do, who is for it, and what comes next. */
@@ -243,11 +246,14 @@ const Next = ({ vault, proposal }: Parts) => {
       )
     case 'executed':
       return (
-        <p className="good-words">
-          Done{proposal.executedMs === null ? '' : ' '}
-          {proposal.executedMs === null ? null : <At timeMs={proposal.executedMs} />}, as it was
-          voted.
-        </p>
+        <>
+          <p className="good-words">
+            Done{proposal.executedMs === null ? '' : ' '}
+            {proposal.executedMs === null ? null : <At timeMs={proposal.executedMs} />}, as it was
+            voted.
+          </p>
+          <Sold vault={vault} proposal={proposal} />
+        </>
       )
     case 'defeated':
       return (
@@ -268,49 +274,14 @@ const Next = ({ vault, proposal }: Parts) => {
   }
 }
 
-type Work = Parameters<typeof useStep<true>>[0]
-
-const Act = ({
-  words,
-  button,
-  done,
-  work,
-  quiet = false,
-}: {
-  words: string
-  button: string
-  done: string
-  work: (wallets: Parameters<Work>[0]) => Promise<void>
-  quiet?: boolean
-}) => {
-  const me = useSession()?.address
-  const step = useStep(
-    async (wallets) => {
-      await work(wallets)
-      return true as const
-    },
-    () => done,
-  )
-  return (
-    <div className="form form-wide">
-      <p>{words}</p>
-      {me === undefined ? (
-        <p className="note">Sign in to do it.</p>
-      ) : (
-        <div>
-          <button
-            type="button"
-            className={quiet ? 'button button-quiet' : 'button'}
-            disabled={step.isBlocked || step.outcome !== undefined}
-            onClick={step.start}
-          >
-            {button}
-          </button>
-        </div>
-      )}
-      {step.words}
-    </div>
-  )
+const Sold = ({ vault, proposal }: Parts) => {
+  const deployment = useDeployment().data
+  const hasTrade = proposal.effects.some(({ kind }) => kind === 'market')
+  return hasTrade && deployment ? (
+    <Suspense>
+      <VotedSale vault={vault} proposal={proposal} deployment={deployment} />
+    </Suspense>
+  ) : null
 }
 
 const Withdraw = ({ vault, proposal }: Parts) => {
