@@ -96,8 +96,11 @@ test('all kinds stand beside each other, and filters narrow them', async () => {
   await runCommand(demo, [...offer, '--machine', wanted ?? '', '--price', '1800000000'])
   await go(buyer, '/market')
   await expect.poll(() => buyer.locator('.order').count(), { timeout: 30_000 }).toBe(5)
-  const card = buyer.locator('.order').filter({ hasText: 'Others hold' })
+  const card = buyer.locator('.order').filter({ hasText: 'Usage rights hold' })
   await card.getByText(/^Saturdays and Sundays 8-12 are held from .* until /).waitFor()
+  await cardOf(buyer, /^Usage right/)
+    .getByText(/^every Sunday 8-12, 12 weeks from/)
+    .waitFor()
   await expectAccessible(buyer)
   await keepAll(buyer, 'market')
   await buyer.getByLabel('Kind').selectOption('receivable')
@@ -186,9 +189,10 @@ const newShares = async (machineId: string): Promise<Hex> => {
   }
   await writeFile(file, JSON.stringify(setup))
   await runCommand(demo, ['vault', 'create', file, '--as', SELLER])
-  const { vaults } = await createClient({ url: demo.url }).vaults({ machineId })
-  if (!vaults[0]) throw new Error('no vault')
-  return vaults[0].vault
+  const client = createClient({ url: demo.url })
+  const vault = async () => (await client.vaults({ machineId })).vaults[0]?.vault
+  await expect.poll(vault, { timeout: 30_000 }).toBeDefined()
+  return (await vault()) ?? '0x'
 }
 
 /** Twelve weeks of the machine from the next one on: Saturdays for the payer, Sundays for the seller. Answers the latter's right. */

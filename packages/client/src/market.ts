@@ -59,6 +59,8 @@ export interface GoodFigures {
   account: { address: Hex; balanceMinor: string } | null
   /** Hours of the machine that others hold and keep when it is sold; null of all else, and where the ledger has no usage rights. */
   hours: HeldHours | null
+  /** What a usage right is, "every Saturday 8-12, 12 weeks from 5 Jan 2026, less 4 hours that were given up"; null of all else. */
+  rightInWords: string | null
   receivable: ReceivableFigures | null
 }
 

@@ -508,7 +508,12 @@ describe('a trade of each of the four kinds settles', () => {
       kind: 'right',
       state: 'open',
       tokenId: String(rightId),
-      figures: { yieldPpm: null, payers: 0, hours: null },
+      figures: {
+        yieldPpm: null,
+        payers: 0,
+        hours: null,
+        rightInWords: expect.stringMatching(/^every Saturday 8-12, 3 weeks from /),
+      },
     })
     expect(posted.title).toContain(`Usage right ${rightId}`)
     const before = await balance(seller.address)
@@ -528,6 +533,9 @@ describe('a trade of each of the four kinds settles', () => {
     await expect(buy({ ...action(payer), ...resale })).rejects.toMatchObject({
       errorName: 'RightRests',
     })
+    await node.idle()
+    const less = await buyer.client.postOrder(resale)
+    expect(less.figures.rightInWords).toContain(', less 4 hours that were given up')
   }, 120_000)
 
   test('an offer is accepted by whoever has what it asks for', async () => {

@@ -190,7 +190,8 @@ function rowsOf(
           ],
         ]
       : []),
-    ...(hours?.words ?? []).map((words) => ['held by others', words]),
+    ...(figures.rightInWords ? [['hours', figures.rightInWords]] : []),
+    ...(hours?.words ?? []).map((words) => ['usage rights', words]),
     ...(receivable
       ? [
           ['agreement', receivable.agreementId],

@@ -67,6 +67,7 @@ export const marketOrder = object({
       ofHours: integer,
       words: list(text),
     }),
+    rightInWords: orNull(text),
     receivable: objectOrNull({
       agreementId: hex,
       payer: hex,

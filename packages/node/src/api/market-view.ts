@@ -8,10 +8,12 @@ import type {
   ReceivableFigures,
 } from '@liquefy/client'
 import {
+  countHours,
   explainTariff,
   formatDecimal,
   LiquefyError,
   orderParts,
+  rightText,
   tariffUnits,
 } from '@liquefy/protocol'
 import { type OrderBook, orderOf, type Standing } from '../cooperate/order-book.ts'
@@ -28,6 +30,7 @@ import type { StoredOrder } from '../store/market.ts'
 import { readOwedTotals } from '../store/metering.ts'
 import { type MachineOverview, readMachineOverview } from '../store/overview.ts'
 import { readPlaces } from '../store/places.ts'
+import { readRights } from '../store/rights.ts'
 import { readReserve } from '../store/vault-income.ts'
 import type { ApiContext } from './context.ts'
 import { heldHoursOf } from './held-hours.ts'
@@ -311,11 +314,12 @@ async function figuresOf(
   earnings: Found['earnings'],
 ): Promise<GoodFigures> {
   const isMachine = stored.kind === 'machine'
-  const [machines, reserve, account, hours, receivable] = await Promise.all([
+  const [machines, reserve, account, hours, rightInWords, receivable] = await Promise.all([
     machineFigures(context, known, stored.machineIds),
     stored.kind === 'share' ? readReserve(context.database.pool, stored.token) : null,
     isMachine ? accountOf(context, stored.tokenId ?? 0n) : null,
     isMachine ? heldHoursOf(context, stored.tokenId ?? 0n) : null,
+    stored.kind === 'right' ? rightWords(context, stored.tokenId ?? 0n) : null,
     stored.agreementId ? receivableOf(context, stored.agreementId) : null,
   ])
   return {
@@ -324,6 +328,7 @@ async function figuresOf(
     reserveMinor: reserve === null ? null : String(reserve),
     account,
     hours,
+    rightInWords,
     receivable,
   }
 }
@@ -360,6 +365,15 @@ async function accountOf(context: ApiContext, machineId: bigint): Promise<GoodFi
   if (account === null) return null
   const { balanceMinor } = await context.readAccount(account)
   return { address: account, balanceMinor: String(balanceMinor) }
+}
+
+async function rightWords(context: ApiContext, rightId: bigint): Promise<string | null> {
+  const [right] = await readRights(context.database.pool, { rightId }, 1)
+  if (!right) return null
+  const given = [...right.changes.values()].reduce((sum, bits) => sum + countHours(bits), 0)
+  // Of a quota these are hours booked: whoever buys it has them booked.
+  const less = given > 0 && right.hoursPerWeek === 0
+  return less ? `${rightText(right)}, less ${given} hours that were given up` : rightText(right)
 }
 
 async function receivableOf(

@@ -76,7 +76,7 @@ const Left = ({ order: { kind, remaining, amount, decimals } }: { order: MarketO
 /** Twelve months as bars; nothing where nothing was earned. */
 const Income = ({ order: { figures, kind } }: { order: MarketOrder }) => {
   const asset = useDeployment().data?.asset
-  if (kind === 'right') return null
+  if (kind === 'right') return <p className="order-nothing">{figures.rightInWords}</p>
   if (figures.income.every(({ minor }) => minor === '0')) {
     return <p className="order-nothing note">Nothing was settled in the last twelve months.</p>
   }
@@ -164,8 +164,8 @@ const Held = ({ order: { figures } }: { order: MarketOrder }) => {
   return (
     <div className="note order-held">
       <p>
-        Others hold {hours.heldHours} of {hours.ofHours} hours of the coming four weeks, and keep
-        them when it is sold:
+        Usage rights hold {hours.heldHours} of {hours.ofHours} hours of the coming four weeks, and
+        outlast a sale:
       </p>
       <ul>
         {hours.words.map((words) => (
