@@ -62,7 +62,7 @@ contract VaultHandler is VaultFixture, ShadowVault {
     // --- what the fuzzer calls: agreements ------------------------------------------------------------------------------
 
     function open(uint256 amount) external act("open") {
-        if (_agreements.length == MOST_AGREEMENTS) return;
+        if (_agreements.length == MOST_AGREEMENTS && phaseNow != Phase.Failed) return;
         Terms memory t = siloTerms(bytes32(_agreements.length + 1));
         t.payee = address(vault);
         t.shared = true;
@@ -178,7 +178,7 @@ contract VaultHandler is VaultFixture, ShadowVault {
     // --- what the fuzzer calls: shares ------------------------------------------------------------------------------------
 
     function buy(uint256 who, uint256 shares, uint256 to) external act("buy") {
-        (who, to) = (who % VAULT, to % ACTORS);
+        (who, to) = (who % VAULT, _receiver(to));
         uint256 left = 50 - supply;
         shares = shares % 8 == 0 ? left + 1 : bound(shares, 0, left);
         euro.mint(_actors[who], shares * PRICE);
@@ -215,7 +215,7 @@ contract VaultHandler is VaultFixture, ShadowVault {
     }
 
     function transfer(uint256 from, uint256 to, uint256 shares) external act("transfer") {
-        (from, to) = (from % VAULT, to % ACTORS);
+        (from, to) = (from % VAULT, _receiver(to));
         shares = shares % 3 == 0 ? sharesOf[from] : bound(shares, 0, sharesOf[from]);
         bytes4 refusal;
         if (phaseNow == Phase.Selling || phaseNow == Phase.Failed) {
@@ -290,8 +290,9 @@ contract VaultHandler is VaultFixture, ShadowVault {
     function refuse(uint256 who, uint256 shares) external act("refuse") {
         who = who % VAULT;
         uint256 most = sharesOf[who] - _least(refusedNow(who), sharesOf[who]);
-        // Mostly few, so that offers stand for a while.
-        shares = shares % 4 == 0 ? bound(shares, 0, most + 1) : _least(shares % 4, most + 1);
+        // One too many, all, or few, so that some offers stand for a while.
+        uint256 kind = shares % 6;
+        shares = kind == 0 ? most + 1 : kind <= 2 ? most : _least(kind - 3, most + 1);
         bytes4 refusal = _noOffer();
         if (refusal == 0 && time > _offerNow.refuseBy) refusal = VaultBuyout.RefusalOver.selector;
         else if (refusal == 0 && (who == _offerNow.offerer || shares == 0 || shares > most)) {
@@ -395,6 +396,11 @@ contract VaultHandler is VaultFixture, ShadowVault {
 
     function _distribute() private {
         _distributed(phaseNow == Phase.BoughtOut ? _offerNow.offerer : FOUNDER, LENDER, [KEEPER, FOUNDER]);
+    }
+
+    /// @dev Seldom the vault: what it has, it never gives back.
+    function _receiver(uint256 dice) private pure returns (uint256) {
+        return dice % 64 == 0 ? VAULT : (dice >> 6) % VAULT;
     }
 
     /// @dev What is paid to the vault itself is income again.

@@ -51,7 +51,7 @@ export async function openGuardedEngine(options: {
     askNode: nodeRights({ url: nodeUrl, machineId }),
     onUnheard: onProblem,
   })
-  const timer = setInterval(() => guard.tick().catch(onProblem), TICK_MS)
+  const timer = setInterval(() => void guard.tick().catch(onProblem), TICK_MS)
   timer.unref()
   return {
     machine,

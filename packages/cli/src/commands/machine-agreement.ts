@@ -199,7 +199,7 @@ async function signedOffer(
       `${terms.payee}, who is paid, has not signed. A machine does by \`liquefy machine accept\`, whose file is given here; somebody else by --payee-key-file.`,
     )
   }
-  const payee = walletOf(context.folder, keyFile ? { keyFile } : { ...(as ? { as } : {}) })
+  const payee = walletOf(context.folder, keyFile ? { keyFile } : as ? { as } : {})
   const { wallet } = senderOf(ledger, payee)
   const { deployment } = machine
   return { terms, rules, payeeSignature: await authorizeAgreement({ deployment, wallet, terms }) }

@@ -164,7 +164,7 @@ function cutIntoHours(zone: string, week: number): HourSpan[] {
 
 /** How long each hour of a week lasts, in seconds: 3,600 but for those in which the clock changes. */
 export function hourSeconds(zone: string, week: number): number[] {
-  const seconds = new Array<number>(HOURS_A_WEEK).fill(0)
+  const seconds = Array.from({ length: HOURS_A_WEEK }, () => 0)
   for (const { hour, fromMs, toMs } of weekSpans(zone, week)) {
     seconds[hour] = (seconds[hour] ?? 0) + (toMs - fromMs) / SECOND_MS
   }

@@ -34,7 +34,7 @@ describe('hours of a week', () => {
   test('an ordinary one has 168 of 3,600 seconds, and follows the wall clock', () => {
     const monday = week('2026-01-05')
     expect(mondayOf(monday)).toBe('2026-01-05')
-    expect(hourSeconds('Europe/Berlin', monday)).toEqual(new Array(168).fill(3_600))
+    expect(hourSeconds('Europe/Berlin', monday)).toEqual(Array.from({ length: 168 }, () => 3_600))
     expect(spansOfBits('Europe/Berlin', monday, bitsOfHours([SATURDAY + 8, SATURDAY + 9]))).toEqual(
       [{ fromMs: Date.UTC(2026, 0, 10, 7), toMs: Date.UTC(2026, 0, 10, 9) }],
     )
@@ -67,7 +67,7 @@ describe('hours of a week', () => {
 
   test('a day that a zone skips has no time: Samoa, 30 December 2011', () => {
     const friday = hourSeconds('Pacific/Apia', week('2011-12-30')).slice(4 * 24, 5 * 24)
-    expect(friday).toEqual(new Array(24).fill(0))
+    expect(friday).toEqual(Array.from({ length: 24 }, () => 0))
   })
 })
 
