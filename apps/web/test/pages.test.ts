@@ -74,11 +74,11 @@ describe('overview', () => {
     await visit('/', async (page) => {
       await page.locator('.machine-card').first().waitFor()
       const tabTo = async (selector: string) => {
-        for (let tabs = 0; tabs < 14; tabs += 1) {
+        for (let tabs = 0; tabs < 12; tabs += 1) {
           await page.keyboard.press('Tab')
           if (await page.evaluate((to) => document.activeElement?.matches(to), selector)) return
         }
-        throw new Error(`fourteen tabs do not reach ${selector}`)
+        throw new Error(`twelve tabs do not reach ${selector}`)
       }
       await tabTo('.machine-card')
       await page.keyboard.press('Enter')
