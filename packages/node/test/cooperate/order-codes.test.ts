@@ -22,6 +22,7 @@ test('every code of the market stands in docs/protocol/market.md, and the revers
     'packages/node/src/cooperate/order-book.ts',
     'packages/node/src/api/market-routes.ts',
     'packages/client/src/market-ledger.ts',
+    'packages/client/src/seen-good.ts',
   ].map(textOf)
   const inCode = codesIn(code.join('\n'), "'")
   expect(inCode.size).toBeGreaterThan(15)
