@@ -73,10 +73,11 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 /** `--json` and `--data-dir` stand behind any command, where people type them. */
-function withCommonOptions(command: Command): void {
+function withCommonOptions(command: Command, path = 'liquefy'): void {
   for (const child of command.commands) {
-    child.exitOverride().showHelpAfterError(`Run \`liquefy ${child.name()} --help\`.`)
-    if (child.commands.length > 0) withCommonOptions(child)
+    const words = `${path} ${child.name()}`
+    child.exitOverride().showHelpAfterError(`Run \`${words} --help\`.`)
+    if (child.commands.length > 0) withCommonOptions(child, words)
     else {
       child
         .option('--json', 'print one line of JSON, the last of the output')

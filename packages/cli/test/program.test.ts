@@ -28,6 +28,11 @@ describe('usage', () => {
       'machine',
       'keys',
       'agreement',
+      'market',
+      'right',
+      'vault',
+      'share',
+      'vote',
       'audit',
       'evidence',
       'replay',
@@ -47,6 +52,10 @@ describe('usage', () => {
     const { code, stderr } = await liquefy(['status', '--jsn'])
     expect(code).toBe(2)
     expect(stderr).toContain('--json')
+    expect(await liquefy(['share', 'buy'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Run `liquefy share buy --help`.'),
+    })
   })
 
   test.each(['status', 'machine list', 'agreement list', `audit 0x${'11'.repeat(32)}`])(
