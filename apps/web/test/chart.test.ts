@@ -243,8 +243,10 @@ describe('moving', () => {
         await drawn(page)
         const session = await page.context().newCDPSession(page)
         const pinch = async () => {
-          // Measured anew each time: what loads above the chart moves it.
-          const box = await page.locator('.u-over').boundingBox()
+          // Found anew each time: what loads above the chart moves it.
+          const plot = page.locator('.u-over')
+          await plot.scrollIntoViewIfNeeded()
+          const box = await plot.boundingBox()
           if (!box) throw new Error('there is no plot')
           const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', apart?: number) =>
             session.send('Input.dispatchTouchEvent', {

@@ -26,7 +26,7 @@ import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
 import fc from 'fast-check'
 import pino from 'pino'
 import { createWalletClient, http } from 'viem'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type RunningNode, startNode } from '../src/index.ts'
 import { RULE, termsOf } from './business.ts'
 import { connectDevice } from './device.ts'
@@ -114,6 +114,11 @@ async function live(): Promise<void> {
   await give(200_000n)
   expect(await device.publish(400n)).toBe('OK')
   await settle(400n)
+  // Sent is not included, and what comes next closes the agreement.
+  await vi.waitFor(
+    async () => expect((await client.agreement(agreementId)).includedMinor).toBe('168000'),
+    { timeout: 60_000, interval: 100 },
+  )
   await node.anchorNow()
   await refund({ ...by(payee), agreementId, period: 0, amountMinor: 20n })
   await revokeMachineKey({ ...by(payee), machineId })
