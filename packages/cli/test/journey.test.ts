@@ -141,6 +141,13 @@ describe('from a new key to settled money', () => {
   test('readings are metered, settled and anchored', async () => {
     machine = await openMachine({ folder, signEveryMs: NEVER_MS })
     await expect.poll(() => machine.agreements()).toHaveLength(1)
+    // Quick blocks run ahead of the clock, and so may the agreement's start: nothing counts before it.
+    const { terms } = (await run('agreement', 'show', agreement)).json() as {
+      terms: { start: string }
+    }
+    await expect
+      .poll(() => Date.now() / 1_000, { timeout: 60_000 })
+      .toBeGreaterThan(Number(terms.start))
     for (const value of [0n, 1_500n, 2_750n, 4_000n]) await machine.sample('volume', litres(value))
     await machine.flushed()
     await node.idle()
