@@ -17,7 +17,7 @@ import type { Queryable } from '../store/database.ts'
 import { readProposals } from '../store/governance.ts'
 import { readNewestBlockMs } from '../store/ledger.ts'
 import { readClaimable, readHolderCounts, readOwnersOf, readVotes } from '../store/shares.ts'
-import { readFacts, type VaultFacts } from '../store/vault-facts.ts'
+import { readFact, readFacts, type VaultFacts } from '../store/vault-facts.ts'
 import {
   type IncomeRow,
   readCredits,
@@ -29,6 +29,7 @@ import {
 import {
   readPaymentSums,
   readRefused,
+  readSold,
   readVault,
   readVaultMachines,
   type VaultRow,
@@ -62,19 +63,30 @@ export async function vaultSummaries(
   context: ApiContext,
   rows: readonly VaultRow[],
 ): Promise<VaultSummary[]> {
-  const db = context.database.pool
+  const [facts, now] = await Promise.all([
+    readFacts(
+      context.database.pool,
+      rows.map(({ vault }) => vault),
+    ),
+    ledgerSeconds(context),
+  ])
+  return summariesOf(context, rows, { facts, now })
+}
+
+async function summariesOf(
+  { database }: ApiContext,
+  rows: readonly VaultRow[],
+  { facts, now }: { facts: Map<Hex, VaultFacts>; now: number },
+): Promise<VaultSummary[]> {
+  const db = database.pool
   const ids = rows.map(({ vault }) => vault)
-  const [facts, holders, sums, machines, now] = await Promise.all([
-    readFacts(db, ids),
+  const [holders, sums, machines, sold] = await Promise.all([
     readHolderCounts(db, ids),
     readIncomeSums(db, ids),
     readVaultMachines(db, ids),
-    ledgerSeconds(context),
+    readSold(db, ids),
   ])
-  const sold = await Promise.all(
-    ids.map(async (vault) => (await readPaymentSums(db, vault)).get('bought')?.shares ?? 0n),
-  )
-  return rows.map((row, index): VaultSummary => {
+  return rows.map((row): VaultSummary => {
     const of = facts.get(row.vault)
     const held = holders.get(row.vault)
     const income = sums.get(row.vault)
@@ -92,7 +104,7 @@ export async function vaultSummaries(
       })),
       supply: String(held?.supply ?? 0n),
       ownerCount: held?.owners ?? 0,
-      sale: saleOf(of, sold[index] ?? 0n, now),
+      sale: saleOf(of, sold.get(row.vault) ?? 0n, now),
       incomeMinor: String(income?.minor ?? 0n),
       ownersMinor: String(income?.owners ?? 0n),
       createdMs: row.atMs,
@@ -123,23 +135,23 @@ export async function vaultView(context: ApiContext, address: string): Promise<V
   const db = context.database.pool
   const row = await knownVault(context, address)
   const { vault } = row
-  const [summaries, allFacts, reserve, credits, claimable, lenderPaid, now, onLedger, accrued] =
-    await Promise.all([
-      vaultSummaries(context, [row]),
-      readFacts(db, [vault]),
+  const [allFacts, now] = await Promise.all([readFacts(db, [vault]), ledgerSeconds(context)])
+  const [summaries, reserve, credits, claimable, lenderPaid, onLedger, accrued] = await Promise.all(
+    [
+      summariesOf(context, [row], { facts: allFacts, now }),
       readReserve(db, vault),
       readCredits(db, vault),
       readClaimable(db, vault),
       readLenderSince(db, vault),
-      ledgerSeconds(context),
       context.readVault(vault, row.asset),
       accruedOf(context, row),
-    ])
+    ],
+  )
   const [summary] = summaries
   if (!summary) throw new RangeError('One vault has one summary.')
   const facts = allFacts.get(vault)
   const rules = factOf<BuyoutRules>(facts, 'buyout-rules')
-  const buyout = await buyoutOf(db, row, facts, now)
+  const buyout = await buyoutOf(db, summary, facts, now)
   const proposals = await readProposals(db, {
     vaults: [vault],
     offset: 0,
@@ -208,18 +220,17 @@ function waterfallOf(stored: StoredWaterfall | undefined, lenderPaid: bigint): V
 
 async function buyoutOf(
   db: Queryable,
-  { vault }: VaultRow,
+  { vault, supply }: Pick<VaultSummary, 'vault' | 'supply'>,
   facts: VaultFacts | undefined,
   now: number,
 ): Promise<BuyoutOffer | null> {
   const offer = factOf<StoredOffer>(facts, 'buyout')
   if (!offer) return null
-  const [refused, holders, [offerer]] = await Promise.all([
+  const [refused, [offerer]] = await Promise.all([
     readRefused(db, vault, offer.offer),
-    readHolderCounts(db, [vault]),
     readOwnersOf(db, vault, { account: offer.offerer, offset: 0, limit: 1 }),
   ])
-  const others = (holders.get(vault)?.supply ?? 0n) - (offerer?.shares ?? 0n)
+  const others = BigInt(supply) - (offerer?.shares ?? 0n)
   const { refusalBps } = factOf<BuyoutRules>(facts, 'buyout-rules') ?? { refusalBps: 0 }
   const waiting = now > offer.refuseBy ? 'ripe' : 'stands'
   return {
@@ -302,16 +313,15 @@ export async function holdingOf(
 }> {
   const db = context.database.pool
   const { vault, phase } = summary
-  const [owners, credits, payments, votes, allFacts] = await Promise.all([
+  const [owners, credits, payments, votes, offer] = await Promise.all([
     readOwnersOf(db, vault, { account, offset: 0, limit: 1 }),
     readCredits(db, vault, account),
     readPaymentSums(db, vault, account),
     readVotes(db, vault, account),
-    readFacts(db, [vault]),
+    readFact<StoredOffer>(db, vault, 'buyout'),
   ])
   const [owner] = owners
   const shares = owner?.shares ?? 0n
-  const offer = factOf<StoredOffer>(allFacts.get(vault), 'buyout')
   const bought = payments.get('bought')?.shares ?? 0n
   const refunded = payments.get('refunded')?.shares ?? 0n
   const refused = offer && !offer.end ? await readRefused(db, vault, offer.offer, account) : 0n

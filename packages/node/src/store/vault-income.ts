@@ -217,10 +217,10 @@ export async function readIncomes(
 ): Promise<IncomeRow[]> {
   const { block, logIndex } = page.before ?? { block: Number.MAX_SAFE_INTEGER, logIndex: 0 }
   const { rows } = await db.query(
-    `SELECT i.*, coalesce(r.supply, 0) AS supply,
-       (SELECT sum(minor) FROM vault_incomes b WHERE b.vault = $1 AND (b.block, b.log_index) <= (i.block, i.log_index)) AS cumulated,
-       (SELECT sum(owners) FROM vault_incomes b WHERE b.vault = $1 AND (b.block, b.log_index) <= (i.block, i.log_index)) AS cumulated_owners
-     FROM (SELECT * FROM vault_incomes WHERE vault = $1 AND (block, log_index) < ($2, $3)
+    `SELECT i.*, coalesce(r.supply, 0) AS supply
+     FROM (SELECT *, sum(minor) OVER upward AS cumulated, sum(owners) OVER upward AS cumulated_owners
+           FROM vault_incomes WHERE vault = $1 AND (block, log_index) < ($2, $3)
+           WINDOW upward AS (ORDER BY block, log_index)
            ORDER BY block DESC, log_index DESC LIMIT $4) i
      LEFT JOIN income_records r USING (vault, block)
      ORDER BY i.block DESC, i.log_index DESC`,

@@ -247,16 +247,26 @@ export async function readPayments(db: Queryable, vault: Hex, account: Hex): Pro
   }))
 }
 
-/** Sums of payments of a vault by kind, of one account where it is told. */
+/** Shares bought in the sales of vaults, by vault; those that sold none are absent. */
+export async function readSold(db: Queryable, vaults: readonly Hex[]): Promise<Map<Hex, bigint>> {
+  const { rows } = await db.query(
+    `SELECT vault, sum(shares) AS shares FROM vault_payments
+     WHERE vault = ANY($1::bytea[]) AND kind = 'bought' GROUP BY vault`,
+    [vaults.map(bytesOf)],
+  )
+  return new Map(rows.map(({ vault, shares }) => [hexOf(vault), shares]))
+}
+
+/** Sums of payments of a vault by kind, of one account. */
 export async function readPaymentSums(
   db: Queryable,
   vault: Hex,
-  account?: Hex,
+  account: Hex,
 ): Promise<Map<string, { shares: bigint; minor: bigint }>> {
   const { rows } = await db.query(
     `SELECT kind, sum(shares) AS shares, sum(minor) AS minor FROM vault_payments
-     WHERE vault = $1 AND ($2::bytea IS NULL OR account = $2) GROUP BY kind`,
-    [bytesOf(vault), account ? bytesOf(account) : null],
+     WHERE vault = $1 AND account = $2 GROUP BY kind`,
+    [bytesOf(vault), bytesOf(account)],
   )
   return new Map(rows.map(({ kind, shares, minor }) => [kind, { shares, minor }]))
 }
