@@ -18,7 +18,6 @@ import {
   castVote,
   claimIncome,
   createAccount,
-  createClient,
   createVault,
   type Deployment,
   distributeIncome,
@@ -66,19 +65,12 @@ import {
 } from '@liquefy/protocol'
 import pino from 'pino'
 import solc from 'solc'
-import {
-  createWalletClient,
-  encodeFunctionData,
-  erc20Abi,
-  getAddress,
-  http,
-  parseEventLogs,
-} from 'viem'
+import { createWalletClient, encodeFunctionData, erc20Abi, http, parseEventLogs } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
-import { createSiweMessage } from 'viem/siwe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../src/index.ts'
 import { RULE, termsOf } from './business.ts'
+import { signIn } from './sign-in.ts'
 
 const EURO = 1_000_000n
 const DAY = 86_400n
@@ -129,19 +121,8 @@ async function person(name: string): Promise<Person> {
     chain: node.chain.publicClient.chain,
     transport: http(node.rpcUrl),
   })
-  const open = createClient({ url: node.url })
-  const { nonce } = await open.signInNonce()
-  const message = createSiweMessage({
-    address: getAddress(account.address),
-    chainId: node.deployment.chainId,
-    domain: new URL(node.url).host,
-    uri: node.url,
-    version: '1',
-    nonce,
-  })
-  const signature = await account.signMessage({ message })
-  const { token, address } = await open.signIn({ message, signature })
-  return { account, wallet, address, client: createClient({ url: node.url, token: () => token }) }
+  const { client, address } = await signIn(node, account)
+  return { account, wallet, address, client }
 }
 
 const action = ({ wallet }: Person, of: Deployment = deployment) => ({

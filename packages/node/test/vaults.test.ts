@@ -42,11 +42,11 @@ import {
 } from '@liquefy/client'
 import { type Hex, privateKeyFromBytes, termsToJson } from '@liquefy/protocol'
 import pino from 'pino'
-import { createWalletClient, getAddress, http } from 'viem'
-import { createSiweMessage } from 'viem/siwe'
+import { createWalletClient, http } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../src/index.ts'
 import { RULE, termsOf } from './business.ts'
+import { signIn } from './sign-in.ts'
 
 const SLOW = 240_000
 const WAIT = { timeout: 90_000 }
@@ -104,21 +104,7 @@ async function newMachine(): Promise<bigint> {
   return machineId
 }
 
-/** A client of somebody who is signed in. */
-async function signedIn({ account }: Wallet): Promise<Client> {
-  const { nonce } = await client.signInNonce()
-  const message = createSiweMessage({
-    address: getAddress(account.address),
-    chainId: node.deployment.chainId,
-    domain: new URL(node.url).host,
-    uri: node.url,
-    version: '1',
-    nonce,
-  })
-  const signature = await account.signMessage?.({ message })
-  const { token } = await client.signIn({ message, signature: signature ?? '0x' })
-  return createClient({ url: node.url, token: () => token })
-}
+const signedIn = async ({ account }: Wallet) => (await signIn(node, account)).client
 
 const quickly = {
   votingDelaySeconds: 1,

@@ -16,14 +16,14 @@ import {
 import { type Hex, privateKeyFromBytes } from '@liquefy/protocol'
 import pino from 'pino'
 import { extractText, getDocumentProxy } from 'unpdf'
-import { createWalletClient, getAddress, http } from 'viem'
-import { createSiweMessage } from 'viem/siwe'
+import { createWalletClient, http } from 'viem'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type RunningNode, startNode } from '../../src/index.ts'
 import { RULE, termsOf } from '../business.ts'
 import { connectDevice } from '../device.ts'
 import { BUYER, SELLER } from '../documents/fixture.ts'
 import { ruleFaults, schemaFaults } from '../documents/outside-validators.ts'
+import { signIn } from '../sign-in.ts'
 
 const TWO_DAYS_MS = 2 * 86_400_000
 
@@ -52,18 +52,7 @@ const anybody = () => createClient({ url: node.url })
 async function signedInAs(name: string): Promise<Client> {
   const person = node.keys.people.find((one) => one.name === name)
   if (!person) throw new Error(`no ${name}`)
-  const { nonce } = await anybody().signInNonce()
-  const message = createSiweMessage({
-    address: getAddress(person.account.address),
-    chainId: node.deployment.chainId,
-    domain: new URL(node.url).host,
-    uri: node.url,
-    version: '1',
-    nonce,
-  })
-  const signature = await person.account.signMessage({ message })
-  const { token } = await anybody().signIn({ message, signature })
-  return createClient({ url: node.url, token: () => token })
+  return (await signIn(node, person.account)).client
 }
 
 beforeAll(async () => {

@@ -8,19 +8,18 @@ import {
   authorizeAgreement,
   createClient,
   fund,
-  type Hex,
   openAgreement,
   registerMachine,
   type Wallet,
 } from '@liquefy/client'
 import { encodeEnvelope, privateKeyFromBytes, ZERO_DIGEST } from '@liquefy/protocol'
 import pino from 'pino'
-import { createWalletClient, getAddress, http } from 'viem'
-import { createSiweMessage } from 'viem/siwe'
+import { createWalletClient, http } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../../src/index.ts'
 import { RULE, termsOf } from '../business.ts'
 import { connectDevice, type Device } from '../device.ts'
+import { signIn } from '../sign-in.ts'
 
 const BILLION = 1_000_000_000n
 const hamburg = { latitudeE7: 535_180_000, longitudeE7: 99_890_000 }
@@ -71,20 +70,7 @@ const by = (wallet: Wallet) => ({
 const anybody = () => createClient({ url: node.url })
 const id = () => String(machineId)
 
-async function signedIn({ account }: Wallet) {
-  const { nonce } = await anybody().signInNonce()
-  const message = createSiweMessage({
-    address: getAddress(account.address),
-    chainId: node.deployment.chainId,
-    domain: new URL(node.url).host,
-    uri: node.url,
-    version: '1',
-    nonce,
-  })
-  const signature: Hex = await (account.signMessage?.({ message }) ?? Promise.reject())
-  const { token } = await anybody().signIn({ message, signature })
-  return createClient({ url: node.url, token: () => token })
-}
+const signedIn = async ({ account }: Wallet) => (await signIn(node, account)).client
 
 test('ATK its owner alone says where a machine stands, within the globe', async () => {
   const owner = await signedIn(payee)

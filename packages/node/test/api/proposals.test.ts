@@ -26,10 +26,10 @@ import {
 import pino from 'pino'
 import { createWalletClient, getAddress, http, toHex } from 'viem'
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
-import { createSiweMessage } from 'viem/siwe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../../src/index.ts'
 import { RULE, termsOf } from '../business.ts'
+import { signIn } from '../sign-in.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -93,19 +93,8 @@ async function signedInAs(account: PrivateKeyAccount): Promise<Person> {
     chain: node.chain.publicClient.chain,
     transport: http(node.rpcUrl),
   })
-  const open = createClient({ url: node.url })
-  const { nonce } = await open.signInNonce()
-  const message = createSiweMessage({
-    address: getAddress(account.address),
-    chainId: node.deployment.chainId,
-    domain: new URL(node.url).host,
-    uri: node.url,
-    version: '1',
-    nonce,
-  })
-  const signature = await account.signMessage({ message })
-  const { token, address } = await open.signIn({ message, signature })
-  return { wallet, address, client: createClient({ url: node.url, token: () => token }) }
+  const { client, address } = await signIn(node, account)
+  return { wallet, address, client }
 }
 
 const newTerms = (change: Partial<Terms> = {}): Terms => ({

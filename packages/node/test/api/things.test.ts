@@ -26,11 +26,11 @@ import {
 import { Ajv } from 'ajv'
 import mqtt from 'mqtt'
 import pino from 'pino'
-import { createWalletClient, getAddress, http, toHex } from 'viem'
-import { createSiweMessage } from 'viem/siwe'
+import { createWalletClient, http, toHex } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningNode, startNode } from '../../src/index.ts'
 import { connectDevice, type Device } from '../device.ts'
+import { signIn } from '../sign-in.ts'
 import { problemsOf } from '../thing-checks.ts'
 
 let dataDir: string
@@ -138,21 +138,6 @@ function formOf(property: PropertyAffordance | undefined, op: string): ThingForm
   const form = property?.forms.find((one) => [one.op].flat().includes(op))
   if (!form) throw new Error(`no form for ${op}`)
   return form
-}
-
-async function signIn(): Promise<string> {
-  const account = owner.account
-  const { nonce } = await client().signInNonce()
-  const message = createSiweMessage({
-    address: getAddress(account.address),
-    chainId: node.deployment.chainId,
-    domain: new URL(node.url).host,
-    uri: node.url,
-    version: '1',
-    nonce,
-  })
-  const signature: Hex = await (account.signMessage?.({ message }) ?? Promise.reject())
-  return (await client().signIn({ message, signature })).token
 }
 
 /** The next message of a stream of server-sent events that `read` keeps open. */
@@ -273,7 +258,7 @@ describe('Thing Description', () => {
   test('each form of an action does what it says, for whom it names and for nobody else', async () => {
     const thing = await describeMachine()
     const tokens: Record<string, string> = {
-      session_sc: await signIn(),
+      session_sc: (await signIn(node, owner.account)).token,
       machine_sc: machineToken(),
     }
     const inputs: Record<string, () => NonNullable<RequestInit['body']> | null> = {
