@@ -2,11 +2,10 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openMachine } from '@liquefy/machine'
-import { type RunningNode, startNode } from '@liquefy/node'
-import { pino } from 'pino'
+import type { RunningNode } from '@liquefy/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'liquefy-commands-'))
 const dataDir = join(root, 'data')
@@ -81,18 +80,10 @@ interface Shown {
 }
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
+  node = await runningNode(dataDir, {
     settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
     anchorIntervalMs: NEVER_MS,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
   })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
   await run('machine', 'keygen', folder)
   await run('machine', 'register', folder, '--as', 'silowerk')
   const opened = await run('agreement', 'open', offer('offer.json', {}))

@@ -2,12 +2,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createKey } from '@liquefy/machine'
-import { type RunningNode, startNode } from '@liquefy/node'
+import type { RunningNode } from '@liquefy/node'
 import { didKey } from '@liquefy/protocol'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'liquefy-credential-'))
 // As root, the database runs under an account of its own, which has to pass through.
@@ -33,16 +32,7 @@ beforeAll(async () => {
   const makerDid = didKey(createKey(maker).publicKey)
   writeFileSync(issuers, JSON.stringify([{ did: makerDid, name: 'Silotech' }]))
   process.env.LIQUEFY_TRUSTED_ISSUERS = issuers
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
-  })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
+  node = await runningNode(dataDir)
 })
 
 afterAll(async () => {

@@ -2,11 +2,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Machine, openMachine } from '@liquefy/machine'
-import { type RunningNode, startNode } from '@liquefy/node'
-import { pino } from 'pino'
+import type { RunningNode } from '@liquefy/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { finished, lineOf, liquefy, type Run, start } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'liquefy-journey-'))
 const dataDir = join(root, 'data')
@@ -55,18 +54,10 @@ const litres = (thousandths: bigint) => ({
 })
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
+  node = await runningNode(dataDir, {
     settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
     anchorIntervalMs: NEVER_MS,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
   })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
 })
 
 afterAll(async () => {

@@ -1,13 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { testEuroAbi } from '@liquefy/abi'
-import { type RunningNode, startNode } from '@liquefy/node'
-import { pino } from 'pino'
-import { createWalletClient, http } from 'viem'
+import type { RunningNode } from '@liquefy/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { mint, runningNode } from './running-node.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'liquefy-account-'))
 const dataDir = join(root, 'data')
@@ -29,16 +26,7 @@ async function done(...args: string[]): Promise<never> {
 }
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
-  })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
+  node = await runningNode(dataDir)
   await done('keygen', folder)
   await done('register', folder, '--as', 'silowerk')
   await node.idle()
@@ -49,28 +37,10 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-/** Test euros for an account that nobody has created yet. */
-async function fund(account: `0x${string}`, amount: bigint): Promise<void> {
-  const { publicClient } = node.chain
-  const wallet = createWalletClient({
-    account: node.keys.operator,
-    chain: publicClient.chain,
-    transport: http(node.rpcUrl),
-  })
-  const hash = await wallet.writeContract({
-    address: node.deployment.asset.address,
-    abi: testEuroAbi,
-    functionName: 'mint',
-    args: [account, amount],
-    chain: publicClient.chain ?? null,
-  })
-  await publicClient.waitForTransactionReceipt({ hash })
-}
-
 test('a machine’s account is paid, gets a policy, pays within it, and is paused', async () => {
   const before = (await done('account', 'show', '1')) as { account: `0x${string}` }
   expect(before).toMatchObject({ machineId: '1', created: false, policy: null })
-  await fund(before.account, 9_000_000n)
+  await mint(node, before.account, 9_000_000n)
   const policy = ['--per-payment', '5000000', '--per-day', '6000000', '--until', '2099-12-31']
   await done('policy', 'set', '1', ...policy, '--to', 'nordmühle', '--as', 'silowerk')
   await done('pay', folder, '--to', 'nordmühle', '--amount', '4000000', '--as', 'silowerk')

@@ -1,11 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type RunningNode, startNode } from '@liquefy/node'
-import { pino } from 'pino'
+import type { RunningNode } from '@liquefy/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'liquefy-market-'))
 const dataDir = join(root, 'data')
@@ -30,16 +29,7 @@ const refused = async (...args: string[]): Promise<string> => {
 }
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
-  })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
+  node = await runningNode(dataDir)
   await done('machine', 'keygen', join(root, 'pump'))
   await done('machine', 'register', join(root, 'pump'), '--as', 'silowerk')
 }, 120_000)

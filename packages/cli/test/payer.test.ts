@@ -1,14 +1,11 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { testEuroAbi } from '@liquefy/abi'
 import { type Machine, openMachine } from '@liquefy/machine'
-import { type RunningNode, startNode } from '@liquefy/node'
-import { pino } from 'pino'
-import { createWalletClient, http } from 'viem'
+import type { RunningNode } from '@liquefy/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { mint, runningNode } from './running-node.ts'
 
 /** An electric truck of Silowerk's charges at a charger of Nordmühle's: two machines agree, and one pays the other. */
 const root = mkdtempSync(join(tmpdir(), 'liquefy-payer-'))
@@ -58,18 +55,10 @@ async function done<T = Record<string, unknown>>(...args: string[]): Promise<T> 
 }
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
+  node = await runningNode(dataDir, {
     settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
     anchorIntervalMs: NEVER_MS,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
   })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
   await done('machine', 'keygen', truck)
   await done('machine', 'register', truck, '--as', 'silowerk')
   await done('machine', 'keygen', charger)
@@ -77,7 +66,7 @@ beforeAll(async () => {
   await node.idle()
   const show = await done<{ account: `0x${string}` }>('machine', 'account', 'show', '1')
   truckAccount = show.account
-  await mint(truckAccount, 200_000_000n)
+  await mint(node, truckAccount, 200_000_000n)
 }, 300_000)
 
 afterAll(async () => {
@@ -85,23 +74,6 @@ afterAll(async () => {
   await node?.stop()
   rmSync(root, { recursive: true, force: true })
 })
-
-async function mint(account: `0x${string}`, amount: bigint): Promise<void> {
-  const { publicClient } = node.chain
-  const wallet = createWalletClient({
-    account: node.keys.operator,
-    chain: publicClient.chain,
-    transport: http(node.rpcUrl),
-  })
-  const hash = await wallet.writeContract({
-    address: node.deployment.asset.address,
-    abi: testEuroAbi,
-    functionName: 'mint',
-    args: [account, amount],
-    chain: publicClient.chain ?? null,
-  })
-  await publicClient.waitForTransactionReceipt({ hash })
-}
 
 /** An offer of the charger's, which it has accepted. */
 async function accepted(stream: string): Promise<string> {

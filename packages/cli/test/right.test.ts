@@ -2,12 +2,11 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@liquefy/client'
-import { type RunningNode, startNode } from '@liquefy/node'
+import type { RunningNode } from '@liquefy/node'
 import { bitsToHex, mondayOf, parseHours, wallHourAt } from '@liquefy/protocol'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const ZONE = 'Europe/Berlin'
 const root = mkdtempSync(join(tmpdir(), 'liquefy-right-'))
@@ -47,16 +46,7 @@ const asOwner = ['--as', 'silowerk']
 const asBuyer = ['--as', 'nordm']
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
-  })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
+  node = await runningNode(dataDir)
   await done('machine', 'keygen', folder)
   await done('machine', 'register', folder, ...asOwner)
 }, 240_000)

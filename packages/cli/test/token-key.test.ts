@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@liquefy/client'
 import { createTokenKey, type Machine, openMachine } from '@liquefy/machine'
-import { type RunningNode, startNode } from '@liquefy/node'
+import type { RunningNode } from '@liquefy/node'
 import { didKey } from '@liquefy/protocol'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   hasSoftHsm,
@@ -14,8 +13,8 @@ import {
   sayIfNoSoftHsm,
   useTokens,
 } from '../../machine/test/softhsm.ts'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy, type Run } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const PIN = '2468'
 const NEVER_MS = 2 ** 31 - 1
@@ -72,19 +71,11 @@ describe.runIf(hasSoftHsm)('a machine whose key is in a token (SoftHSM)', () => 
     const makerToken = { module: MODULE, token: 'maker' }
     const { publicKey } = createTokenKey(maker, makerToken, 'P-256', PIN)
     writeFileSync(pinFile, `${PIN}\n`, { mode: 0o600 })
-    node = await startNode({
-      dataDir,
-      port: 0,
-      mqttPort: 0,
-      rpcPort: 0,
+    node = await runningNode(dataDir, {
       trustedIssuers: [{ did: didKey(publicKey), name: 'Pumpwerk' }],
       settle: { minMinor: 2n ** 96n, maxAgeMs: NEVER_MS },
       anchorIntervalMs: NEVER_MS,
-      blockMs: 100,
-      logger: pino({ level: 'silent' }),
     })
-    const { url, rpcUrl, mqttUrl } = node
-    writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
   })
 
   test('the token makes its key, and the command line says what is wrong with another', async () => {

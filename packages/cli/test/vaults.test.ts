@@ -2,11 +2,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hex, MarketOrder, NewVault, Portfolio, Vault, VaultProposal } from '@liquefy/client'
-import { type RunningNode, startNode } from '@liquefy/node'
-import { pino } from 'pino'
+import type { RunningNode } from '@liquefy/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeRunning } from '../src/data-folder.ts'
 import { liquefy } from './liquefy.ts'
+import { runningNode } from './running-node.ts'
 
 const SLOW = 240_000
 const root = mkdtempSync(join(tmpdir(), 'liquefy-vault-'))
@@ -56,16 +55,7 @@ const boat = {
 }
 
 beforeAll(async () => {
-  node = await startNode({
-    dataDir,
-    port: 0,
-    mqttPort: 0,
-    rpcPort: 0,
-    blockMs: 100,
-    logger: pino({ level: 'silent' }),
-  })
-  const { url, rpcUrl, mqttUrl } = node
-  writeRunning(dataDir, { pid: process.pid, url, rpcUrl, mqttUrl })
+  node = await runningNode(dataDir)
   await said('machine', 'keygen', join(root, 'engine'))
   await said('machine', 'register', join(root, 'engine'), '--as', 'Silowerk')
 }, SLOW)
