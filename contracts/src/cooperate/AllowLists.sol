@@ -2,12 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ICompliance} from "./ICompliance.sol";
-
-/// @notice What an allow-list asks of a vault.
-interface IOperated {
-    /// @notice Who keeps the vault's list.
-    function operator() external view returns (address);
-}
+import {IOperated} from "./IOperated.sol";
 
 /// @title Allow-lists, one a vault, kept by its operator
 /// @notice A share moves only to who is on the list of its vault. What the list says of the sender does not count: he may always sell.

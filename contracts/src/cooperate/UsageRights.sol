@@ -8,6 +8,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {BoundedCall} from "../transact/BoundedCall.sol";
 import {MachineRegistry, State} from "../trust/MachineRegistry.sol";
 import {IERC4907} from "./IERC4907.sol";
+import {IOperated} from "./IOperated.sol";
 import {WeekClock} from "./WeekClock.sol";
 
 /// @notice A right to use a machine: the same hours every week (`bits`), or so many hours a week that are booked later. One slot.
@@ -32,10 +33,6 @@ struct Offer {
     uint32 untilWeek;
     /// Whose offer it is: it ends when the machine changes hands.
     bytes32 tenure;
-}
-
-interface IOperated {
-    function operator() external view returns (address);
 }
 
 /// @title The hours of machines as tokens: no hour is held twice
