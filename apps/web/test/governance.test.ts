@@ -18,6 +18,7 @@ import {
   EURO,
   FOUNDER,
   HOUR_MS,
+  openPages,
   type SharedBoat,
   startSharedBoat,
 } from './shared-boat.ts'
@@ -40,8 +41,7 @@ let browser: Browser
 let vault: Hex
 let governor: Hex
 let proposalPath: string
-const pages: Page[] = []
-const crashes: string[] = []
+const pages = openPages()
 
 beforeAll(async () => {
   browser = await startBrowser()
@@ -83,18 +83,14 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(async () => {
-  for (const page of pages) await page.context().close()
+  const crashes = await pages.close()
   await browser?.close()
   await boat?.stop()
   expect(crashes).toEqual([])
 }, 300_000)
 
-const at = async (name: string | undefined, path: string): Promise<Page> => {
-  const page = await boat.pageOf(browser, name, path)
-  page.on('pageerror', (error) => crashes.push(error.message))
-  pages.push(page)
-  return page
-}
+const at = (name: string | undefined, path: string): Promise<Page> =>
+  pages.at(browser, boat, name, path)
 
 const write = (page: Page, label: string, text: string) =>
   page.getByLabel(label, { exact: true }).fill(text)

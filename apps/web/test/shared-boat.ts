@@ -221,3 +221,27 @@ const eventually = async (isSo: () => boolean, what: string): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
+
+/** Pages of one file of tests. */
+export interface OpenPages {
+  at(browser: Browser, boat: SharedBoat, name: string | undefined, path: string): Promise<Page>
+  /** Closes them, and answers what any of them threw. */
+  close(): Promise<string[]>
+}
+
+export const openPages = (): OpenPages => {
+  const pages: Page[] = []
+  const crashes: string[] = []
+  return {
+    async at(browser, boat, name, path) {
+      const page = await boat.pageOf(browser, name, path)
+      page.on('pageerror', (error) => crashes.push(error.message))
+      pages.push(page)
+      return page
+    },
+    async close() {
+      for (const page of pages) await page.context().close()
+      return crashes
+    },
+  }
+}

@@ -8,7 +8,7 @@ import type { Wallets } from './wallets.ts'
 type Work<T> = (wallets: Wallets, say: (step: string) => void) => Promise<T>
 
 /** Something done with the wallet. */
-interface Step<T> {
+export interface Step<T> {
   start: () => void
   /** It is under way, or cannot be done now. */
   isBlocked: boolean

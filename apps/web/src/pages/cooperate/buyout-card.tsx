@@ -7,6 +7,7 @@ import { amountIn } from '../../ui/amount.ts'
 import { countOf, formatCount, formatExact } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card, Party, Until } from '../../ui/parts.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { Gauge } from './gauge.tsx'
 import { bpsPercent } from './percent.ts'
@@ -88,13 +89,7 @@ const Offer = ({ vault, holding }: { vault: Vault; holding: Holding }) => {
     () => 'Offered and paid in. If they refuse it, you get it back.',
   )
   return (
-    <form
-      className="form after"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step} className="form after">
       <label className="field">
         <span>Price of a share in {asset?.symbol}</span>
         <input
@@ -118,8 +113,7 @@ const Offer = ({ vault, holding }: { vault: Vault; holding: Holding }) => {
       >
         Offer for all shares
       </button>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 
@@ -175,13 +169,7 @@ const Refuse = ({ vault, holding }: { vault: Vault; holding: Holding }) => {
   )
   if (left <= 0n) return <p className="note">You have refused it with all your shares.</p>
   return (
-    <form
-      className="form after"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step} className="form after">
       <label className="field">
         <span>Refuse with so many shares</span>
         <input
@@ -199,8 +187,7 @@ const Refuse = ({ vault, holding }: { vault: Vault; holding: Holding }) => {
       >
         Refuse the offer
       </button>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 

@@ -14,6 +14,7 @@ import { countOf } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card } from '../../ui/parts.tsx'
 import type { HoursOfWeek } from '../../wallet/hours.ts'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import type { ShownHour } from './hour-states.ts'
 import type { Selection } from './use-selection.ts'
@@ -92,13 +93,7 @@ const Buy = ({
   }
   const isGood = weeksCount >= 1 && weeksCount <= most
   return (
-    <form
-      className="form"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step}>
       <label className="field">
         <span>Every week, so many weeks</span>
         <input
@@ -121,8 +116,7 @@ const Buy = ({
       <button type="submit" className="button" disabled={!isGood || step.isBlocked}>
         Buy these hours
       </button>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 

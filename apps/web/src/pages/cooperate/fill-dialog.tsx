@@ -7,6 +7,7 @@ import { Dialog } from '../../ui/dialog.tsx'
 import { TextField } from '../../ui/fields.tsx'
 import { formatAmount } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 
 /** What a buyer must look at, how much of it he takes, and the button that does it. */
@@ -36,13 +37,7 @@ export const FillDialog = ({ order, onClose }: { order: MarketOrder; onClose: ()
           <li key={words}>{words}</li>
         ))}
       </ul>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault()
-          step.start()
-        }}
-      >
+      <StepForm step={step}>
         {isShare ? (
           <TextField
             label="How many"
@@ -63,8 +58,7 @@ export const FillDialog = ({ order, onClose }: { order: MarketOrder; onClose: ()
         >
           {isSale ? 'Pay and take it' : 'Give it and be paid'}
         </button>
-        {step.words}
-      </form>
+      </StepForm>
     </Dialog>
   )
 }

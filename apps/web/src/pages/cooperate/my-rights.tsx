@@ -4,6 +4,7 @@ import { useDeployment } from '../../queries.ts'
 import { useSession } from '../../session/use-session.ts'
 import { At, Card, Party } from '../../ui/parts.tsx'
 import { Empty } from '../../ui/states.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { accountIn } from './account.ts'
 import { AccountField } from './account-field.tsx'
@@ -63,13 +64,7 @@ const Lend = ({ right }: { right: UsageRightView }) => {
   }, asItIs)
   if (right.owner !== me) return null
   return (
-    <form
-      className="form"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step}>
       {isLent ? null : <AccountField label="Lend it for a week to" value={to} onChange={setTo} />}
       <button
         type="submit"
@@ -78,8 +73,7 @@ const Lend = ({ right }: { right: UsageRightView }) => {
       >
         {isLent ? 'Take it back' : 'Lend'}
       </button>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 

@@ -5,6 +5,7 @@ import { useDeployment } from '../../queries.ts'
 import { anyAmountIn } from '../../ui/amount.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card } from '../../ui/parts.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import type { Selection } from './use-selection.ts'
 
@@ -19,13 +20,7 @@ export const BeginCalendar = ({ machineId }: { machineId: string }) => {
     return `Its weeks are those of ${zone}.`
   }, asItIs)
   return (
-    <form
-      className="form"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step}>
       <label className="field">
         <span>Time zone of its weeks</span>
         <input
@@ -38,8 +33,7 @@ export const BeginCalendar = ({ machineId }: { machineId: string }) => {
       <button type="submit" className="button" disabled={!isTimeZone(zone) || step.isBlocked}>
         Begin the calendar
       </button>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 
@@ -73,13 +67,7 @@ export const OfferHours = ({
           until {mondayOf(offer.untilWeek)}
         </p>
       )}
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault()
-          step.start()
-        }}
-      >
+      <StepForm step={step}>
         <label className="field">
           <span>An hour costs, in {asset?.symbol} (0: nothing is on sale)</span>
           <input
@@ -100,8 +88,7 @@ export const OfferHours = ({
         >
           Put on sale for a year
         </button>
-        {step.words}
-      </form>
+      </StepForm>
     </Card>
   )
 }

@@ -5,6 +5,7 @@ import { useSession } from '../../session/use-session.ts'
 import { countOf, formatCount, formatExact } from '../../ui/format.ts'
 import { Money } from '../../ui/money.tsx'
 import { Card, Figure, Until } from '../../ui/parts.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { Gauge } from './gauge.tsx'
 import { sharesIn } from './shares.ts'
@@ -96,13 +97,7 @@ const Buy = ({ vault, sale }: { vault: Vault; sale: VaultSale }) => {
   if (vault.phase !== 'selling') return step.words
   if (me === undefined) return <p className="note">Sign in to buy shares.</p>
   return (
-    <form
-      className="form"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step}>
       <label className="field">
         <span>Shares to buy</span>
         <input
@@ -127,8 +122,7 @@ const Buy = ({ vault, sale }: { vault: Vault; sale: VaultSale }) => {
       >
         Buy shares
       </button>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 

@@ -8,6 +8,7 @@ import { Choice } from '../../ui/choice.tsx'
 import { countOf, formatCount } from '../../ui/format.ts'
 import { Ago, At, Card, Hash, Party, Until } from '../../ui/parts.tsx'
 import { Loaded } from '../../ui/states.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 import { Act } from './act.tsx'
 import { Effects } from './effects.tsx'
@@ -351,13 +352,7 @@ const VoteForm = ({ vault, proposal, weight }: Parts & { weight: string | undefi
     () => 'Your vote is on the ledger.',
   )
   return (
-    <form
-      className="form form-wide"
-      onSubmit={(event) => {
-        event.preventDefault()
-        step.start()
-      }}
-    >
+    <StepForm step={step} className="form form-wide">
       <div className="field">
         <Choice
           label="My vote"
@@ -388,8 +383,7 @@ const VoteForm = ({ vault, proposal, weight }: Parts & { weight: string | undefi
           {weight === undefined ? 'Vote' : `Vote with ${countOf(Number(weight), 'vote')}`}
         </button>
       </div>
-      {step.words}
-    </form>
+    </StepForm>
   )
 }
 

@@ -3,6 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { Ago, Card, Party } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
+import { OffsetPages } from './offset-pages.tsx'
 import { useVault, useVaultProposals } from './vault-queries.ts'
 import { stateBadge, stateWords } from './vault-words.ts'
 import { VoteGauge } from './vote-gauge.tsx'
@@ -60,26 +61,7 @@ const Proposals = ({ vault }: { vault: Vault }) => {
                   <ProposalRow key={proposal.proposalId} vault={vault} proposal={proposal} />
                 ))}
               </ul>
-              <div className="actions">
-                {offset === 0 ? null : (
-                  <button
-                    type="button"
-                    className="button button-quiet"
-                    onClick={() => setOffset(0)}
-                  >
-                    The newest
-                  </button>
-                )}
-                {nextOffset === null ? null : (
-                  <button
-                    type="button"
-                    className="button button-quiet"
-                    onClick={() => setOffset(nextOffset)}
-                  >
-                    Earlier ones
-                  </button>
-                )}
-              </div>
+              <OffsetPages offset={offset} nextOffset={nextOffset} onGo={setOffset} />
             </>
           )
         }

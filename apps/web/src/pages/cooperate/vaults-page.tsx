@@ -7,6 +7,7 @@ import { Money } from '../../ui/money.tsx'
 import { Card } from '../../ui/parts.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { Gauge } from './gauge.tsx'
+import { OffsetPages } from './offset-pages.tsx'
 import { useVaults } from './vault-queries.ts'
 import { machineNames, phaseBadge, phaseWords } from './vault-words.ts'
 import '../transact/offers.css'
@@ -67,26 +68,7 @@ const AllVaults = () => {
                   <VaultRow key={vault.vault} vault={vault} />
                 ))}
               </ul>
-              <div className="actions">
-                {offset > 0 ? (
-                  <button
-                    type="button"
-                    className="button button-quiet"
-                    onClick={() => setOffset(0)}
-                  >
-                    The newest
-                  </button>
-                ) : null}
-                {nextOffset === null ? null : (
-                  <button
-                    type="button"
-                    className="button button-quiet"
-                    onClick={() => setOffset(nextOffset)}
-                  >
-                    Earlier ones
-                  </button>
-                )}
-              </div>
+              <OffsetPages offset={offset} nextOffset={nextOffset} onGo={setOffset} />
             </>
           )
         }

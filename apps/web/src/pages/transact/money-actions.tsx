@@ -5,6 +5,7 @@ import { useSession } from '../../session/use-session.ts'
 import { amountIn } from '../../ui/amount.ts'
 import { formatExact } from '../../ui/format.ts'
 import { Card } from '../../ui/parts.tsx'
+import { StepForm } from '../../wallet/step-form.tsx'
 import { useStep } from '../../wallet/use-step.tsx'
 
 /** What whoever is signed in may do with an agreement's money; nothing for anybody else. */
@@ -48,13 +49,7 @@ export const Fund = ({
   }, asItIs)
   return (
     <Card title={title}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault()
-          step.start()
-        }}
-      >
+      <StepForm step={step}>
         <label className="field">
           <span>Amount in {asset?.symbol}</span>
           <input
@@ -73,8 +68,7 @@ export const Fund = ({
         >
           Put into escrow
         </button>
-        {step.words}
-      </form>
+      </StepForm>
     </Card>
   )
 }
